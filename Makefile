@@ -1,0 +1,56 @@
+# Every target sets up what it needs; a second call reuses it. Nothing is assumed but Python 3.11.
+
+VENV ?= .venv
+OUT ?= demo-run
+BIN := $(VENV)/bin
+# the first of these that is 3.11 or newer
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+.PHONY: help demo test check bench lint format types slow clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.installed ## the whole road on the shipped portraits, ending at a leaderboard page
+	$(BIN)/gazebench demo $(OUT)
+
+test: $(VENV)/.installed-dev ## the tests, with the linters and the type checker among them
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.installed-dev ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: lint types test ## everything a commit must pass
+
+lint: $(VENV)/.installed-dev ## formatting, lint rules, import layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.installed-dev ## the type checker
+	$(BIN)/pyright
+
+format: $(VENV)/.installed-dev ## format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev ## speed and memory, as ratios against named rivals
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## remove the environment and the demo's results
+	rm -rf $(VENV) $(OUT)
+
+$(VENV)/.installed: pyproject.toml
+	@echo "gazebench: setting up $(VENV) with $(PYTHON) (torch and the rest; a minute or more, once)"
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer found; name one: make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "gazebench: adding the tools that the tests need to $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""How a person's decision becomes a label."""

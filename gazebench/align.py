@@ -1,0 +1,156 @@
+"""From a source picture to a square portrait: one affine map, one antialiased resampling.
+
+Three alignments. ``none``: the largest centred square, which is CelebA's customary 178x178 crop
+and the whole of CelebA-HQ. ``eyes``: a similarity transform that puts both eyes where
+they are on average in the released CelebGaze. ``ffhq``: the oriented square of Karras et al.
+(2019), from eyes and mouth. Where the square leaves the picture, the picture is mirrored.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from gazebench.geometry import Point
+
+ALIGNMENTS = ("none", "eyes", "ffhq")
+_EYES_AT = (Point(78.6, 92.9), Point(177.8, 92.7))  # of 256: means of the released X list
+_MOST_SUPERSAMPLING = 8
+
+
+class AlignmentError(Exception):
+    """The square reaches further outside the picture than mirroring can fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """An oriented square in the source: centre and the half side's direction to the right."""
+
+    center: Point
+    half_side: Point  # vector from the centre to the middle of the right edge, source pixels
+
+    @property
+    def side(self) -> float:
+        """Length of an edge in source pixels."""
+        return 2 * math.hypot(*self.half_side)
+
+    def transform(self, resolution: int) -> tuple[float, float, float, float, float, float]:
+        """Affine map (a, b, c, d, e, f): portrait x = a·x + b·y + c, y = d·x + e·y + f.
+
+        Both sides count pixel centres, so the portrait's edge lies at -0.5.
+        """
+        scale = resolution / self.side
+        cos, sin = (2 * v / self.side for v in self.half_side)
+        a, b, d, e = scale * cos, scale * sin, 0.0 - scale * sin, scale * cos
+        middle = resolution / 2 - 0.5
+        c = middle - a * self.center.x - b * self.center.y
+        f = middle - d * self.center.x - e * self.center.y
+        return a, b, c, d, e, f
+
+
+def apply(transform: tuple[float, ...], point: Point) -> Point:
+    """A source point in portrait pixels."""
+    a, b, c, d, e, f = transform
+    return Point(a * point.x + b * point.y + c, d * point.x + e * point.y + f)
+
+
+def invert(transform: tuple[float, ...]) -> tuple[float, float, float, float, float, float]:
+    """The map from portrait pixels back to source pixels."""
+    a, b, c, d, e, f = transform
+    det = a * e - b * d
+    ia, ib, id_, ie = e / det, -b / det, -d / det, a / det
+    return ia, ib, -(ia * c + ib * f), id_, ie, -(id_ * c + ie * f)
+
+
+def square(
+    kind: str, size: tuple[int, int], left: Point, right: Point, mouth: Point | None
+) -> Square:
+    """The square of one of ``ALIGNMENTS`` for a picture of ``size`` (width, height).
+
+    ``left``, ``right``, ``mouth``: eye centres and the middle of the mouth, source pixels.
+
+    Raises:
+        AlignmentError: ``ffhq`` without a mouth.
+    """
+    if kind == "none":
+        return _centered(size)
+    if kind == "eyes":
+        return _by_eyes(left, right)
+    if mouth is None:
+        raise AlignmentError("--align ffhq needs the mouth, which this landmark finder lacks")
+    return _ffhq(left, right, mouth)
+
+
+def cut(picture: Image.Image, frame: Square, resolution: int) -> Image.Image:
+    """The portrait of ``resolution`` x ``resolution`` pixels inside ``frame``.
+
+    An upright square inside the picture is reduced by Lanczos; else the picture is sampled
+    bicubically at n x n points per portrait pixel (n follows the reduction) and averaged.
+
+    Raises:
+        AlignmentError: the square reaches beyond the mirrored picture.
+    """
+    if frame.half_side.y == 0 and _inside(frame, picture.size):
+        left, top = (v + 0.5 - frame.side / 2 for v in frame.center)
+        box = (left, top, left + frame.side, top + frame.side)
+        return picture.resize((resolution, resolution), Image.Resampling.LANCZOS, box=box)
+    picture, frame = _mirrored(picture, frame)
+    n = min(_MOST_SUPERSAMPLING, max(1, math.ceil(frame.side / resolution)))
+    a, b, c, d, e, f = invert(frame.transform(resolution * n))
+    # Pillow's map takes edges, ours takes pixel centres: shift by half a pixel on both sides
+    data = (a, b, c + 0.5 - (a + b) / 2, d, e, f + 0.5 - (d + e) / 2)
+    size = (resolution * n, resolution * n)
+    fine = picture.transform(size, Image.Transform.AFFINE, data, resample=Image.Resampling.BICUBIC)
+    return fine.reduce(n) if n > 1 else fine
+
+
+def _centered(size: tuple[int, int]) -> Square:
+    side = min(size)
+    left, top = ((length - side) // 2 for length in size)
+    return Square(Point(left + (side - 1) / 2, top + (side - 1) / 2), Point(side / 2, 0.0))
+
+
+def _by_eyes(left: Point, right: Point) -> Square:
+    (lx, ly), (rx, ry) = ((Point(p.x / 256, p.y / 256)) for p in _EYES_AT)
+    span = complex(rx - lx, ry - ly)
+    unit = complex(right.x - left.x, right.y - left.y) / span  # one portrait side, as a vector
+    center = complex(*left) + unit * (complex(0.5, 0.5) - complex(lx + 0.5 / 256, ly + 0.5 / 256))
+    return Square(Point(center.real, center.imag), Point(unit.real / 2, unit.imag / 2))
+
+
+def _ffhq(left: Point, right: Point, mouth: Point) -> Square:
+    eye = complex(right.x - left.x, right.y - left.y)
+    middle = complex((left.x + right.x) / 2, (left.y + right.y) / 2)
+    down = complex(*mouth) - middle
+    direction = eye + down * -1j  # the eye line and the turned eye-mouth line, averaged
+    if abs(direction) == 0:
+        raise AlignmentError("eyes and mouth coincide")
+    half = direction / abs(direction) * max(abs(eye) * 2.0, abs(down) * 1.8)
+    center = middle + down * 0.1
+    return Square(Point(center.real, center.imag), Point(half.real, half.imag))
+
+
+def _inside(frame: Square, size: tuple[int, int]) -> bool:
+    half = frame.side / 2
+    low = min(frame.center.x, frame.center.y) + 0.5 - half
+    x, y = (c + 0.5 + half for c in frame.center)
+    return low >= 0 and x <= size[0] and y <= size[1]
+
+
+def _mirrored(picture: Image.Image, frame: Square) -> tuple[Image.Image, Square]:
+    reach = abs(frame.half_side.x) + abs(frame.half_side.y) + 3  # of corners, and of the filter
+    width, height = picture.size
+    x, y = frame.center
+    need = [reach - x, reach - y, x + reach - width, y + reach - height]
+    left, top, right, bottom = (max(0, math.ceil(v)) for v in need)
+    if not any((left, top, right, bottom)):
+        return picture, frame
+    if max(left, right) >= width or max(top, bottom) >= height:
+        raise AlignmentError("the square reaches far outside the picture")
+    # only what the square can reach is copied: a face at the rim of a large picture costs little
+    x0, y0 = (max(0, math.floor(v - reach)) for v in (x, y))
+    x1, y1 = min(width, math.ceil(x + reach) + 1), min(height, math.ceil(y + reach) + 1)
+    near = np.asarray(picture.crop((x0, y0, x1, y1)))
+    pixels = np.pad(near, ((top, bottom), (left, right), (0, 0)), mode="reflect")
+    return Image.fromarray(pixels), Square(Point(x - x0 + left, y - y0 + top), frame.half_side)

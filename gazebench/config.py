@@ -1,0 +1,141 @@
+"""Settings: defaults of the code, then a TOML file, then ``--set table.key=value``.
+
+The later wins. A key that no settings model has is an error that names the nearest one.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gazebench.errors import InputError
+
+
+class Settings(BaseModel):
+    """A frozen group of settings; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+S = TypeVar("S", bound=Settings)
+TABLES = ("dataset", "training", "methods")  # of a settings file that serves every command
+
+
+def read(path: Path | None, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """Tables of a TOML file with ``overrides`` ("table.key=value") laid over them.
+
+    Raises:
+        InputError: the file is missing or not TOML, an override has no "=", or a table is none
+            of ``TABLES`` (the nearest is named).
+    """
+    values: dict[str, Any] = _parse_file(path) if path else {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {override}: expected table.key=value")
+        _assign(values, key.strip().split("."), _parse_value(text.strip()), override)
+    for name in values:
+        if name not in TABLES:
+            raise InputError(f"unknown settings table {name!r}; {_nearest(name, TABLES)}")
+    return values
+
+
+def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The table ``name`` of ``values``; empty when there is none.
+
+    Raises:
+        InputError: a plain value stands there.
+    """
+    found = values.get(name, {})
+    if not isinstance(found, Mapping):
+        raise InputError(f"setting {name} = {found!r}: expected a table")
+    return found
+
+
+def build(model: type[S], values: Mapping[str, Any], where: str = "") -> S:
+    """A settings model from plain values; ``where`` is the table they stand in, for messages.
+
+    Raises:
+        InputError: an unknown key (the nearest is named) or a value of the wrong kind.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise InputError(_sentence(model, error, where)) from None
+
+
+def dump(tables: Mapping[str, Any]) -> str:
+    """TOML text of nested tables of plain values; ``None`` is left out."""
+    lines: list[str] = []
+    _dump_table(tables, (), lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _dump_table(table: Mapping[str, Any], path: tuple[str, ...], lines: list[str]) -> None:
+    plain = {k: v for k, v in table.items() if not isinstance(v, Mapping) and v is not None}
+    if path and plain:
+        lines += ["", f"[{'.'.join(map(_key, path))}]"]
+    lines += [f"{_key(key)} = {_literal(value)}" for key, value in plain.items()]
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            _dump_table(value, (*path, key), lines)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else _quoted(key)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_literal, value))}]"
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda m: f"\\u{ord(m[0]):04x}", escaped) + '"'
+
+
+def _parse_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such settings file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as TOML: {error}") from None
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text  # a bare word is a string: --set dataset.align=eyes
+
+
+def _assign(values: dict[str, Any], keys: list[str], value: Any, override: str) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise InputError(f"--set {override}: {key!r} is a value, not a table")
+    values[keys[-1]] = value
+
+
+def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    place = f"{where}.{key}" if where else key
+    if first["type"] != "extra_forbidden":
+        return f"setting {place} = {first['input']!r}: {first['msg']}"
+    return f"unknown setting {place!r}; {_nearest(key, model.model_fields)}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"

@@ -1,0 +1,68 @@
+"""What a method costs: parameters and forward passes per second.
+
+Tables I and VI of Zhang et al. (2022) count parameters by two rules, so both are given.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gazebench.cards import MetricCard
+from gazebench.data import Batch
+from gazebench.results import Score
+
+WARMUP, RUNS = 10, 50
+
+CARDS = {
+    "parameters_inference": MetricCard(
+        title="Parameters, inference",
+        unit="M",
+        digits=2,
+        higher_is_better=False,
+        help="Weights of the networks that correct a portrait (the rule of Table VI).",
+        region="networks",
+    ),
+    "parameters_training": MetricCard(
+        title="Parameters, training",
+        unit="M",
+        digits=2,
+        higher_is_better=False,
+        help="Weights of all networks that training needs, discriminators included.",
+        region="networks",
+    ),
+    "fps": MetricCard(
+        title="FPS",
+        unit="1/s",
+        digits=1,
+        higher_is_better=True,
+        help=f"Portraits corrected per second at batch 1, median of {RUNS} runs after warm-up; "
+        "compare only rows of one device.",
+        region="device",
+    ),
+}
+
+
+def parameters(inference: int, training: int) -> dict[str, Score]:
+    """Scores of two parameter counts, in millions."""
+    return {
+        "parameters_inference": Score(value=inference / 1e6, n=1),
+        "parameters_training": Score(value=training / 1e6, n=1),
+    }
+
+
+def frames_per_second(correct: Callable[[Batch], Tensor], batch: Batch) -> Score:
+    """Corrections of ``batch`` (one portrait) per second, from the median of all runs."""
+    for _ in range(WARMUP):
+        correct(batch)
+    return Score(value=1 / statistics.median(_timed(correct, batch) for _ in range(RUNS)), n=RUNS)
+
+
+def _timed(correct: Callable[[Batch], Tensor], batch: Batch) -> float:
+    began = time.perf_counter()
+    correct(batch)
+    if batch.image.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - began

@@ -1,0 +1,129 @@
+"""What a gaze-correction method is.
+
+A method is one file of ``baselines/``; its file name is its name. It subclasses ``Method`` (or
+``TrainableMethod``) by name and implements what stands here.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gazebench import plugins
+from gazebench.cards import MethodCard
+from gazebench.config import Settings
+from gazebench.data import Batch, Draw
+from gazebench.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a method is built for: the geometry of a dataset."""
+
+    resolution: int  # side of a portrait, pixels
+    window: tuple[int, int]  # height and width of an eye box, pixels
+
+
+class Method(Protocol):
+    """Turns portraits that look away (domain Y) into portraits that look at the camera."""
+
+    card: ClassVar[MethodCard]
+    Config: ClassVar[type[Settings]]  # nested; every field has the paper's value as default
+
+    def __init__(self, config: Any, task: Task) -> None:
+        """Build from settings (an instance of ``Config``) and the dataset's geometry.
+
+        Raises:
+            MethodError: this method cannot handle such a dataset; the table shows why.
+        """
+        ...
+
+    def correct(self, batch: Batch) -> Tensor:
+        """Corrected images, (N, 3, H, W) in [-1, 1]. The batch is not changed."""
+        ...
+
+
+class UsesBank(Method, Protocol):
+    """A method that looks things up in the training portraits of domain X before it corrects."""
+
+    def prepare(self, bank: Iterable[Batch]) -> None:
+        """Take in the domain-X training portraits, batch by batch, once."""
+        ...
+
+
+class TrainableMethod(Method, Protocol):
+    """A method with networks.
+
+    The engine owns the loop, devices, checkpoints and logs; the method owns its networks, its
+    optimisers and what one step does. ``networks`` and ``optimisers`` are filled in ``__init__``;
+    the engine replaces their values by prepared ones (device, precision, many processes), so a
+    step reads them from the dictionaries every time.
+
+    ``Config`` has at least ``batch`` (portraits per domain in a draw) and ``steps``.
+    ``small_settings`` makes it small enough for a test on two cores.
+    """
+
+    networks: dict[str, nn.Module]  # by the paper's letters: "G", "D", "G_x"
+    optimisers: dict[str, Optimizer]
+    inference_networks: ClassVar[tuple[str, ...]]  # names of those that ``correct`` needs
+    small_settings: ClassVar[dict[str, Any]]  # overrides of ``Config``
+    backward: Callable[[Tensor], None]  # set by the engine; ``Tensor.backward`` until then
+
+    def training_step(self, draw: Draw) -> dict[str, Tensor]:
+        """One update of the generator with all that belongs to it; ``draw()`` gives (x, y).
+
+        Returns named losses as detached scalars, in the names of the glossary.
+        """
+        ...
+
+    def learning_rate_scale(self, step: int, steps: int) -> float:
+        """Factor on every learning rate at ``step`` (0-based) of ``steps``."""
+        ...
+
+
+class Animator(Protocol):
+    """A method that also moves the gaze."""
+
+    def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
+        """Images between the source (0) and its correction (1), (N, A, 3, H, W) in [-1, 1]."""
+        ...
+
+
+def load(package: ModuleType, name: str) -> type[Method]:
+    """The method in ``package/name.py``.
+
+    Raises:
+        InputError: there is no such file, or it does not define exactly one method.
+    """
+    return plugins.load(package, name, marker="card")
+
+
+def is_trainable(method: type[Method]) -> bool:
+    """Whether the method must be trained before it can correct."""
+    return hasattr(method, "training_step")
+
+
+def count_parameters(networks: Iterable[nn.Module]) -> int:
+    """Parameters of the networks, frozen ones included."""
+    return sum(p.numel() for network in networks for p in network.parameters())
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The device called ``name``; by default CUDA where there is one, else the CPU.
+
+    Raises:
+        InputError: the device does not exist here.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"--device {name}: not usable here ({first}); try --device cpu") from None
+    return device

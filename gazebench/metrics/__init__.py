@@ -1,0 +1,50 @@
+"""What a metric is. Each module of this package holds one; its file name is its name."""
+
+from types import ModuleType
+from typing import ClassVar, Protocol
+
+from torch import Tensor
+
+from gazebench import plugins
+from gazebench.cards import MetricCard
+from gazebench.data import Batch
+from gazebench.features import Instruments
+from gazebench.results import Score
+
+
+class Metric(Protocol):
+    """A number for one method on one dataset, fed batch by batch.
+
+    Neither the order nor the size of the batches may matter.
+    """
+
+    card: ClassVar[MetricCard]
+
+    def __init__(self, instruments: Instruments) -> None:
+        """Build from the frozen networks that metrics share.
+
+        Raises:
+            MissingPartError: weights that the metric needs cannot be had.
+        """
+        ...
+
+    def update_reference(self, real: Batch) -> None:
+        """Take in real domain-X training portraits; most metrics ignore them."""
+        ...
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Take in one batch: sources and corrections, (N, 3, H, W) in [-1, 1] of 8-bit pixels."""
+        ...
+
+    def compute(self) -> Score:
+        """The score over all that was taken in."""
+        ...
+
+
+def load(package: ModuleType, name: str) -> type[Metric]:
+    """The metric in ``package/name.py``.
+
+    Raises:
+        InputError: there is no such file, or it does not define exactly one metric.
+    """
+    return plugins.load(package, name, marker="card")

@@ -1,0 +1,109 @@
+"""The strict picture reader: a picture is whole and plain, or it is refused with a reason.
+
+One reader for builds, evaluation and single photos. Decoding is Pillow's; what is refused and
+how colours are made RGB is decided here.
+"""
+
+import io
+import stat
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from gazebench.errors import InputError
+
+MAX_BYTES = 256 * 1024**2
+MAX_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+
+
+class PictureError(InputError):
+    """A picture that is refused: ``code`` is the reason of the quarantine list."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a regular picture file of at most 256 MB.
+
+    Raises:
+        PictureError: missing, not a regular file, empty or too large.
+    """
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise PictureError("not_a_file", f"{path}: is no regular file")
+        if facts.st_size > MAX_BYTES:
+            raise PictureError("too_large", f"{path}: {facts.st_size} bytes, limit {MAX_BYTES}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise PictureError("unreadable", f"{path}: {error.strerror or error}") from None
+    if not data:
+        raise PictureError("empty", f"{path}: an empty file")
+    return data
+
+
+def read_picture(path: Path) -> Image.Image:
+    """The picture at ``path`` as upright 8-bit RGB.
+
+    Raises:
+        PictureError: refused, see ``decode`` and ``read_bytes``.
+    """
+    return decode(read_bytes(path), str(path))
+
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """The picture in ``data`` as upright 8-bit RGB; the type is told by content, not by name.
+
+    EXIF orientation is applied, 16-bit values are scaled, transparency is laid on black. Nothing
+    but pixels is kept: no EXIF, no colour profile, no comment. Of a JPEG with further pictures
+    behind the first (MPO, as phones write), the first is read.
+
+    Raises:
+        PictureError: no JPEG, PNG, WebP or BMP; damaged, truncated, animated, over 50 Mpx.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", DeprecationWarning)  # ours to mend, not the picture's
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check(image, name)
+                if image.format == "PNG":  # its checksums, and that it ends where it should
+                    Image.open(io.BytesIO(data), formats=["PNG"]).verify()
+                image.load()
+                return _rgb(ImageOps.exif_transpose(image))
+    except PictureError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise PictureError("too_many_pixels", f"{name}: over {MAX_PIXELS:,} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise PictureError("not_a_picture", f"{name}: is no JPEG, PNG, WebP or BMP") from None
+    except MemoryError:
+        raise PictureError("too_many_pixels", f"{name}: too little memory to decode it") from None
+    except Exception as error:  # decoders raise whatever damage leads them to
+        raise PictureError("damaged", f"{name}: damaged picture ({error})") from None
+
+
+def _check(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width}x{image.height}"
+        raise PictureError("too_many_pixels", f"{name}: {size}, over {MAX_PIXELS:,} pixels")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":
+        raise PictureError("animated", f"{name}: has {frames} frames")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip to white
+        values = np.asarray(image, np.float64)
+        image = Image.fromarray(np.round(values / 257.0).clip(0, 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    rgb = image.convert("RGB")
+    rgb.info = {}
+    return rgb

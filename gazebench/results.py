@@ -1,0 +1,123 @@
+"""What an evaluation leaves behind: ``scores.json``, all that a report is made from.
+
+It describes itself: a report imports no method and no metric.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from gazebench import store
+from gazebench.cards import MethodCard, MetricCard
+from gazebench.errors import InputError
+
+BENCHMARK = "1"  # rises when the same images would score differently
+FORMAT = 1  # of scores.json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One number of a table."""
+
+    value: float
+    n: int  # portraits (or, for a set metric, patches) that went into it
+    interval: tuple[float, float] | None = None  # 95 %
+    stderr: float | None = None
+    per_portrait: Mapping[str, float] | None = None  # id → value; None for a set metric
+
+    @classmethod
+    def of(cls, values: Mapping[str, float], *, seed: int = 0, rounds: int = 2000) -> Self:
+        """Mean of per-portrait values with a 95 % percentile bootstrap over portraits.
+
+        Raises:
+            InputError: no values, or one that is not finite.
+        """
+        bad = next((id_ for id_, value in values.items() if not math.isfinite(value)), None)
+        if not values or bad is not None:
+            raise InputError(f"no finite value for {bad or 'any portrait'}")
+        ordered = np.array([values[key] for key in sorted(values)], np.float64)
+        rng = np.random.default_rng(seed)
+        picks = rng.integers(0, len(ordered), (rounds, len(ordered)))
+        low, high = np.quantile(ordered[picks].mean(axis=1), [0.025, 0.975])
+        spread = float(ordered.std(ddof=1) / math.sqrt(len(ordered))) if len(ordered) > 1 else None
+        return cls(
+            value=float(ordered.mean()),
+            n=len(ordered),
+            interval=(float(low), float(high)),
+            stderr=spread,
+            per_portrait=dict(sorted(values.items())),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetFacts:
+    """The dataset that a result was scored on."""
+
+    name: str
+    fingerprint: str
+    resolution: int
+    window: tuple[int, int]  # height, width of an eye box
+    n_test: int  # domain-Y test portraits, the ones that are corrected
+    n_reference: int  # domain-X training portraits, the real ones of FID and KID
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """Scores of one run of one method on one dataset.
+
+    Two results compare only where benchmark version and dataset fingerprint agree.
+    """
+
+    run: str  # name of the run's folder
+    name: str  # of the method, which is its file's name
+    method: MethodCard
+    dataset: DatasetFacts
+    scores: dict[str, Score]
+    metrics: dict[str, MetricCard]
+    skipped: dict[str, str] = field(default_factory=dict)  # metric → why it has no score
+    notes: tuple[str, ...] = ()  # footnotes: "8 of 12 portraits", "equal to its input"
+    ranked: bool = True  # False for partial predictions
+    n_predicted: int = 0
+    provenance: dict[str, Any] = field(default_factory=dict)  # versions, device, command, steps
+    pictures: str = ""  # folder of the corrected PNGs, relative to scores.json
+    dataset_folder: str = ""  # relative to scores.json
+    benchmark: str = BENCHMARK
+
+    def save(self, path: Path) -> None:
+        """Write JSON, byte for byte the same for the same result."""
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True)
+        store.write(path, text + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            InputError: missing, damaged, or of another format.
+        """
+        try:
+            row = json.loads(path.read_text(encoding="utf-8"))
+            if row.pop("format") != FORMAT:
+                raise ValueError("another format")
+            row["method"] = MethodCard(**row["method"])
+            row["dataset"] = DatasetFacts(**_tuples(row["dataset"], "window"))
+            row["scores"] = {k: Score(**_tuples(v, "interval")) for k, v in row["scores"].items()}
+            row["metrics"] = {
+                k: MetricCard(**_tuples(v, "weights", "bounds")) for k, v in row["metrics"].items()
+            }
+            return cls(**_tuples(row, "notes"))
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file; run `gazebench eval` first") from None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"{path}: no scores of this version ({error}); run `gazebench eval` again"
+            ) from None
+
+
+def _tuples(row: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {k: tuple(v) if k in keys and v is not None else v for k, v in row.items()}

@@ -1,0 +1,164 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from gazebench import align
+from gazebench.align import ALIGNMENTS, AlignmentError, Square
+from gazebench.geometry import Point
+
+SIZE = (640, 560)  # width, height of the source pictures here
+LEFT, RIGHT, MOUTH = Point(262.3, 240.1), Point(371.9, 263.4), Point(296.0, 371.7)  # turned by 12°
+PIXELS = st.floats(-2000, 5000, allow_nan=False)
+
+
+@st.composite
+def faces(draw: st.DrawFn) -> tuple[Point, Point, Point]:
+    """Eyes and mouth of a face at any place, size and turn up to 40°."""
+    x, y = draw(st.floats(50, 600)), draw(st.floats(50, 500))
+    span, turn = draw(st.floats(20, 300)), math.radians(draw(st.floats(-40, 40)))
+    along = complex(math.cos(turn), math.sin(turn)) * span
+    left, right = complex(x, y) - along / 2, complex(x, y) + along / 2
+    mouth = complex(x, y) + along * 1j * draw(st.floats(0.7, 1.5)) + draw(st.floats(-9, 9))
+    return Point(left.real, left.imag), Point(right.real, right.imag), Point(mouth.real, mouth.imag)
+
+
+@given(faces(), st.sampled_from([256, 512]))
+def test_both_eyes_land_where_celebgaze_has_them(face, resolution: int) -> None:
+    left, right, _ = face
+    transform = align.square("eyes", SIZE, left, right, None).transform(resolution)
+    # means of the released list, in pixels of 256; a pixel's centre is half a pixel off its edge
+    for eye, (x, y) in ((left, (78.6, 92.9)), (right, (177.8, 92.7))):
+        expected = ((x + 0.5) * resolution / 256 - 0.5, (y + 0.5) * resolution / 256 - 0.5)
+        assert align.apply(transform, eye) == pytest.approx(expected, abs=1e-6)
+
+
+def published_ffhq_quad(left: Point, right: Point, mouth: Point) -> np.ndarray:
+    """Corners of the crop of Karras et al. 2019, computed apart from the code under test."""
+    eyes = np.array(right) - np.array(left)
+    average = (np.array(left) + np.array(right)) * 0.5
+    to_mouth = np.array(mouth) - average
+    x = eyes - to_mouth[::-1] * [-1, 1]
+    x /= np.hypot(*x)
+    x *= max(np.hypot(*eyes) * 2.0, np.hypot(*to_mouth) * 1.8)
+    y = x[::-1] * [-1, 1]
+    center = average + to_mouth * 0.1
+    return np.stack([center - x - y, center - x + y, center + x + y, center + x - y])
+
+
+@given(faces())
+def test_the_ffhq_square_is_the_published_one(face) -> None:
+    transform = align.square("ffhq", SIZE, *face).transform(512)
+    corners = [align.apply(transform, Point(*corner)) for corner in published_ffhq_quad(*face)]
+    expected = [(-0.5, -0.5), (-0.5, 511.5), (511.5, 511.5), (511.5, -0.5)]
+    np.testing.assert_allclose(np.array(corners), expected, atol=1e-6)
+
+
+@given(faces(), st.sampled_from(ALIGNMENTS), PIXELS, PIXELS)
+def test_the_inverse_undoes_the_map(face, kind: str, x: float, y: float) -> None:
+    transform = align.square(kind, SIZE, *face).transform(256)
+    back = align.apply(align.invert(transform), align.apply(transform, Point(x, y)))
+    assert back == pytest.approx((x, y), abs=1e-6)
+
+
+@given(faces(), st.sampled_from(ALIGNMENTS))
+def test_the_map_is_a_similarity_that_mirrors_nothing(face, kind: str) -> None:
+    a, b, _, d, e, _ = align.square(kind, SIZE, *face).transform(256)
+    assert (a, b) == pytest.approx((e, -d))
+    assert a * e - b * d > 0
+
+
+def with_dot(size: tuple[int, int], at: Point, radius: float = 9.0) -> Image.Image:
+    """A soft bright dot on black whose centre of mass is ``at``."""
+    rows, columns = np.indices((size[1], size[0]))
+    distance = np.hypot(columns - at.x, rows - at.y)
+    values = 255 * np.clip(1 - distance / radius, 0, 1)
+    return Image.fromarray(values.round().astype(np.uint8)).convert("RGB")
+
+
+def dot_in(portrait: Image.Image) -> tuple[float, float]:
+    values = np.asarray(portrait.convert("L"), float)
+    rows, columns = np.indices(values.shape)
+    return (columns * values).sum() / values.sum(), (rows * values).sum() / values.sum()
+
+
+@pytest.mark.parametrize("kind", ALIGNMENTS)
+@pytest.mark.parametrize("resolution", [96, 256, 512])
+@pytest.mark.parametrize("dot", [LEFT, Point(330.25, 300.75), Point(300, 200)])
+def test_a_drawn_dot_lands_where_the_map_says(kind: str, resolution: int, dot: Point) -> None:
+    frame = align.square(kind, SIZE, LEFT, RIGHT, MOUTH)
+    portrait = align.cut(with_dot(SIZE, dot), frame, resolution)
+    assert portrait.size == (resolution, resolution)
+    assert dot_in(portrait) == pytest.approx(
+        align.apply(frame.transform(resolution), dot), abs=0.15
+    )
+
+
+@pytest.mark.parametrize("kind", ["eyes", "ffhq"])
+@pytest.mark.parametrize("shift", [(-200, -150), (230, 140)])
+def test_a_dot_stays_in_place_where_the_border_is_mirrored(kind: str, shift) -> None:
+    left, right, mouth = (Point(p.x + shift[0], p.y + shift[1]) for p in (LEFT, RIGHT, MOUTH))
+    frame = align.square(kind, SIZE, left, right, mouth)
+    portrait = align.cut(with_dot(SIZE, right), frame, 256)
+    expected = align.apply(frame.transform(256), right)
+    rows, columns = np.indices((256, 256))
+    near = np.hypot(columns - expected.x, rows - expected.y) < 20  # not the dot's reflection
+    only = Image.fromarray(np.where(near, np.asarray(portrait.convert("L")), 0).astype(np.uint8))
+    assert dot_in(only) == pytest.approx(expected, abs=0.15)
+
+
+def test_beyond_the_border_the_picture_is_mirrored() -> None:
+    ramp = np.tile(np.arange(200, dtype=np.uint8), (200, 1))
+    frame = Square(Point(20.0, 100.0), Point(50.0, 1e-9))  # from column -30 to 70, turned a hair
+    row = np.asarray(align.cut(Image.fromarray(ramp).convert("RGB"), frame, 100))[50, :, 0]
+    centers = np.arange(100) + 20.0 + 0.5 - 50
+    np.testing.assert_allclose(row[:29], -centers[:29], atol=1)
+    np.testing.assert_allclose(row[31:], centers[31:], atol=1)
+
+
+def test_a_square_far_outside_is_refused() -> None:
+    frame = Square(Point(10.0, 10.0), Point(700.0, 5.0))
+    with pytest.raises(AlignmentError, match="far outside"):
+        align.cut(Image.new("RGB", SIZE), frame, 256)
+
+
+def test_ffhq_without_a_mouth_is_refused() -> None:
+    with pytest.raises(AlignmentError, match="needs the mouth"):
+        align.square("ffhq", SIZE, LEFT, RIGHT, None)
+
+
+@pytest.mark.parametrize("resolution", [256, 512])
+def test_none_is_pillows_lanczos_of_a_square_picture(resolution: int) -> None:
+    values = np.random.default_rng(1).integers(0, 256, (1024, 1024, 3), np.uint8)
+    picture = Image.fromarray(values)
+    frame = align.square("none", picture.size, LEFT, RIGHT, None)
+    expected = picture.resize((resolution, resolution), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(align.cut(picture, frame, resolution), expected)
+
+
+def test_none_is_the_centred_square_of_celeba() -> None:
+    values = np.random.default_rng(2).integers(0, 256, (218, 178, 3), np.uint8)
+    picture = Image.fromarray(values)
+    frame = align.square("none", picture.size, LEFT, RIGHT, None)
+    expected = picture.crop((0, 20, 178, 198))
+    np.testing.assert_array_equal(align.cut(picture, frame, 178), expected)
+
+
+def test_a_turned_cut_is_as_sharp_and_bright_as_the_source() -> None:
+    stripes = np.tile(np.where(np.arange(1600) // 40 % 2, 220, 40).astype(np.uint8), (1600, 1))
+    frame = Square(Point(800.0, 800.0), Point(500.0, 0.001))
+    cut = np.asarray(align.cut(Image.fromarray(stripes).convert("RGB"), frame, 250))[:, :, 0]
+    assert cut.mean() == pytest.approx(130, abs=1)
+    assert np.abs(cut.astype(int) - 130).mean() > 80  # black and white stay so
+
+
+@given(st.floats(30, 250))
+def test_the_flat_way_and_the_turned_way_agree(half_side: float) -> None:
+    flat = Square(Point(320.0, 280.0), Point(half_side, 0.0))
+    turned = Square(Point(320.0, 280.0), Point(half_side, 1e-9))
+    picture = with_dot(SIZE, Point(330.0, 290.0), 40.0)
+    difference = np.asarray(align.cut(picture, flat, 64), int) - align.cut(picture, turned, 64)
+    assert np.abs(difference).max() <= 12

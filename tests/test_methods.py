@@ -1,0 +1,24 @@
+"""Every method keeps the contract: one test module for all of them, present and future."""
+
+import pytest
+
+from gazebench import baselines, contract, methods, plugins
+from gazebench.errors import InputError
+
+CHECKS = contract.checks()
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", plugins.names(baselines))
+def test_method_keeps_the_contract(name: str, check: str) -> None:
+    CHECKS[check](methods.load(baselines, name))
+
+
+def test_an_unknown_method_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean 'identity'"):
+        methods.load(baselines, "identitty")
+
+
+def test_an_unknown_device_is_a_sentence() -> None:
+    with pytest.raises(InputError, match="--device nonsense: not usable here"):
+        methods.pick_device("nonsense")

@@ -1,0 +1,85 @@
+"""A folder of predictions is checked before anything is scored."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from gazebench import contract, predictions
+from gazebench.data import to_float, to_uint8
+from gazebench.errors import InputError
+from gazebench.manifest import Domain
+from gazebench.predictions import Predictions
+
+PIXELS = contract.drawn_dataset(64)
+AWAY = PIXELS.manifest.select(domain=Domain.AWAY)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Predictions equal to their sources."""
+    batch = PIXELS.batch(AWAY)
+    predictions.write(tmp_path / "out", batch.ids, to_uint8(batch.image))
+    return tmp_path / "out"
+
+
+def check(folder: Path, **options: bool) -> Predictions:
+    return Predictions.check(folder, PIXELS.manifest, AWAY, **options)
+
+
+def test_pixels_survive_the_disk(folder: Path) -> None:
+    made = check(folder)
+    assert torch.equal(made.image(AWAY), PIXELS.batch(AWAY).image)
+    assert made.missing == ()
+
+
+def test_every_8_bit_value_survives_the_float_and_back() -> None:
+    values = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(to_uint8(to_float(values)), values)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere: no such folder"):
+        check(tmp_path / "nowhere")
+
+
+def test_missing_predictions_are_listed_with_the_way_out(folder: Path) -> None:
+    (folder / "drawn-0.png").unlink()
+    with pytest.raises(InputError, match="1 of 4 missing: drawn-0; --allow-partial"):
+        check(folder)
+    partial = check(folder, allow_partial=True)
+    assert partial.missing == ("drawn-0",)
+    assert [p.id for p in partial.portraits] == ["drawn-2", "drawn-4", "drawn-6"]
+
+
+def test_nothing_at_all_is_refused_even_where_partial_is_fine(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="4 of 4 missing"):
+        check(tmp_path, allow_partial=True)
+
+
+def test_foreign_pictures_are_refused(folder: Path) -> None:
+    (folder / "drawn-0.png").rename(folder / "someone.png")
+    with pytest.raises(InputError, match=r"no portrait of the dataset is called someone\.png"):
+        check(folder)
+
+
+def test_training_portraits_are_told_from_strangers(folder: Path) -> None:
+    (folder / "drawn-1.png").write_bytes((folder / "drawn-0.png").read_bytes())
+    with pytest.raises(InputError, match=r"not among the 4 domain-Y test portraits: drawn-1\.png"):
+        check(folder)
+
+
+def test_wrong_size_and_damage_are_listed_together(folder: Path) -> None:
+    Image.new("RGB", (32, 64)).save(folder / "drawn-0.png")
+    (folder / "drawn-2.png").write_bytes((folder / "drawn-2.png").read_bytes()[:200])
+    with pytest.raises(InputError) as error:
+        check(folder)
+    assert "drawn-0.png: 32x64 pixels, expected 64x64" in str(error.value)
+    assert "drawn-2.png: damaged" in str(error.value)
+
+
+def test_two_encodings_of_one_picture_have_one_digest(folder: Path) -> None:
+    before = check(folder).digests
+    Image.open(folder / "drawn-0.png").save(folder / "drawn-0.png", compress_level=9)
+    assert check(folder).digests == before
