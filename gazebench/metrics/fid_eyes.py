@@ -1,0 +1,81 @@
+"""Fréchet inception distance of eye patches (Heusel et al. 2017), corrected against real.
+
+Paper: Zhang et al. 2022, section IV-D, Table I, where neither the reference set nor the crop is
+given; here the reference is the real domain-X training portraits, and both eyes count.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gazebench.cards import MetricCard
+from gazebench.data import Batch
+from gazebench.features import Instruments
+from gazebench.metrics import Metric
+from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, EyeFeatures
+from gazebench.metrics._frechet import Gaussian, distance, standard_error
+from gazebench.results import Score
+
+_GROUPS = 50  # of portraits, left out in turn for the standard error
+
+
+class FidEyes(Metric):
+    """Over all patches at once; biased upwards for few, so rows of different n do not compare."""
+
+    card: ClassVar[MetricCard] = MetricCard(
+        title="FID eyes",
+        higher_is_better=False,
+        digits=2,
+        help="How far corrected eyes as a set are from real eyes that look at the camera "
+        "(training portraits): Fréchet distance of Inception-2015-12-05 features. Depends on the "
+        "number of patches; the interval is over corrected portraits, for this reference.",
+        region=REGION,
+        weights=("inception_fid",),
+        bounds=(0.0, None),
+    )
+
+    def __init__(self, instruments: Instruments) -> None:
+        instruments.require("inception_fid")
+        self._instruments = instruments
+        self._real = EyeFeatures(instruments)
+        self._corrected = EyeFeatures(instruments)
+
+    def update_reference(self, real: Batch) -> None:
+        """Take in real domain-X training portraits."""
+        self._real.add(real.ids, real.image, real.eyes)
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Take in a batch."""
+        self._corrected.add(source.ids, corrected, source.eyes)
+
+    def features(self) -> dict[str, NDArray[Any]]:
+        """``ids`` (P,) and ``inception`` (P, 2, 2048) of corrected portraits, left eye first."""
+        rows = self._corrected.rows("corrected portraits")
+        ids = np.array(sorted(self._corrected.by_id))
+        return {"ids": ids, "inception": rows.reshape(len(ids), PER_PORTRAIT, -1)}
+
+    def compute(self) -> Score:
+        """The distance; ``n`` counts the corrected patches.
+
+        Raises:
+            InputError: no corrected or no real portraits.
+        """
+        rows = self._corrected.rows("corrected portraits")
+        real = self._instruments.kept(
+            ("frechet", self._real.digest()),
+            lambda: Gaussian.of(self._real.rows("real training portraits looking at the camera")),
+        )
+        value = distance(Gaussian.of(rows), real)
+        return Score(value=value, n=len(rows), **_spread(value, rows, real))
+
+
+def _spread(value: float, rows: NDArray[np.float32], real: Gaussian) -> dict[str, Any]:
+    """A 95 % interval and standard error over portraits, a portrait's eyes left out together."""
+    portraits = np.arange(len(rows)) // PER_PORTRAIT
+    if len(rows) <= 2 * PER_PORTRAIT:
+        return {}
+    stderr = standard_error(rows, real, portraits % _GROUPS)
+    margin = NORMAL_95 * stderr
+    return {"interval": (max(value - margin, 0.0), value + margin), "stderr": stderr}

