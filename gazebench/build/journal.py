@@ -1,0 +1,132 @@
+"""The build's journal: one durable row per source face."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from gazebench.build.shard import Outcome
+from gazebench.errors import DiskError, InputError, RefusedError
+from gazebench.geometry import Box, Point
+from gazebench.manifest import Portrait, Split
+from gazebench.sources import SourceFace
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS faces (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    source_sha256 TEXT NOT NULL,
+    reason TEXT NOT NULL,      -- '' for a portrait
+    sentence TEXT NOT NULL,
+    portrait TEXT              -- JSON; NULL when quarantined
+) WITHOUT ROWID;
+"""
+
+
+class Journal:
+    """Faces that are done, in SQLite with WAL and full sync."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, fingerprint: Mapping[str, Any]) -> Iterator[Self]:
+        """The journal at ``path``, begun now or earlier with the same fingerprint.
+
+        Raises:
+            RefusedError: it was begun with another fingerprint; each difference is named.
+            InputError: damaged.
+            DiskError: no space or not writable.
+        """
+        try:
+            connection = sqlite3.connect(path)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.executescript(_SCHEMA)
+                journal = cls(connection)
+                journal._claim(path.parent, fingerprint)
+                yield journal
+            finally:
+                connection.close()
+        except sqlite3.OperationalError as error:
+            raise DiskError(
+                f"{path}: {error}; free some space or mend the folder's rights"
+            ) from None
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{path}: damaged journal ({error}); build again with --overwrite"
+            ) from None
+
+    def pending(self, faces: Sequence[SourceFace]) -> list[SourceFace]:
+        """Those of ``faces`` that have no row yet."""
+        done = {row[0] for row in self._db.execute("SELECT id FROM faces")}
+        return [face for face in faces if face.id not in done]
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Add rows in one durable transaction."""
+        rows = [
+            (o.id, o.name, o.source_sha256, o.reason, o.sentence, _to_json(o.portrait))
+            for o in outcomes
+        ]
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def portraits(self) -> Iterator[Portrait]:
+        """Portraits in the order of their ids."""
+        query = "SELECT portrait FROM faces WHERE portrait IS NOT NULL ORDER BY id"
+        for (text,) in self._db.execute(query):
+            yield _from_json(text)
+
+    def quarantine(self) -> Iterator[tuple[str, str, str, str]]:
+        """Id, source name, reason and sentence of faces that cannot be used, by id."""
+        yield from self._db.execute(
+            "SELECT id, name, reason, sentence FROM faces WHERE portrait IS NULL ORDER BY id"
+        )
+
+    def quarantined(self) -> int:
+        """How many faces cannot be used."""
+        query = "SELECT count(*) FROM faces WHERE portrait IS NULL"
+        return self._db.execute(query).fetchone()[0]
+
+    def _claim(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
+        wanted = {key: json.dumps(value) for key, value in fingerprint.items()}
+        there = dict(self._db.execute("SELECT key, value FROM meta"))
+        if not there:
+            with self._db:
+                self._db.executemany("INSERT INTO meta VALUES (?, ?)", wanted.items())
+            return
+        differences = [
+            f"{key}: {there.get(key, 'none')} → {wanted.get(key, 'none')}"
+            for key in sorted(there.keys() | wanted.keys())
+            if there.get(key) != wanted.get(key)
+        ]
+        if differences:
+            raise RefusedError(
+                f"{folder}: was begun with other settings ({'; '.join(differences)}); "
+                "use another folder, or --overwrite to build anew (labels.csv stays)"
+            )
+
+
+def _to_json(portrait: Portrait | None) -> str | None:
+    return None if portrait is None else json.dumps(asdict(portrait))
+
+
+def _from_json(text: str) -> Portrait:
+    row = json.loads(text)
+    return Portrait(
+        **{
+            **row,
+            "split": Split(row["split"]),
+            "left_eye": Box(**row["left_eye"]),
+            "right_eye": Box(**row["right_eye"]),
+            "left_center": Point(*row["left_center"]),
+            "right_center": Point(*row["right_center"]),
+            "transform": tuple(row["transform"]),
+        }
+    )

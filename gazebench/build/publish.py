@@ -1,0 +1,114 @@
+"""The last act of a build: what the journal holds becomes manifest, quarantine and dataset.json."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gazebench import __version__, store
+from gazebench.build.journal import Journal
+from gazebench.build.settings import RECIPE
+from gazebench.errors import GazebenchError, InputError
+from gazebench.manifest import FORMAT, Portrait, csv_text, load_info, manifest_csv
+
+if TYPE_CHECKING:
+    from gazebench.build import Plan
+
+QUARANTINE_COLUMNS = ("id", "source_name", "reason", "sentence")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Conservation: found = portraits + quarantined."""
+
+    found: int
+    portraits: int
+    test: int
+    quarantined: dict[str, int]  # by reason
+    tree_hash: str
+
+
+def publish(plan: "Plan", journal: Journal, out: Path) -> Counts:
+    """Write ``manifest.csv`` and ``quarantine.csv``, then ``dataset.json``.
+
+    Raises:
+        InputError: not one usable face.
+        GazebenchError: a face was lost on the way.
+    """
+    portraits = list(journal.portraits())
+    refused = list(journal.quarantine())
+    reasons = dict(sorted(Counter(row[2] for row in refused).items()))
+    if not portraits:
+        raise InputError(_no_face(out, reasons))
+    manifest, quarantine = manifest_csv(portraits), csv_text(QUARANTINE_COLUMNS, refused)
+    counts = Counts(
+        found=len(plan.faces),
+        portraits=len(portraits),
+        test=sum(p.split == "test" for p in portraits),
+        quarantined=reasons,
+        tree_hash=tree_hash(portraits, manifest, quarantine),
+    )
+    if counts.found != counts.portraits + len(refused):
+        raise GazebenchError(f"{out}: {counts.found} faces found, but {counts}; please report")
+    store.write_many([(out / "manifest.csv", manifest), (out / "quarantine.csv", quarantine)])
+    store.write(out / "dataset.json", json.dumps(_info(plan, counts, _name(out)), indent=1) + "\n")
+    return counts
+
+
+def tree_hash(portraits: Iterable[Portrait], manifest: str, quarantine: str) -> str:
+    """One digest of everything a build made: image files, manifest and quarantine."""
+    digest = hashlib.sha256()
+    for portrait in portraits:
+        digest.update(f"{portrait.image} {portrait.sha256}\n".encode())
+    for name, text in (("manifest.csv", manifest), ("quarantine.csv", quarantine)):
+        digest.update(f"{name} {hashlib.sha256(text.encode()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def published_counts(out: Path) -> Counts | None:
+    """The counts of a finished dataset; None while there is none, or one of its lists is lost."""
+    if not all((out / name).is_file() for name in ("manifest.csv", "quarantine.csv")):
+        return None
+    try:
+        info = load_info(out)
+        return Counts(**info["counts"], tree_hash=info["tree_hash"])
+    except (InputError, KeyError, TypeError):  # the journal has it all, it is published again
+        return None
+
+
+def _info(plan: "Plan", counts: Counts, name: str) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "name": name,
+        "source": plan.source,
+        "source_title": plan.title,
+        "license": plan.license,
+        "resolution": plan.settings.resolution,
+        "window": list(plan.settings.window),
+        "settings": plan.settings.model_dump(),
+        "counts": {
+            "found": counts.found,
+            "portraits": counts.portraits,
+            "test": counts.test,
+            "quarantined": counts.quarantined,
+        },
+        "tree_hash": counts.tree_hash,
+        "gazebench": __version__,
+        "recipe": RECIPE,
+    }
+
+
+def _name(out: Path) -> str:
+    return os.fsencode(out.resolve().name).decode("utf-8", "backslashreplace")
+
+
+def _no_face(out: Path, reasons: dict[str, int]) -> str:
+    why = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
+    return (
+        f"no usable face in any of the {sum(reasons.values())} pictures ({why}); look at some of "
+        f"them, then build with another --align or --landmarks and --overwrite"
+    )

@@ -1,0 +1,132 @@
+"""What a worker does with one source face. The same code runs on any number of workers."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+
+from gazebench import align, landmarks
+from gazebench.build.settings import DatasetSettings
+from gazebench.geometry import Box, Point
+from gazebench.landmarks import FaceError, FoundFace, LandmarkFinder
+from gazebench.manifest import Portrait, Split
+from gazebench.reader import PictureError, decode, read_bytes
+from gazebench.sources import SourceFace
+
+PNG_LEVEL = 1  # three times faster than the default for 15 % more bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a source face: a portrait with its PNG, or the reason why not."""
+
+    id: str
+    name: str
+    source_sha256: str = ""
+    portrait: Portrait | None = None
+    png: bytes | None = None
+    reason: str = ""  # code of the quarantine list
+    sentence: str = ""
+
+
+class Portraitist:
+    """Makes portraits. The landmark finder is loaded at first use, so in the worker."""
+
+    def __init__(self, settings: DatasetSettings) -> None:
+        self.settings = settings
+        self._finder: LandmarkFinder | None = None
+
+    def __call__(self, face: SourceFace) -> Outcome:
+        """The outcome for one face; a picture that cannot be used never raises."""
+        digest = ""
+        try:
+            data = read_bytes(face.path)
+            digest = hashlib.sha256(data).hexdigest()
+            picture = decode(data, face.name)
+            portrait, png = self._portrait(picture, face, digest)
+        except (PictureError, FaceError) as error:
+            return quarantined(face, error.code, str(error), digest)
+        except align.AlignmentError as error:
+            return quarantined(face, "alignment_failed", str(error), digest)
+        return Outcome(id=face.id, name=face.name, source_sha256=digest, portrait=portrait, png=png)
+
+    def _portrait(
+        self, picture: Image.Image, face: SourceFace, digest: str
+    ) -> tuple[Portrait, bytes]:
+        found = self._find(picture, face)
+        frame = align.square(
+            self.settings.align or "none",
+            picture.size,
+            found.left_eye,
+            found.right_eye,
+            found.mouth,
+        )
+        transform = frame.transform(self.settings.resolution)
+        centers = [align.apply(transform, eye) for eye in (found.left_eye, found.right_eye)]
+        boxes = self._boxes(centers)
+        png = _encode(align.cut(picture, frame, self.settings.resolution))
+        portrait = Portrait(
+            id=face.id,
+            source_name=face.name,
+            identity=face.identity,
+            split=assign_split(face, self.settings),
+            left_eye=boxes[0],
+            right_eye=boxes[1],
+            left_center=centers[0],
+            right_center=centers[1],
+            transform=transform,
+            score=found.score,
+            faces=found.faces,
+            source_sha256=digest,
+            sha256=hashlib.sha256(png).hexdigest(),
+        )
+        return portrait, png
+
+    def _find(self, picture: Image.Image, face: SourceFace) -> FoundFace:
+        if self._finder is None:
+            self._finder = landmarks.load(landmarks, self.settings.landmarks)()
+        found = self._finder.find(picture, face)
+        least = self.settings.min_eye_distance_source
+        if found.eye_distance < least:
+            raise FaceError(
+                "face_too_small", f"eyes {found.eye_distance:.1f} px apart, at least {least:g}"
+            )
+        return found
+
+    def _boxes(self, centers: list[Point]) -> list[Box]:
+        height, width = self.settings.window
+        side = self.settings.resolution
+        boxes = [Box.around(center, height, width) for center in centers]
+        if not all(box.inside(side, side) for box in boxes):
+            raise FaceError("window_out_of_frame", "an eye box reaches outside the portrait")
+        if boxes[0].overlaps(boxes[1]):
+            raise FaceError("windows_overlap", "the two eye boxes overlap")
+        return boxes
+
+
+def quarantined(face: SourceFace, reason: str, sentence: str, digest: str = "") -> Outcome:
+    """The outcome of a face that cannot be used."""
+    sentence = sentence.replace(str(face.path), face.name).removeprefix(f"{face.name}: ")
+    return Outcome(
+        id=face.id, name=face.name, source_sha256=digest, reason=reason, sentence=sentence
+    )
+
+
+def assign_split(face: SourceFace, settings: DatasetSettings) -> Split:
+    """The half a face belongs to; it depends on nothing but the face itself.
+
+    ``identity``: a hash of the person (of the portrait's id where the person is unknown) below
+    ``test_fraction`` means test. ``partition``: the source's own test partition.
+    """
+    if settings.split == "partition":
+        return Split.TEST if face.partition == "test" else Split.TRAIN
+    person = f"person {face.identity}" if face.identity else f"portrait {face.id}"
+    draw = int.from_bytes(hashlib.sha256(person.encode()).digest()[:8], "big") / 2**64
+    return Split.TEST if draw < settings.test_fraction else Split.TRAIN
+
+
+def _encode(portrait: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    portrait.save(buffer, "PNG", compress_level=PNG_LEVEL)
+    return buffer.getvalue()

@@ -1,0 +1,141 @@
+"""``gazebench build-dataset``."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gazebench.build import BuildReport, Plan
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--res", type=click.IntRange(64, 2048), help="Side of a portrait, pixels. [default: 512]"
+)
+@click.option("--window", metavar="HxW", help="Eye box; by default 30x50 at 256, 46x80 at 512.")
+@click.option(
+    "--source-type", help="Layout of SOURCE; by default found out. See `gazebench sources`."
+)
+@click.option(
+    "--align",
+    type=click.Choice(["none", "eyes", "ffhq"]),
+    help="none: centred square, as CelebA and CelebA-HQ come (their default). eyes: both eyes "
+    "where CelebGaze has them. ffhq: oriented square from eyes and mouth (default for a folder).",
+)
+@click.option("--landmarks", help="Landmark finder: dlib (default) or celeba (its own list).")
+@click.option(
+    "--split",
+    type=click.Choice(["identity", "partition"]),
+    help="By a hash of the person (default), or the source's own.",
+)
+@click.option(
+    "--test-fraction",
+    type=click.FloatRange(0, 1),
+    help="Share of people in the test half. [default: 0.1]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=_cores,
+    help="Processes. [default: the cores of this machine]",
+)
+@click.option("--limit", type=click.IntRange(1), help="Only the first N pictures.")
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file with a [dataset] table.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="dataset.KEY=VALUE",
+    help="One setting; wins over the file.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be built, and stop.")
+@click.option("--overwrite", is_flag=True, help="Build anew over another build; labels.csv stays.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def command(
+    source: Path,
+    out: Path,
+    res: int | None,
+    window: str | None,
+    source_type: str | None,
+    workers: int,
+    limit: int | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+    overwrite: bool,
+    quiet: bool,
+    **flags: object,
+) -> None:
+    """Build the dataset OUT from the pictures in SOURCE.
+
+    SOURCE is a folder of pictures, CelebA (img_align_celeba and its lists) or CelebA-HQ
+    (CelebA-HQ-img and its mapping); which one is found out. Every picture becomes one aligned
+    PNG portrait with two eye boxes, or a line of quarantine.csv that says why not. Stopped or
+    killed, the same command goes on; run again, it does nothing.
+
+    \b
+    gazebench build-dataset ~/CelebAMask-HQ data/hq --res 512
+    gazebench build-dataset ~/CelebA data/celeba --res 256 --align eyes
+    """
+    from gazebench import build, sources
+    from gazebench import config as settings_files
+    from gazebench.build.settings import DatasetSettings
+
+    tables = settings_files.read(config, overrides)
+    given = {
+        k: v for k, v in {"resolution": res, **_window(window), **flags}.items() if v is not None
+    }
+    settings = settings_files.build(
+        DatasetSettings, {**settings_files.table(tables, "dataset"), **given}, "dataset"
+    )
+    plan = build.plan(sources, source, settings, source=source_type, limit=limit)
+    _announce(plan, source, out)
+    if dry_run:
+        click.echo(settings_files.dump({"dataset": plan.settings.model_dump()}), nl=False)
+        return
+    report = build.build(plan, out, workers=workers, overwrite=overwrite, quiet=quiet)
+    _summarise(report, out)
+
+
+def _window(text: str | None) -> dict[str, int]:
+    if text is None:
+        return {}
+    height, x, width = text.lower().partition("x")
+    if not (x and height.isascii() and height.isdigit() and width.isascii() and width.isdigit()):
+        raise click.BadParameter(f"{text!r}: expected HxW, such as 46x80", param_hint="--window")
+    return {"window_height": int(height), "window_width": int(width)}
+
+
+def _announce(plan: "Plan", source: Path, out: Path) -> None:
+    height, width = plan.settings.window
+    click.echo(
+        f"{source}: {plan.title}, {len(plan.faces):,} pictures → {out}, "
+        f"{plan.settings.resolution} px, eye boxes {height}x{width}, align {plan.settings.align}"
+    )
+    for remark in plan.remarks:
+        click.echo(f"  note: {remark}")
+
+
+def _summarise(report: "BuildReport", out: Path) -> None:
+    counts = report.counts
+    if report.built_now == 0:
+        click.echo(f"{out} is complete already; nothing to do")
+    lost = counts.found - counts.portraits
+    click.echo(
+        f"{counts.found:,} found = {counts.portraits:,} portraits "
+        f"({counts.portraits - counts.test:,} train, {counts.test:,} test) + {lost:,} quarantined"
+    )
+    for reason, number in counts.quarantined.items():
+        click.echo(f"  {reason:<20} {number:,}")
+    if report.built_now:
+        rate = report.built_now / max(report.seconds, 1e-9)
+        click.echo(f"{report.seconds:.1f} s, {rate:.1f} faces/s; tree hash {counts.tree_hash[:16]}")
+    click.echo(f"next: gazebench label import {out} LABELS.csv")

@@ -1,0 +1,82 @@
+"""How the face and its landmarks are found. Each module of this package is one finder."""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import ClassVar, Protocol
+
+from PIL import Image
+
+from gazebench import plugins
+from gazebench.errors import InputError
+from gazebench.geometry import Point, mean_point
+from gazebench.sources import SourceFace
+
+RIVAL = 2.0  # the largest face is taken when its area is at least this many times the next one's
+
+
+class FaceError(InputError):
+    """A picture without one usable face: ``code`` is the reason of the quarantine list."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFace:
+    """The one face of a picture, in source pixels."""
+
+    left_eye: Point  # centre of the eye nearer the image's left edge
+    right_eye: Point
+    mouth: Point | None  # middle of the mouth's corners; None where a finder does not know it
+    score: float  # confidence of the detector; 1 for a given list
+    faces: int  # found in the picture
+
+    @property
+    def eye_distance(self) -> float:
+        """Inter-ocular distance in source pixels."""
+        return (
+            (self.right_eye.x - self.left_eye.x) ** 2 + (self.right_eye.y - self.left_eye.y) ** 2
+        ) ** 0.5
+
+
+class LandmarkFinder(Protocol):
+    """Finds the face of a picture. Built once per worker process."""
+
+    model: ClassVar[str]  # name in `gazebench weights list`, "" for none
+
+    def find(self, picture: Image.Image, face: SourceFace) -> FoundFace:
+        """The picture's face.
+
+        Raises:
+            FaceError: no face, several of like size, or points that make no face.
+        """
+        ...
+
+
+def load(package: ModuleType, name: str) -> type[LandmarkFinder]:
+    """The finder in ``package/name.py``."""
+    return plugins.load(package, name, marker="find")
+
+
+def eyes_of_68(points: list[Point]) -> tuple[Point, Point, Point]:
+    """Left eye centre, right eye centre and mouth of the 68-point scheme.
+
+    An eye's centre is the mean of its six landmarks (Zhang et al. 2022, section IV-A).
+    """
+    return (
+        mean_point(points[36:42]),
+        mean_point(points[42:48]),
+        mean_point([points[48], points[54]]),
+    )
+
+
+def ordered(left: Point, right: Point) -> tuple[Point, Point]:
+    """The two eye centres, checked to stand as in an upright face.
+
+    Raises:
+        FaceError: the left one is not left of the right one, or they coincide.
+    """
+    if not right.x - left.x > abs(right.y - left.y):
+        raise FaceError("landmark_invalid", "the eyes do not stand side by side")
+    return left, right

@@ -1,0 +1,129 @@
+"""Where source faces come from. Each module of this package reads one layout of folders."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar, Protocol
+
+from gazebench import plugins
+from gazebench.errors import InputError
+from gazebench.geometry import Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFace:
+    """One picture of a source dataset, as its lists describe it."""
+
+    id: str  # safe as a file name, unique whatever the case
+    name: str  # as the dataset writes it, for people
+    path: Path
+    identity: str | None = None  # person
+    partition: str | None = None  # the source's own split: "train", "val", "test"
+    eyes: tuple[Point, Point] | None = None  # the source's own eye points, left then right
+
+
+class Source(Protocol):
+    """A layout of folders and lists. Its file name is its name."""
+
+    title: ClassVar[str]  # "CelebA, aligned and cropped"
+    license: ClassVar[str]  # terms of the pictures, for the dataset card
+    alignment: ClassVar[str]  # default of --align for such pictures
+    order: ClassVar[int]  # sources are asked in this order whether a folder is theirs
+
+    def __init__(self, root: Path) -> None:
+        """Read the lists of the dataset at ``root``.
+
+        Raises:
+            InputError: a list is damaged; file and line are named.
+        """
+        ...
+
+    @classmethod
+    def recognises(cls, root: Path) -> bool:
+        """Whether the folder has this layout."""
+        ...
+
+    def faces(self) -> Iterator[SourceFace]:
+        """Every picture, in the order of ids."""
+        ...
+
+    def remarks(self) -> list[str]:
+        """What a user should know: a list that is missing and what follows from it."""
+        ...
+
+
+def load(package: ModuleType, name: str) -> type[Source]:
+    """The source in ``package/name.py``."""
+    return plugins.load(package, name, marker="recognises")
+
+
+def recognise(package: ModuleType, root: Path) -> str:
+    """Name of the source whose layout the folder has.
+
+    Raises:
+        InputError: there is no such folder, or no source knows it.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; give the folder that holds the pictures")
+    known = {name: load(package, name) for name in plugins.names(package)}
+    for name in sorted(known, key=lambda n: known[n].order):
+        if known[name].recognises(root):
+            return name
+    raise InputError(f"{root}: no pictures found (JPEG, PNG, WebP, BMP, at any depth)")
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_LONGEST = 100
+
+
+def safe_ids(names: Iterable[str]) -> dict[str, str]:
+    """A file-name-safe id for each source name, unique even where case is ignored.
+
+    The id is the name without its ending, with folders joined by "-". Names whose ids would be
+    equal, names too long and names that lose characters all get hex digits of their hash
+    appended, so that ids do not depend on the order of names.
+    """
+    plain = {name: _plain_id(name) for name in names}
+    count = _count(plain.values())
+    ids = {
+        name: id_
+        if count[id_.lower()] == 1 and len(id_) <= _LONGEST and _is_reversible(name, id_)
+        else _hashed(name, id_, 8)
+        for name, id_ in plain.items()
+    }
+    count = _count(ids.values())  # a name may look like another one with its hash
+    return {
+        name: id_ if count[id_.lower()] == 1 else _hashed(name, plain[name], 32)
+        for name, id_ in ids.items()
+    }
+
+
+def text_name(path: Path) -> str:
+    r"""A path as text that can be written anywhere, and that no other path has.
+
+    Bytes that are no UTF-8 become escapes such as ``\xff``, so a backslash becomes two.
+    """
+    name = path.as_posix().replace("\\", "\\\\")
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _count(ids: Iterable[str]) -> Counter[str]:
+    return Counter(id_.lower() for id_ in ids)
+
+
+def _plain_id(name: str) -> str:
+    stem = name.rpartition(".")[0] or name
+    return _UNSAFE.sub("-", stem).strip(".-") or "portrait"
+
+
+def _hashed(name: str, id_: str, digits: int) -> str:
+    return f"{id_[:_LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:digits]}"
+
+
+def _is_reversible(name: str, id_: str) -> bool:
+    # a name that lost characters (accents, spaces) is told apart from its look-alikes for ever
+    return (name.rpartition(".")[0] or name).replace("/", "-").strip(".-") == id_

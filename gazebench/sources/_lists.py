@@ -1,0 +1,91 @@
+"""Strict readers of the text lists that come with CelebA and CelebA-HQ.
+
+CRLF, a BOM, tabs and blank lines are fine; anything else that is odd is an error with file and
+line, before any work.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from gazebench.errors import InputError
+
+_INTEGER = re.compile(r"-?[0-9]+")
+V = TypeVar("V")
+
+
+def find(name: str, *folders: Path) -> Path | None:
+    """The first of ``folders`` that has a file ``name``, as that file's path."""
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
+    """Line number and words of each line that is not blank; every line has ``columns`` words.
+
+    Raises:
+        InputError: unreadable, a web page saved as a list, or a line with other columns.
+    """
+    for number, line in enumerate(_lines(path), 1):
+        if line.strip():
+            yield number, _check_width(path, number, line, columns)
+
+
+def counted_rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
+    """As ``rows``, for a list whose first line is a count and whose second names its columns.
+
+    Raises:
+        InputError: also when the count is not that of the lines.
+    """
+    numbered = ((number, line) for number, line in enumerate(_lines(path), 1) if line.strip())
+    first, count = next(numbered)
+    expected = integer(count.strip(), path, first)
+    _check_width(path, *next(numbered, (first, "")), columns - 1)  # the picture's has no name
+    found = 0
+    for number, line in numbered:
+        found += 1
+        yield number, _check_width(path, number, line, columns)
+    if found != expected:
+        raise InputError(f"{path}, line {first}: announces {expected} lines, there are {found}")
+
+
+def integer(text: str, path: Path, line: int) -> int:
+    """A plain decimal integer in ASCII digits.
+
+    Raises:
+        InputError: anything else, such as ``1_0``, ``NaN`` or other scripts' digits.
+    """
+    if not _INTEGER.fullmatch(text):
+        raise InputError(f"{path}, line {line}: {text!r} is no whole number")
+    return int(text)
+
+
+def put(table: dict[str, V], key: str, value: V, path: Path, line: int) -> None:
+    """Add an entry; the same one twice is fine.
+
+    Raises:
+        InputError: the key is there with another value.
+    """
+    if table.setdefault(key, value) != value:
+        raise InputError(f"{path}, line {line}: {key!r} stands in the list twice, with two values")
+
+
+def _check_width(path: Path, number: int, line: str, columns: int) -> list[str]:
+    words = line.split()
+    if len(words) != columns:
+        raise InputError(f"{path}, line {number}: {len(words)} columns, expected {columns}")
+    return words
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text file") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    if not text.strip():
+        raise InputError(f"{path}: is empty; download the list again")
+    if text.lstrip().startswith("<"):
+        raise InputError(f"{path}, line 1: a web page, not the list; download the list itself")
+    return text.splitlines()

@@ -1,0 +1,65 @@
+"""CelebA-HQ as it comes with CelebAMask-HQ: ``CelebA-HQ-img`` and its mapping to CelebA.
+
+Karras et al., Progressive Growing of GANs, ICLR 2018; Lee et al., MaskGAN, CVPR 2020. The
+pictures are 1024x1024; identities and partitions come from CelebA's own lists by the mapping.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gazebench.errors import InputError
+from gazebench.sources import Source, SourceFace, _lists, celeba, text_name
+
+_FOLDER = "CelebA-HQ-img"
+_MAPPING = "CelebA-HQ-to-CelebA-mapping.txt"
+
+
+class CelebAHQ(Source):
+    """The 30,000 pictures of CelebA-HQ, by their numbers."""
+
+    title = "CelebA-HQ"
+    license = "CelebA agreement: non-commercial research, no redistribution"
+    alignment = "none"
+    order = 20
+
+    def __init__(self, root: Path) -> None:
+        self._images = root if celeba.is_named(root, _FOLDER) else root / _FOLDER
+        if not celeba.pictures(self._images):
+            raise InputError(f"{self._images}: holds no pictures 0.jpg, 1.jpg, ...")
+        places = [*celeba.list_folders(root), self._images]
+        self._original = _read_mapping(_lists.find(_MAPPING, *places))
+        self._identities = celeba.read_identities(places)
+        self._partitions = celeba.read_partitions(places)
+
+    @classmethod
+    def recognises(cls, root: Path) -> bool:
+        """A folder named ``CelebA-HQ-img``, or one that holds it."""
+        return celeba.is_named(root, _FOLDER) or (root / _FOLDER).is_dir()
+
+    def faces(self) -> Iterator[SourceFace]:
+        """One face per picture."""
+        for id_, path in celeba.numbered(self._images):
+            original = self._original.get(path.stem, "")
+            yield SourceFace(
+                id=id_,
+                name=text_name(Path(path.name)),
+                path=path,
+                identity=self._identities.get(original),
+                partition=self._partitions.get(original),
+            )
+
+    def remarks(self) -> list[str]:
+        """Which lists are missing."""
+        if not self._original:
+            return [f"{_MAPPING} not found: identities and partitions of CelebA cannot be used"]
+        return celeba.missing_lists(self._identities, self._partitions)
+
+
+def _read_mapping(path: Path | None) -> dict[str, str]:
+    table: dict[str, str] = {}
+    if path is None:
+        return table
+    for line, (index, _, original) in _lists.rows(path, 3):
+        if index != "idx":  # the header
+            _lists.put(table, str(_lists.integer(index, path, line)), original, path, line)
+    return table

@@ -1,0 +1,74 @@
+"""What several tests share."""
+
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from gazebench import build, sources
+from gazebench.annotation.labels import import_csv
+from gazebench.build.settings import DatasetSettings
+from gazebench.build.shard import assign_split
+from gazebench.manifest import read_csv
+from gazebench.sources import SourceFace
+
+SETTINGS = DatasetSettings(resolution=256, align="none", test_fraction=0.3)
+PER_CELL = 6  # portraits of each domain in each half
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-golden`` rewrites the golden files and the generated tables of the README."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files")
+
+
+@pytest.fixture(scope="session")
+def demo_portraits() -> Path:
+    """The folder of portraits that ships with the package, with its labels.csv."""
+    return Path(build.__file__).parents[1] / "demo" / "portraits"
+
+
+@pytest.fixture
+def faces(demo_portraits: Path, tmp_path: Path) -> Path:
+    """A folder with twelve of them."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for path in sorted(demo_portraits.glob("*.jpg"))[:12]:
+        shutil.copy(path, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_dataset(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built and labelled dataset at 256, both domains in both halves. Not to be written to."""
+    root = tmp_path_factory.mktemp("small")
+    chosen = _choose(demo_portraits)
+    (root / "faces").mkdir()
+    for name in chosen:
+        shutil.copy(demo_portraits / name, root / "faces")
+    lines = "".join(f"{name},{label}\n" for name, label in chosen.items())
+    (root / "labels.csv").write_text(f"id,label\n{lines}")
+    plan = build.plan(sources, root / "faces", SETTINGS, source=None, limit=None)
+    build.build(plan, root / "dataset", workers=2, overwrite=False, quiet=True)
+    import_csv(root / "dataset", root / "labels.csv")
+    return root / "dataset"
+
+
+@pytest.fixture
+def dataset(small_dataset: Path, tmp_path: Path) -> Path:
+    """A copy of ``small_dataset`` of one's own."""
+    return Path(shutil.copytree(small_dataset, tmp_path / "dataset"))
+
+
+def _choose(portraits: Path) -> dict[str, str]:
+    cells: dict[tuple[str, str], list[str]] = {}
+    for _, row in read_csv(portraits / "labels.csv", ("id", "label")):
+        path = portraits / row["id"]
+        split = assign_split(SourceFace(id=path.stem, name=path.name, path=path), SETTINGS)
+        cells.setdefault((row["label"], split), []).append(row["id"])
+    return {
+        name: label
+        for (label, _), names in cells.items()
+        if label in ("X", "Y")
+        for name in islice(names, PER_CELL)
+    }
