@@ -1,0 +1,106 @@
+"""Layers and small tools that several baselines share."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+_CPU_HAS_FUSED = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)
+
+
+class Residual(nn.Module):
+    """x + norm(conv(relu(norm(conv(x))))), 3x3, without biases: (N, C, H, W) to the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *normed(nn.Conv2d(channels, channels, 3, 1, 1, bias=False)),
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+            instance_norm(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The sum; (N, C, H, W)."""
+        return x + self.body(x)
+
+
+def instance_norm(channels: int) -> nn.Module:
+    """Instance normalisation with a scale and an offset per channel, eps 1e-5."""
+    return nn.InstanceNorm2d(channels, eps=1e-5, affine=True)
+
+
+def normed(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """The convolution, instance normalisation, ReLU."""
+    return convolution, instance_norm(convolution.out_channels), nn.ReLU(inplace=True)
+
+
+def encoder_decoder(inputs: int, width: int, residual_blocks: int) -> nn.Sequential:
+    """The generator that StarGAN and PRGAN share: (N, inputs, H, W) to (N, 3, H, W) in [-1, 1].
+
+    A 7x7 convolution, two halvings, residual blocks at ``4 * width`` channels, two doublings, a
+    7x7 convolution and tanh; no biases. H and W must be multiples of 4.
+    """
+    w = width
+    return nn.Sequential(
+        *normed(nn.Conv2d(inputs, w, 7, 1, 3, bias=False)),
+        *normed(nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False)),
+        *normed(nn.Conv2d(2 * w, 4 * w, 4, 2, 1, bias=False)),
+        *(Residual(4 * w) for _ in range(residual_blocks)),
+        *normed(nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1, bias=False)),
+        *normed(nn.ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False)),
+        nn.Conv2d(w, 3, 7, 1, 3, bias=False),
+        nn.Tanh(),
+    )
+
+
+def halvings(inputs: int, width: int, layers: int, slope: float) -> nn.Sequential:
+    """``layers`` 4x4 convolutions of stride 2 with biases and leaky ReLU, doubling the channels.
+
+    (N, inputs, H, W) to (N, width * 2^(layers - 1), H / 2^layers, W / 2^layers).
+    """
+    parts: list[nn.Module] = []
+    for layer in range(layers):
+        outputs = width * 2**layer
+        parts += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(slope, inplace=True)]
+        inputs = outputs
+    return nn.Sequential(*parts)
+
+
+def tile(condition: Tensor, image: Tensor) -> Tensor:
+    """The image with its condition (N, C) as C more constant channels: (N, 3 + C, H, W)."""
+    planes = condition[:, :, None, None].expand(-1, -1, *image.shape[-2:])
+    return torch.cat([image, planes], dim=1)
+
+
+def init_normal(network: nn.Module, std: float = 0.02) -> None:
+    """Draw every convolution weight from N(0, std) and zero its bias, in place."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> Adam:
+    """Adam over the network's parameters, in its fused form where this torch has it."""
+    parameters = list(network.parameters())
+    fused = _CPU_HAS_FUSED or all(p.is_cuda for p in parameters)
+    return Adam(parameters, lr=lr, betas=betas, fused=fused)
+
+
+@contextlib.contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Let gradients pass through the network, but compute none for its parameters."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    _require(parameters, False)
+    try:
+        yield
+    finally:
+        _require(parameters, True)
+
+
+def _require(parameters: Iterable[nn.Parameter], value: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(value)

@@ -1,0 +1,40 @@
+"""SIGTERM and Ctrl-C ask a training to stop; it saves at the next step and goes."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(slots=True)
+class Stop:
+    """Whether and how this process was asked to stop."""
+
+    signal: int = 0  # number of the first one that came, 0 while none has
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Stop]:
+    """Note the two signals in place of dying; a second Ctrl-C stops at once, unsaved.
+
+    Outside the main thread, where Python allows no handlers, nothing is changed.
+    """
+    stop = Stop()
+
+    def note(number: int, _frame: object) -> None:
+        if stop.signal and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.signal = stop.signal or number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

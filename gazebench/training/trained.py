@@ -1,0 +1,97 @@
+"""A trained method read from its run's folder, ready to correct."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from gazebench import config
+from gazebench.errors import InputError, RefusedError
+from gazebench.manifest import Manifest
+from gazebench.methods import Task, TrainableMethod, pick_device
+from gazebench.training import checkpoint, state
+from gazebench.training.engine import aloud, trainable
+from gazebench.training.folder import Recipe, RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A method with the weights of its newest checkpoint."""
+
+    name: str
+    method: TrainableMethod  # in evaluation mode, on the device
+    weights_sha256: str  # of the file with the networks that correct
+    facts: Mapping[str, Any]  # plain values: step, steps, seconds, seed, precision, settings
+
+
+def load_trained(
+    package: ModuleType,
+    run: Path,
+    manifest: Manifest,
+    *,
+    device: torch.device | str | None = None,
+    say: Callable[[str], None] = aloud,
+) -> Trained:
+    """The method that was trained in ``run``, with the newest valid checkpoint's weights.
+
+    It has the dataset's geometry, which must be the one it learned; the dataset itself may be
+    another, and the fact ``trained_on`` is the fingerprint of its own. ``say`` hears of damaged
+    checkpoints that are passed over.
+
+    Raises:
+        InputError: the folder holds no run, no valid checkpoint, or one of another code.
+        RefusedError: it learned portraits or eye boxes of another size.
+    """
+    recipe = Recipe.load(RunFolder(run).config)
+    _refuse_geometry(recipe, manifest, run)
+    found = checkpoint.newest(RunFolder(run).checkpoints, say)
+    if found is None:
+        raise InputError(
+            f"{run}: has no usable checkpoint; run "
+            f"`gazebench train --method {recipe.method} {manifest.root} {run}`"
+        )
+    kind = trainable(package, recipe.method)
+    settings = config.build(kind.Config, recipe.settings, f"{run}: methods.{recipe.method}")
+    method = kind(settings, Task(manifest.resolution, manifest.window))
+    state.load_networks(method.networks, kind.inference_networks, found.weights())
+    place = pick_device(str(device) if device else None)
+    for name in kind.inference_networks:
+        method.networks[name].to(place).eval().requires_grad_(False)
+    return Trained(
+        name=recipe.method,
+        method=method,
+        weights_sha256=found.weights_sha256,
+        facts=_facts(recipe, found),
+    )
+
+
+def _facts(recipe: Recipe, found: checkpoint.Checkpoint) -> dict[str, Any]:
+    return {
+        "step": found.step,
+        "steps": recipe.steps,
+        "seconds": found.facts["seconds"],
+        "seed": recipe.seed,
+        "precision": recipe.precision,
+        "settings": dict(recipe.settings),
+        "trained_on": recipe.dataset_fingerprint,
+    }
+
+
+def _refuse_geometry(recipe: Recipe, manifest: Manifest, run: Path) -> None:
+    pairs = {
+        "resolution": (recipe.resolution, manifest.resolution),
+        "window": (_size(recipe.window), _size(manifest.window)),
+    }
+    changes = [f"{key} {was} → {now}" for key, (was, now) in pairs.items() if was != now]
+    if changes:
+        raise RefusedError(
+            f"{run}: was trained with another {' and '.join(changes)} of {manifest.root}; train on "
+            f"this dataset: `gazebench train --method {recipe.method} {manifest.root} NEW_RUN`"
+        )
+
+
+def _size(window: tuple[int, int]) -> str:
+    return f"{window[0]}x{window[1]}"

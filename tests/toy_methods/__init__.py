@@ -1,0 +1,1 @@
+"""Methods for tests of the training engine."""

@@ -1,0 +1,50 @@
+"""A drawn dataset on the disk, and what a training left there."""
+
+import hashlib
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from gazebench import contract, store
+from gazebench.manifest import Manifest, csv_text, manifest_csv
+from gazebench.training import log
+
+
+def make_dataset(root: Path, resolution: int = 64) -> Manifest:
+    """Eight drawn portraits of the training half, four of them X, as a dataset folder."""
+    pixels = contract.drawn_dataset(resolution)
+    portraits = []
+    for portrait in pixels.manifest.portraits:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels.array[pixels.rows[portrait.id]]).save(buffer, "PNG")
+        data = buffer.getvalue()
+        store.write(root / portrait.image, data)
+        portraits.append(replace(portrait, sha256=hashlib.sha256(data).hexdigest()))
+    text = manifest_csv(portraits)
+    labels = csv_text(("id", "label"), [(p.id, p.domain or "") for p in portraits])
+    info = {
+        "format": 1,
+        "name": "drawn",
+        "source": "folder",
+        "resolution": resolution,
+        "window": list(pixels.manifest.window),
+        "tree_hash": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    store.write_many([(root / "manifest.csv", text), (root / "labels.csv", labels)])
+    store.write(root / "dataset.json", json.dumps(info))
+    return Manifest.load(root)
+
+
+def weights(run: Path, step: int) -> tuple[bytes, bytes]:
+    """Bytes of a checkpoint's two tensor files."""
+    folder = run / "checkpoints" / f"step-{step:06d}"
+    return tuple((folder / f"{n}.safetensors").read_bytes() for n in ("weights", "state"))  # type: ignore[return-value]
+
+
+def losses(run: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Step and losses of every line of a run's log."""
+    return [(row["step"], row["losses"]) for row in log.read(run / "log.jsonl")]
