@@ -1,0 +1,90 @@
+"""``gazebench eval``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gazebench.cli._words import now, typed
+from gazebench.errors import IncompleteError
+
+if TYPE_CHECKING:
+    from gazebench.evaluate import EvalReport
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("runs", type=click.Path(path_type=Path))
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    default=("all",),
+    show_default=True,
+    metavar="NAME",
+    help="Which method; may be repeated. See `gazebench methods`.",
+)
+@click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
+@click.option("--overwrite", is_flag=True, help="Make predictions and scores anew.")
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+def command(
+    dataset: Path,
+    runs: Path,
+    methods: tuple[str, ...],
+    device: str | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Correct the test portraits of DATASET with every method, and score them.
+
+    RUNS is the folder with the trained runs; controls need no training. Each run gets
+    predictions/ID.png, scores.json and features.npz. What is complete is kept. A method that
+    fails is named at the end (exit code 4) and does not stop the others.
+
+    \b
+    gazebench eval data/hq runs --method all
+    gazebench eval data/hq runs --method identity --method prgan --device cuda
+    """
+    from gazebench import baselines, metrics
+    from gazebench.evaluate import Evaluation, find
+    from gazebench.manifest import Manifest
+    from gazebench.methods import pick_device
+
+    evaluation = Evaluation(
+        manifest=Manifest.load(dataset),
+        runs=runs,
+        methods=baselines,
+        metrics=metrics,
+        device=pick_device(device),
+        date=now(),
+        command=typed(),
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    entries, missing = find(baselines, runs, methods)
+    report = evaluation.run(entries)
+    show(report)
+    click.echo(f"next: gazebench report {runs} board")
+    raise_if_incomplete([*report.failures, *missing])
+
+
+def show(report: "EvalReport") -> None:
+    """Print a line per run with its scores."""
+    for result in report.results:
+        cells = [
+            f"{result.metrics[name].title} {score.value:.{result.metrics[name].digits}f}"
+            for name, score in result.scores.items()
+        ]
+        click.echo(f"{result.run}: {', '.join(cells) or 'no scores'}")
+        for note in result.notes:
+            click.echo(f"  note: {note}")
+
+
+def raise_if_incomplete(failures: list[str]) -> None:
+    """End with exit code 4 and the list of what is missing, if anything is.
+
+    Raises:
+        IncompleteError: something is.
+    """
+    if failures:
+        raise IncompleteError("finished, but:\n  " + "\n  ".join(failures))

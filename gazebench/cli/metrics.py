@@ -1,0 +1,18 @@
+"""``gazebench metrics``."""
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """List the metrics, what they look at and which way is better.
+
+    Each is one file of gazebench/metrics and reads only PNG files, so every program is scored in
+    the same way.
+    """
+    from gazebench import metrics, plugins
+
+    for name in plugins.names(metrics):
+        card = metrics.load(metrics, name).card
+        arrow = "↑" if card.higher_is_better else "↓"
+        click.echo(f"{name:<18}{arrow} {card.title}: {card.help}")

@@ -1,0 +1,36 @@
+"""``gazebench report``."""
+
+from pathlib import Path
+
+import click
+
+from gazebench.errors import IncompleteError
+
+
+@click.command("report")
+@click.argument("runs", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--dataset", type=click.Path(path_type=Path), help="Where the dataset is now.")
+@click.option("--pictures/--no-pictures", default=True, help="Show portraits on the page.")
+def command(runs: Path, out: Path, dataset: Path | None, pictures: bool) -> None:
+    """Make tables and the leaderboard page of all runs.
+
+    Reads every scores.json below RUNS and writes OUT/index.html, one file that opens by double
+    click, and OUT/tables/ with the same table as Markdown, LaTeX, CSV and JSON. The page holds
+    some portraits: leave them out with --no-pictures where the dataset may not be passed on.
+    """
+    from gazebench.reports.report import write_report
+
+    report = write_report(runs, out, dataset=dataset, pictures=pictures)
+    for note in report.notes:
+        click.echo(f"no pictures: {note}", err=True)
+    click.echo(
+        f"{report.page}: {_count(report.runs, 'run')} in {_count(report.tables, 'table')}; "
+        f"tables in {report.page.parent / 'tables'}"
+    )
+    if report.damaged:
+        raise IncompleteError("left out: " + "; ".join(report.damaged))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

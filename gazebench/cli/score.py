@@ -1,0 +1,82 @@
+"""``gazebench score``."""
+
+import re
+from pathlib import Path
+
+import click
+
+from gazebench.cli._words import now, typed
+from gazebench.cli.eval import raise_if_incomplete, show
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The dataset that was corrected.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Where the result is kept, as RUNS/NAME/scores.json.",
+)
+@click.option("--name", help="Name of the run. [default: the folder's name]")
+@click.option("--title", help="How tables call it. [default: the name]")
+@click.option("--paper", default="", help="Citation, for the leaderboard.")
+@click.option("--code", default="", help="Address of the code, for the leaderboard.")
+@click.option("--allow-partial", is_flag=True, help="Score what is there; the row gets no rank.")
+@click.option("--device", help="cpu, cuda ... [default: cuda where there is one]")
+@click.option("--list", "list_ids", is_flag=True, help="Print the ids that are wanted, and stop.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def command(
+    folder: Path,
+    dataset: Path,
+    runs: Path,
+    name: str | None,
+    title: str | None,
+    paper: str,
+    code: str,
+    allow_partial: bool,
+    device: str | None,
+    list_ids: bool,
+    quiet: bool,
+) -> None:
+    """Score the predictions of any program: one ID.png per domain-Y test portrait in FOLDER.
+
+    The pictures have the dataset's size. Missing, foreign or wrong-size ones are refused with a
+    list. The result stands beside those of our methods in the next report.
+
+    \b
+    gazebench score out/mine --dataset data/hq --list > ids.txt   # what to correct
+    gazebench score out/mine --dataset data/hq --name mine
+    """
+    from gazebench import baselines, metrics
+    from gazebench.cards import MethodCard
+    from gazebench.evaluate import Evaluation, test_portraits
+    from gazebench.manifest import Manifest
+    from gazebench.methods import pick_device
+
+    manifest = Manifest.load(dataset)
+    if list_ids:
+        click.echo("\n".join(p.id for p in test_portraits(manifest)))
+        return
+    run = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or folder.resolve().name).strip(".-") or "outside"
+    evaluation = Evaluation(
+        manifest=manifest,
+        runs=runs,
+        methods=baselines,
+        metrics=metrics,
+        device=pick_device(device),
+        date=now(),
+        command=typed(),
+        quiet=quiet,
+    )
+    card = MethodCard(title=title or name or run, paper=paper, code=code)
+    report = evaluation.score_folder(folder, card, run, allow_partial=allow_partial)
+    show(report)
+    click.echo(f"next: gazebench report {runs} board")
+    raise_if_incomplete(list(report.failures))

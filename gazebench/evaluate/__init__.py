@@ -1,0 +1,156 @@
+"""Correct the domain-Y test portraits with every method, then score what stands on the disk."""
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from gazebench import cost, store
+from gazebench.cards import MethodCard
+from gazebench.data import Pixels
+from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
+from gazebench.evaluate.contenders import Entry, find, ready
+from gazebench.evaluate.correcting import correct, device_name, read_facts, test_portraits
+from gazebench.evaluate.describing import dataset_facts, declined, gaps, kept, provenance
+from gazebench.evaluate.scoring import Scoring, flag_copies
+from gazebench.features import Instruments
+from gazebench.manifest import Manifest
+from gazebench.predictions import Predictions
+from gazebench.results import RunResult
+
+__all__ = ["EvalReport", "Evaluation", "find", "test_portraits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalReport:
+    """Results, and sentences on what is missing or failed."""
+
+    results: tuple[RunResult, ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One dataset, one set of metrics, one device; methods come one after the other."""
+
+    manifest: Manifest
+    runs: Path
+    methods: ModuleType  # package of the baselines
+    metrics: ModuleType  # package of the metrics
+    device: torch.device
+    date: str  # ISO 8601, written into the results
+    command: str  # what the user typed, without absolute paths
+    overwrite: bool = False
+    quiet: bool = False
+
+    def run(self, entries: Sequence[Entry]) -> EvalReport:
+        """Correct and score every entry; a bad one is recorded and the others go on.
+
+        Raises:
+            InputError: the dataset has no labelled test portrait.
+            DiskError: no space or not writable; run the same command again later.
+        """
+        scored: list[tuple[RunResult, Predictions]] = []
+        refused: list[RunResult] = []
+        failures: list[str] = []
+        for entry in entries:
+            try:
+                scored.append(self._entry(entry))
+            except (DiskError, StoppedError):
+                raise
+            except MethodError as error:
+                reason = str(error)
+                refused.append(declined(entry, self.methods, self.metrics, self.manifest, reason))
+                failures.append(f"{entry.run}: {error}")
+            except GazebenchError as error:
+                failures.append(f"{entry.run}: {error}")
+        results = [*flag_copies(scored, self._pixels), *refused]
+        return self._saved(results, failures)
+
+    def score_folder(
+        self, folder: Path, card: MethodCard, run: str, *, allow_partial: bool
+    ) -> EvalReport:
+        """Score the predictions of an outside program, as run ``run``.
+
+        Raises:
+            InputError: names or sizes do not match the dataset's test portraits.
+        """
+        portraits = test_portraits(self.manifest)
+        made = Predictions.check(folder, self.manifest, portraits, allow_partial=allow_partial)
+        entry = Entry(run=run, name=run, folder=self.runs / run, trained=False)
+        result = self._scored(entry, card, made, {})
+        return self._saved(flag_copies([(result, made)], self._pixels), [])
+
+    @cached_property
+    def _pixels(self) -> Pixels:
+        return Pixels.open(self.manifest)
+
+    @cached_property
+    def _instruments(self) -> Instruments:
+        return Instruments(self.device)
+
+    def _entry(self, entry: Entry) -> tuple[RunResult, Predictions]:
+        contender = ready(entry, self.methods, self.manifest, self.device)
+        with store.locked(entry.folder):
+            flags = {"device": self.device, "overwrite": self.overwrite, "quiet": self.quiet}
+            correct(contender, self._pixels, **flags)
+            portraits = test_portraits(self.manifest)
+            made = Predictions.check(entry.folder / "predictions", self.manifest, portraits)
+            there = kept(entry.folder / "scores.json", self.manifest, contender.checkpoint)
+            if there and not self.overwrite:
+                return replace(there, notes=()), made
+            costs, facts = read_facts(entry.folder)
+            result = self._scored(entry, contender.card, made, facts)
+        cards = {name: cost.CARDS[name] for name in costs}
+        full = replace(
+            result, scores={**result.scores, **costs}, metrics={**result.metrics, **cards}
+        )
+        return full, made
+
+    def _scored(
+        self, entry: Entry, card: MethodCard, made: Predictions, facts: dict[str, Any]
+    ) -> RunResult:
+        scoring = Scoring(self.metrics, self._instruments)
+        scoring.run(self._pixels, made, label=entry.run, quiet=self.quiet)
+        if scoring.features:
+            store.write(entry.folder / "features.npz", _npz(scoring.features))
+        total = len(test_portraits(self.manifest))
+        return RunResult(
+            run=entry.run,
+            name=entry.name,
+            method=card,
+            dataset=dataset_facts(self.manifest),
+            scores=scoring.scores,
+            metrics=scoring.cards,
+            skipped=scoring.skipped,
+            notes=(f"{len(made.portraits)} of {total} portraits",) if made.missing else (),
+            ranked=not made.missing,
+            n_predicted=len(made.portraits),
+            provenance=provenance(
+                facts,
+                weights=self._instruments.used_weights,
+                device=device_name(self.device),
+                date=self.date,
+                command=self.command,
+            ),
+            pictures=os.path.relpath(made.folder, entry.folder),
+            dataset_folder=os.path.relpath(self.manifest.root, entry.folder),
+        )
+
+    def _saved(self, results: Sequence[RunResult], failures: Sequence[str]) -> EvalReport:
+        for result in results:
+            result.save(self.runs / result.run / "scores.json")
+        return EvalReport(results=tuple(results), failures=(*failures, *gaps(results)))
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,92 @@
+"""Which methods a metric tells apart: paired bootstrap, Holm's correction, tie letters.
+
+Only per-portrait values are compared. A set metric (FID, KID) has none and gets no letters.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROUNDS = 10_000
+CHUNK = 500  # rounds at once, which bounds the memory
+LEVEL = 0.05
+FEWEST = 6  # with five portraits even five equal signs have p = 2 / 2**5 > LEVEL
+
+
+def paired_p_values(differences: NDArray[np.float64], *, seed: int = 0) -> NDArray[np.float64]:
+    """Two-sided bootstrap p-value of a zero mean for each column.
+
+    ``differences`` is (n, k): n portraits, k methods, each method minus the one it is compared
+    with on the same portrait. All columns see the same resampled portraits. With fewer than
+    ``FEWEST`` portraits nothing can be told, and every p is 1.
+    """
+    n, k = differences.shape
+    if n < FEWEST:
+        return np.ones(k)
+    rng = np.random.default_rng(seed)
+    means = np.concatenate([_resampled_means(rng, differences) for _ in range(ROUNDS // CHUNK)])
+    means[np.abs(means) <= 1e-12 * np.abs(differences).max(axis=0)] = 0.0  # rounding of a sum
+    below, above = (means <= 0).sum(axis=0), (means >= 0).sum(axis=0)
+    return np.minimum(1.0, 2.0 * (np.minimum(below, above) + 1) / (ROUNDS + 1))
+
+
+def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(p_values), 0, -1)
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p_values[order] * factors))
+    return adjusted
+
+
+def tie_letters(
+    values: Mapping[str, Mapping[str, float]], *, higher_is_better: bool, seed: int = 0
+) -> dict[str, str]:
+    """A letter for each method from its per-portrait values (method → portrait id → value).
+
+    "a" goes to the best mean and to all that are not told apart from it; of the rest, "b" to the
+    best and to all not told apart from that one, and so on. Methods scored on other portraits
+    than the best cannot be paired and get no letter; nor does anybody where only one is left.
+    """
+    if not all(values.values()):
+        return {}
+    sign = 1.0 if higher_is_better else -1.0
+    means = {name: sign * float(np.mean([*row.values()])) for name, row in values.items()}
+    ranking = sorted(means, key=lambda name: (-means[name], name))
+    ranking = [name for name in ranking if values[name].keys() == values[ranking[0]].keys()]
+    if len(ranking) < 2:
+        return {}
+    ids = sorted(values[ranking[0]])
+    columns = {name: np.array([values[name][id_] for id_ in ids]) for name in ranking}
+    return _letters(ranking, columns, seed)
+
+
+def _letters(
+    ranking: list[str], columns: Mapping[str, NDArray[np.float64]], seed: int
+) -> dict[str, str]:
+    letters: dict[str, str] = {}
+    group = 0
+    while rest := [name for name in ranking if name not in letters]:
+        best, others = rest[0], rest[1:]
+        letters[best] = _letter(group)
+        if others:
+            differences = np.stack([columns[name] - columns[best] for name in others], axis=1)
+            adjusted = holm(paired_p_values(differences, seed=seed))
+            tied = [name for name, p in zip(others, adjusted, strict=True) if p >= LEVEL]
+            letters |= dict.fromkeys(tied, _letter(group))
+        group += 1
+    return letters
+
+
+def _letter(group: int) -> str:
+    return chr(ord("a") + group) if group < 26 else f"z{group - 25}"
+
+
+def _resampled_means(
+    rng: np.random.Generator, differences: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    n = len(differences)
+    picks = rng.integers(0, n, (CHUNK, n)) + n * np.arange(CHUNK)[:, None]
+    counts = np.bincount(picks.ravel(), minlength=CHUNK * n).reshape(CHUNK, n)
+    return counts @ differences / n

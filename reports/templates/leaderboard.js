@@ -1,0 +1,100 @@
+"use strict";
+(() => {
+  document.documentElement.classList.add("js");
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // Sorting: scores that compete, then others, then missing ones, whatever the direction.
+  const place = (entry, index) => {
+    const cell = entry.rows[0].cells[index];
+    if (cell.dataset.text !== undefined) return { tier: 0, value: cell.dataset.text };
+    return { tier: Number(cell.dataset.tier), value: Number(cell.dataset.value) };
+  };
+  const compare = (a, b, sign) => {
+    if (a.tier !== b.tier) return a.tier - b.tier;
+    if (a.tier === 2 || a.value === b.value) return 0;
+    return (a.value < b.value ? -1 : 1) * sign;
+  };
+  const sortBy = (table, header) => {
+    const first = header.querySelector("button").dataset.first;
+    const other = first === "ascending" ? "descending" : "ascending";
+    const direction = header.getAttribute("aria-sort") === first ? other : first;
+    all("thead th", table).forEach((th) => th.removeAttribute("aria-sort"));
+    header.setAttribute("aria-sort", direction);
+    const sign = direction === "ascending" ? 1 : -1;
+    for (const group of ["method", "control"]) {
+      const entries = all(`tbody[data-group="${group}"]`, table);
+      if (!entries.length) continue;
+      const end = entries[entries.length - 1].nextSibling;
+      entries
+        .map((entry) => ({ entry, at: place(entry, header.cellIndex) }))
+        .sort((a, b) => compare(a.at, b.at, sign))
+        .forEach(({ entry }) => table.insertBefore(entry, end));
+    }
+    const said = document.querySelector(`[data-said="${table.id}"]`);
+    said.textContent = `Sorted by ${header.textContent.trim()}, ${direction}.`;
+  };
+  all("table.scores").forEach((table) => {
+    all("thead th", table).forEach((header) => {
+      header.querySelector("button").addEventListener("click", () => sortBy(table, header));
+    });
+  });
+
+  all("[data-paper]").forEach((box) => {
+    const show = () => {
+      document.getElementById(box.dataset.paper).classList.toggle("no-paper", !box.checked);
+    };
+    box.addEventListener("change", show);
+    show();
+  });
+
+  // Before and after: the pictures are those of the grid, so that each is in the file once.
+  const copy = (from, to) => {
+    to.src = from.src;
+    to.alt = from.alt;
+  };
+  const compareFaces = (root) => {
+    const grid = document.getElementById(root.dataset.grid);
+    const part = (selector) => root.querySelector(selector);
+    const [method, face] = [part("[data-method]"), part("[data-face]")];
+    const [range, stage, missing] = [part("input"), part(".stage"), part("[data-missing]")];
+    const buttons = all("button", grid);
+
+    const cut = () => {
+      stage.style.setProperty("--cut", `${range.value}%`);
+      range.setAttribute("aria-valuetext", `${range.value} % source, the rest corrected`);
+    };
+    const show = () => {
+      const row = grid.tBodies[0].rows[Number(face.value)];
+      const chosen = buttons.find(
+        (b) => b.dataset.method === method.value && b.dataset.face === face.value,
+      );
+      buttons.forEach((b) => b.setAttribute("aria-pressed", String(b === chosen)));
+      const name = method.selectedOptions[0].textContent;
+      part("[data-name]").textContent = name;
+      const source = row.cells[0];
+      const other = chosen || source;
+      copy(source.querySelector(".portrait"), part(".before"));
+      copy(source.querySelector(".eyes"), part(".eyes-before"));
+      copy(other.querySelector(".portrait"), part(".after"));
+      copy(other.querySelector(".eyes"), part(".eyes-after"));
+      part(".eyes-after").parentElement.hidden = !chosen;
+      part(".tag-after").hidden = !chosen;
+      missing.hidden = Boolean(chosen);
+      missing.textContent = chosen ? "" : `${name} has no picture of this face; both sides show the source.`;
+    };
+    range.addEventListener("input", cut);
+    [method, face].forEach((select) => select.addEventListener("change", show));
+    buttons.forEach((button) => {
+      button.addEventListener("click", () => {
+        method.value = button.dataset.method;
+        face.value = button.dataset.face;
+        show();
+        root.scrollIntoView({ block: "nearest" });
+        range.focus({ preventScroll: true });
+      });
+    });
+    cut();
+    show();
+  };
+  all(".compare").forEach(compareFaces);
+})();

@@ -1,0 +1,282 @@
+"""A small folder of runs, drawn and invented, for the tests of reports."""
+
+import hashlib
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from gazebench import store
+from gazebench.cards import MethodCard, MetricCard
+from gazebench.geometry import Box, Point, eye_window
+from gazebench.manifest import Manifest, Portrait, Split, csv_text, manifest_csv
+from gazebench.results import DatasetFacts, RunResult, Score
+
+SIDE = 64
+PORTRAITS = 12
+REGION = "portrait without eye boxes"
+
+METRICS = {
+    "ms_ssim_outside": MetricCard(
+        title="MS-SSIM outside",
+        higher_is_better=True,
+        digits=4,
+        help="How much of the face outside the eyes stays as it was.",
+        region=REGION,
+        bounds=(0.0, 1.0),
+    ),
+    "lpips_outside": MetricCard(
+        title="LPIPS outside",
+        higher_is_better=False,
+        digits=4,
+        help="Perceived change outside the eyes.",
+        region=REGION,
+        weights=("lpips_alex",),
+        bounds=(0.0, None),
+    ),
+    "fid_eyes": MetricCard(
+        title="FID eyes",
+        higher_is_better=False,
+        digits=2,
+        help="How far corrected eyes are, as a crowd, from real eyes that look at the camera.",
+        region="eye patches",
+        weights=("inception_fid",),
+        bounds=(0.0, None),
+    ),
+    "kid_eyes": MetricCard(
+        title="KID eyes",
+        higher_is_better=False,
+        digits=4,
+        help="The same question without the bias of small samples.",
+        region="eye patches",
+        weights=("inception_fid",),
+    ),
+    "parameters_inference": MetricCard(
+        title="Parameters, inference",
+        higher_is_better=False,
+        digits=2,
+        unit="M",
+        help="Networks that a correction needs.",
+    ),
+    "parameters_training": MetricCard(
+        title="Parameters, training",
+        higher_is_better=False,
+        digits=2,
+        unit="M",
+        help="With discriminators.",
+    ),
+    "parameters_training_vgg": MetricCard(
+        title="Parameters, with VGG",
+        higher_is_better=False,
+        digits=2,
+        unit="M",
+        help="With discriminators and the frozen VGG-16, the paper's rule.",
+    ),
+    "fps": MetricCard(
+        title="FPS",
+        higher_is_better=True,
+        digits=1,
+        unit="1/s",
+        help="Portraits per second, one at a time.",
+    ),
+    "seam": MetricCard(
+        title="Seam",
+        higher_is_better=False,
+        digits=2,
+        help="Jump at the border of the eye boxes.",
+        region="ring around the eye boxes",
+    ),
+}
+
+
+def make_dataset(root: Path, *, name: str = "drawn faces", portraits: int = PORTRAITS) -> Manifest:
+    """A finished dataset of drawn faces that look aside."""
+    window = eye_window(SIDE)
+    rows, files = [], []
+    for number in range(portraits):
+        pixels = draw_face(number, gaze=3)
+        rows.append(_portrait(number, window))
+        store.make_folder(root / "images")
+        pixels.save(root / rows[-1].image)
+    info = {
+        "format": 1,
+        "name": name,
+        "source": "folder",
+        "resolution": SIDE,
+        "window": window,
+        "tree_hash": hashlib.sha256(name.encode()).hexdigest(),
+    }
+    files.append((root / "manifest.csv", manifest_csv(rows)))
+    files.append((root / "labels.csv", csv_text(("id", "label"), ((p.id, "Y") for p in rows))))
+    files.append((root / "dataset.json", json.dumps(info)))
+    store.write_many(files)
+    return Manifest.load(root)
+
+
+def draw_face(number: int, *, gaze: int) -> Image.Image:
+    """A face whose pupils stand ``gaze`` pixels beside the middle of the eyes."""
+    rng = np.random.default_rng(number)
+    skin = tuple(int(v) for v in rng.integers((150, 100, 80), (240, 190, 160)))
+    image = Image.new("RGB", (SIDE, SIDE), tuple(int(v) for v in rng.integers(30, 120, 3)))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((8, 4, 56, 62), fill=skin)
+    for x in (20, 44):
+        draw.ellipse((x - 6, 25, x + 6, 31), fill="white")
+        draw.ellipse((x + gaze - 3, 25, x + gaze + 3, 31), fill=(60, 40, 20))
+    return image
+
+
+def _portrait(number: int, window: tuple[int, int]) -> Portrait:
+    left, right = Point(20, 28), Point(44, 28)
+    return Portrait(
+        id=f"face-{number:03d}",
+        source_name=f"{number}.jpg",
+        identity=None,
+        split=Split.TEST,
+        left_eye=Box.around(left, *window),
+        right_eye=Box.around(right, *window),
+        left_center=left,
+        right_center=right,
+        transform=(1, 0, 0, 0, 1, 0),
+        score=1.0,
+        faces=1,
+        source_sha256="0" * 64,
+        sha256="0" * 64,
+    )
+
+
+def facts(manifest: Manifest) -> DatasetFacts:
+    """What a result says of its dataset."""
+    return DatasetFacts(
+        name=manifest.name,
+        fingerprint=manifest.fingerprint,
+        resolution=manifest.resolution,
+        window=manifest.window,
+        n_test=len(manifest.portraits),
+        n_reference=2000,
+    )
+
+
+def some_facts(**changes: Any) -> DatasetFacts:
+    """Facts of a dataset that is not on disk."""
+    whole = DatasetFacts(
+        name="CelebGaze",
+        fingerprint="0123456789abcdef",
+        resolution=256,
+        window=(30, 50),
+        n_test=PORTRAITS,
+        n_reference=2000,
+    )
+    return replace(whole, **changes)
+
+
+def per_portrait(mean: float, *, spread: float = 0.01, seed: int = 1) -> Score:
+    """A per-portrait score around ``mean``; one seed gives one pattern over portraits."""
+    pattern = [math.sin(seed * (i + 1)) for i in range(PORTRAITS)]
+    middle = sum(pattern) / PORTRAITS
+    values = {
+        f"face-{i:03d}": round(mean + spread * (p - middle), 5) for i, p in enumerate(pattern)
+    }
+    return Score(
+        value=mean,
+        n=PORTRAITS,
+        interval=(round(mean - spread / 3, 5), round(mean + spread / 2, 5)),
+        stderr=round(spread / 5, 5),
+        per_portrait=values,
+    )
+
+
+def fid(value: float, n: int = 2 * PORTRAITS) -> Score:
+    """A set score with an interval that is not symmetric."""
+    return Score(value=value, n=n, interval=(round(value - 2, 3), round(value + 5, 3)))
+
+
+def make_result(name: str = "prgan", **changes: Any) -> RunResult:
+    """A complete result with every column of Table I."""
+    result = RunResult(
+        run=name,
+        name=name,
+        method=MethodCard(title=name.upper(), paper="Somebody 2020", year=2020, license="MIT"),
+        dataset=some_facts(),
+        scores={
+            "ms_ssim_outside": per_portrait(0.97, seed=1),
+            "lpips_outside": per_portrait(0.05, seed=2),
+            "fid_eyes": fid(80.0),
+            "kid_eyes": Score(value=0.05, n=2 * PORTRAITS, stderr=0.002),
+            "parameters_inference": Score(value=8.42, n=1),
+            "parameters_training": Score(value=19.57, n=1),
+            "parameters_training_vgg": Score(value=34.29, n=1),
+            "fps": Score(value=31.5, n=50),
+            "seam": per_portrait(2.0, spread=0.5, seed=3),
+        },
+        metrics=METRICS,
+        n_predicted=PORTRAITS,
+        provenance={
+            "gazebench": "0.1.0",
+            "date": "2025-05-04T10:00:00+00:00",
+            "command": "gazebench eval dataset runs --method all",
+            "device": "cpu",
+            "settings": {"batch": 8, "betas": [0.5, 0.999]},
+            "weights": {"inception_fid": "a" * 64},
+        },
+        pictures="predictions",
+        dataset_folder="../../dataset",
+    )
+    return replace(result, **changes)
+
+
+def some_results(dataset: DatasetFacts | None = None) -> list[RunResult]:
+    """Three methods, an incomplete one and a control."""
+    full = make_result(dataset=dataset or some_facts())
+    best = full.scores | {
+        "ms_ssim_outside": per_portrait(1.0, spread=0.0),
+        "lpips_outside": per_portrait(0.0501, seed=4),
+        "fid_eyes": fid(56.37),
+        "kid_eyes": Score(value=-0.001, n=2 * PORTRAITS, stderr=0.002),
+    }
+    few = {k: v for k, v in full.scores.items() if k not in ("lpips_outside", "seam")}
+    part = {"fid_eyes": fid(20.0, n=16), "fps": Score(value=900.0, n=50)}
+    control = {k: v for k, v in best.items() if not k.startswith("parameters")}
+    card = MethodCard(title="No change", kind="control", keeps_outside=True)
+    return [
+        replace(full, run="prgan", name="prgan", method=MethodCard(title="PRGAN", year=2019)),
+        replace(
+            full, run="v2", name="gazegan_v2", method=MethodCard(title="GazeGANV2"), scores=best
+        ),
+        replace(
+            full,
+            run="star",
+            name="stargan",
+            method=MethodCard(title="StarGAN", license="MIT"),
+            scores=few,
+            skipped={"lpips_outside": "weights lpips_alex are missing"},
+        ),
+        replace(
+            full,
+            run="part",
+            name="part",
+            method=MethodCard(title="Half done"),
+            scores=part,
+            ranked=False,
+            n_predicted=8,
+            notes=("8 of 12 portraits",),
+        ),
+        replace(full, run="identity", name="identity", method=card, scores=control),
+    ]
+
+
+def make_runs(root: Path) -> Path:
+    """``root/dataset`` and ``root/runs`` with pictures; returns the folder of runs."""
+    manifest = make_dataset(root / "dataset")
+    for offset, result in enumerate(some_results(facts(manifest))):
+        folder = root / "runs" / result.run
+        store.make_folder(folder / result.pictures)
+        for number, portrait in enumerate(manifest.portraits[: result.n_predicted]):
+            face = draw_face(number, gaze=offset - 2)
+            face.save(folder / result.pictures / f"{portrait.id}.png")
+        result.save(folder / "scores.json")
+    return root / "runs"

@@ -1,0 +1,224 @@
+"""Methods correct, metrics score, and one that fails stops nobody."""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gazebench import baselines, metrics, plugins
+from gazebench.cards import MethodCard
+from gazebench.errors import InputError
+from gazebench.evaluate import EvalReport, Evaluation, find, test_portraits
+from gazebench.manifest import Domain, Manifest, Split
+from gazebench.results import RunResult
+
+test_portraits.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name
+
+ODD_METHOD = '''
+"""{name}"""
+from gazebench.cards import MethodCard
+from gazebench.config import Settings
+from gazebench.errors import MethodError
+from gazebench.methods import Method
+
+class Odd(Method):
+    card = MethodCard(title="{name}")
+    class Config(Settings): ...
+    def __init__(self, config, task):
+        {init}
+    def correct(self, batch):
+        return {correct}
+'''
+
+
+def evaluation(dataset: Path, runs: Path, **options: object) -> Evaluation:
+    fields = {
+        "manifest": Manifest.load(dataset),
+        "runs": runs,
+        "methods": baselines,
+        "metrics": metrics,
+        "device": torch.device("cpu"),
+        "date": "2026-01-01T00:00:00+00:00",
+        "command": "gazebench eval",
+        "quiet": True,
+    }
+    return Evaluation(**{**fields, **options})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def odd_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A package like ``baselines``: one method declines, one breaks the contract, one works."""
+    folder = tmp_path / "odd_methods"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    parts = {
+        "declines": {"init": "raise MethodError('needs gaze angles')"},
+        "shrinks": {"correct": "batch.image[..., ::2, ::2]"},
+        "works": {},
+    }
+    for name, part in parts.items():
+        text = ODD_METHOD.format(name=name, **{"init": "pass", "correct": "batch.image", **part})
+        (folder / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module("odd_methods")
+
+
+@pytest.fixture(scope="module")
+def controls(
+    small_dataset: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, EvalReport]:
+    """Both controls, evaluated for real."""
+    runs = tmp_path_factory.mktemp("runs")
+    entries, _ = find(baselines, runs, ["identity", "eye_bank"])
+    return runs, evaluation(small_dataset, runs).run(entries)
+
+
+def result(controls: tuple[Path, EvalReport], name: str) -> RunResult:
+    return next(r for r in controls[1].results if r.name == name)
+
+
+def test_identity_is_perfect_preservation(controls: tuple[Path, EvalReport]) -> None:
+    scores = result(controls, "identity").scores
+    assert scores["ms_ssim_outside"].value == 1
+    assert scores["lpips_outside"].value == 0
+
+
+def test_every_metric_has_a_score_for_both_controls(controls: tuple[Path, EvalReport]) -> None:
+    for found in controls[1].results:
+        assert set(plugins.names(metrics)) <= set(found.scores), found.skipped
+    assert controls[1].failures == ()
+
+
+def test_eye_bank_changes_the_eyes_and_nothing_else(
+    controls: tuple[Path, EvalReport], small_dataset: Path
+) -> None:
+    manifest = Manifest.load(small_dataset)
+    for portrait in test_portraits(manifest):
+        source = np.asarray(Image.open(manifest.path(portrait)))
+        made = controls[0] / "eye_bank" / "predictions" / f"{portrait.id}.png"
+        corrected = np.asarray(Image.open(made)).copy()
+        inside = [np.s_[b.top : b.bottom, b.left : b.right] for b in portrait.eyes]
+        assert all((source[box] != corrected[box]).any() for box in inside)
+        for box in inside:
+            corrected[box] = source[box]
+        assert (source == corrected).all()
+
+
+def test_scores_survive_the_disk(controls: tuple[Path, EvalReport]) -> None:
+    runs, report = controls
+    for found in report.results:
+        assert RunResult.load(runs / found.run / "scores.json") == found
+
+
+def test_a_result_names_no_absolute_path(controls: tuple[Path, EvalReport]) -> None:
+    text = (controls[0] / "eye_bank" / "scores.json").read_text()
+    assert '"/' not in text
+
+
+def test_features_are_kept_without_pickle(controls: tuple[Path, EvalReport]) -> None:
+    with np.load(controls[0] / "eye_bank" / "features.npz", allow_pickle=False) as arrays:
+        assert all(array.ndim >= 1 for array in arrays.values())
+        assert len(arrays.files) > 0
+
+
+def test_a_second_evaluation_keeps_what_is_complete(
+    controls: tuple[Path, EvalReport], small_dataset: Path
+) -> None:
+    runs, _ = controls
+    path = runs / "identity" / "scores.json"
+    before = path.stat().st_mtime_ns, (runs / "identity" / "predictions.json").stat().st_mtime_ns
+    entries, _ = find(baselines, runs, ["identity"])
+    again = evaluation(small_dataset, runs, date="2027-01-01").run(entries)
+    assert again.results[0].provenance["date"].startswith("2026")
+    assert (runs / "identity" / "predictions.json").stat().st_mtime_ns == before[1]
+
+
+def test_other_labels_are_refused_until_overwrite(
+    controls: tuple[Path, EvalReport], dataset: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(controls[0], runs)
+    labels = dataset / "labels.csv"
+    first = test_portraits(Manifest.load(dataset))[0].id
+    labels.write_text(labels.read_text().replace(f"{first},Y", f"{first},unsure"))
+    entries, _ = find(baselines, runs, ["identity"])
+
+    refused = evaluation(dataset, runs).run(entries)
+    assert "holds predictions of something else (dataset:" in refused.failures[0]
+
+    renewed = evaluation(dataset, runs, overwrite=True).run(entries)
+    assert renewed.results[0].n_predicted == len(test_portraits(Manifest.load(dataset)))
+
+
+def test_one_bad_method_stops_nobody(
+    small_dataset: Path, odd_methods: ModuleType, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    entries, _ = find(odd_methods, runs, ["all"])
+    report = evaluation(small_dataset, runs, methods=odd_methods).run(entries)
+
+    by_run = {r.run: r for r in report.results}
+    assert by_run["works"].scores["ms_ssim_outside"].value == 1
+    assert by_run["works"].notes == ("every portrait equals the input",)
+    for name, reason in {"declines": "needs gaze angles", "shrinks": "images of shape"}.items():
+        assert by_run[name].scores == {}
+        assert all(reason in text for text in by_run[name].skipped.values())
+        assert any(failure.startswith(f"{name}: ") for failure in report.failures)
+
+
+def test_untrained_methods_are_named_with_their_command(tmp_path: Path) -> None:
+    entries, missing = find(baselines, tmp_path, ["all"])
+    assert {entry.name for entry in entries} >= {"identity", "eye_bank"}
+    assert any("gazebench train --method prgan" in sentence for sentence in missing)
+
+
+def test_an_outside_folder_scores_like_a_method(
+    controls: tuple[Path, EvalReport], small_dataset: Path, tmp_path: Path
+) -> None:
+    folder = controls[0] / "eye_bank" / "predictions"
+    card = MethodCard(title="Mine")
+    report = evaluation(small_dataset, tmp_path).score_folder(
+        folder, card, "mine", allow_partial=False
+    )
+    ours = result(controls, "eye_bank").scores
+    for name, score in report.results[0].scores.items():
+        assert score == ours[name], name
+
+
+def test_partial_predictions_are_not_ranked(
+    controls: tuple[Path, EvalReport], small_dataset: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(controls[0] / "identity" / "predictions", folder)
+    next(iter(folder.glob("*.png"))).unlink()
+    card = MethodCard(title="Mine")
+    with pytest.raises(InputError, match="missing"):
+        evaluation(small_dataset, tmp_path).score_folder(folder, card, "m", allow_partial=False)
+    found = (
+        evaluation(small_dataset, tmp_path)
+        .score_folder(folder, card, "m", allow_partial=True)
+        .results[0]
+    )
+    total = len(test_portraits(Manifest.load(small_dataset)))
+    assert not found.ranked
+    assert f"{total - 1} of {total} portraits" in found.notes
+
+
+def test_a_dataset_without_labels_names_label_import(dataset: Path, tmp_path: Path) -> None:
+    (dataset / "labels.csv").unlink()
+    with pytest.raises(InputError, match="gazebench label import"):
+        evaluation(dataset, tmp_path).run(find(baselines, tmp_path, ["identity"])[0])
+
+
+def test_the_reference_is_the_training_half_of_x(small_dataset: Path, controls) -> None:
+    manifest = Manifest.load(small_dataset)
+    real = manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
+    assert result(controls, "identity").dataset.n_reference == len(real)
+    facts = json.loads((controls[0] / "identity" / "scores.json").read_text())["dataset"]
+    assert facts["fingerprint"] == manifest.fingerprint
