@@ -1,0 +1,36 @@
+"""``gazebench demo``."""
+
+import os
+from pathlib import Path
+
+import click
+
+from gazebench.cli._words import now, typed
+from gazebench.cli.eval import raise_if_incomplete
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path), default=Path("demo-run"))
+@click.option("--steps", type=click.IntRange(1), help="Training steps. [default: demo.toml's]")
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+def command(out: Path, steps: int | None, quiet: bool) -> None:
+    """Walk the whole road on 128 shipped portraits and print the path of the leaderboard page.
+
+    Builds a dataset at 256 px, imports its labels, trains PRGAN for some minutes, evaluates every
+    method and writes the page, all into OUT (default: demo-run). Stopped, the same command goes
+    on. The people do not exist.
+    """
+    from gazebench import demo
+
+    workers = len(os.sched_getaffinity(0))
+    report = demo.run(
+        out,
+        date=now(),
+        command=typed(),
+        steps=steps,
+        workers=workers,
+        quiet=quiet,
+        say=click.echo,
+    )
+    click.echo(f"\nthe leaderboard, after {report.seconds:.0f} s:\n{report.page.resolve()}")
+    raise_if_incomplete(list(report.failures))

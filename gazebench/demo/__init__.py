@@ -1,0 +1,127 @@
+"""The whole road on portraits that ship with the package: dataset, labels, training, page.
+
+Every step is the function behind its command, and keeps what is complete: a demo that was
+stopped goes on, a finished one only writes its page again.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gazebench import baselines, build, config, metrics, sources, training
+from gazebench.annotation.labels import import_csv
+from gazebench.build.settings import DatasetSettings
+from gazebench.evaluate import Evaluation, find
+from gazebench.manifest import Manifest
+from gazebench.methods import pick_device
+from gazebench.reports.report import write_report
+from gazebench.training import TrainingSettings
+
+HERE = Path(__file__).parent
+PORTRAITS = HERE / "portraits"
+SETTINGS = HERE / "demo.toml"
+METHOD = "prgan"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoReport:
+    """Where the demo ended."""
+
+    page: Path
+    failures: tuple[str, ...]  # what is missing on the page, and why
+    seconds: float
+
+
+def run(
+    out: Path,
+    *,
+    date: str,
+    command: str,
+    steps: int | None = None,
+    workers: int = 2,
+    quiet: bool = False,
+    say: Callable[[str], None] = print,
+) -> DemoReport:
+    """Walk the whole road into the folder ``out``; ``say`` hears a line before each step.
+
+    Raises:
+        GazebenchError: as the steps do.
+    """
+    began = time.monotonic()
+    tables = config.read(SETTINGS)
+    dataset, runs, board = out / "demo-256", out / "runs", out / "board"
+    road = _Road(say)
+    road.step(
+        f"gazebench build-dataset PORTRAITS {dataset} --res 256",
+        lambda: _build(dataset, tables["dataset"], workers, quiet),
+    )
+    road.step(
+        f"gazebench label import {dataset} labels.csv",
+        lambda: import_csv(dataset, PORTRAITS / "labels.csv", replace=True),
+    )
+    road.step(
+        f"gazebench train --method {METHOD} {dataset} {runs / METHOD}",
+        lambda: _train(dataset, runs / METHOD, tables, steps, quiet),
+    )
+    failures = road.step(
+        f"gazebench eval {dataset} {runs} --method all",
+        lambda: _evaluate(dataset, runs, date, command, quiet),
+    )
+    report = road.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
+    return DemoReport(page=report.page, failures=failures, seconds=time.monotonic() - began)
+
+
+class _Road:
+    """Says each step's command before it and its seconds after it."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def step(self, command: str, action: Callable[[], T]) -> T:
+        self._say(f"$ {command}")
+        began = time.monotonic()
+        result = action()
+        self._say(f"  {time.monotonic() - began:.0f} s")
+        return result
+
+
+def _build(out: Path, table: dict[str, Any], workers: int, quiet: bool) -> None:
+    settings = config.build(DatasetSettings, table, "dataset")
+    plan = build.plan(sources, PORTRAITS, settings, source="folder", limit=None)
+    build.build(plan, out, workers=workers, overwrite=False, quiet=quiet)
+
+
+def _train(
+    dataset: Path, run: Path, tables: dict[str, Any], steps: int | None, quiet: bool
+) -> None:
+    chosen = config.build(TrainingSettings, tables["training"], "training")
+    training.train(
+        Manifest.load(dataset),
+        run,
+        baselines,
+        METHOD,
+        settings=tables["methods"][METHOD],
+        steps=steps or chosen.steps,
+        seed=chosen.seed,
+        sample_every=chosen.sample_every,
+        checkpoint_every=chosen.checkpoint_every,
+        progress=not quiet,
+    )
+
+
+def _evaluate(dataset: Path, runs: Path, date: str, command: str, quiet: bool) -> tuple[str, ...]:
+    evaluation = Evaluation(
+        manifest=Manifest.load(dataset),
+        runs=runs,
+        methods=baselines,
+        metrics=metrics,
+        device=pick_device(None),
+        date=date,
+        command=command,
+        quiet=quiet,
+    )
+    entries, missing = find(baselines, runs, ["all"])
+    return (*evaluation.run(entries).failures, *missing)

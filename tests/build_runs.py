@@ -1,0 +1,76 @@
+"""Running the commands that make and check a dataset."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from gazebench.cli import main
+
+FLAGS = ("--res", "256", "--align", "none", "--quiet")
+
+
+def gazebench(*words: object) -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def build(faces: Path, out: Path, *flags: object) -> Result:
+    """``build-dataset`` at 256, without alignment."""
+    return gazebench("build-dataset", faces, out, *FLAGS, *flags)
+
+
+def tree_hash(out: Path) -> str:
+    """Digest of what a finished build made, after ``verify`` found it sound."""
+    checked = gazebench("verify", out, "--quiet")
+    assert checked.exit_code == 0, checked.output
+    return json.loads((out / "dataset.json").read_text())["tree_hash"]
+
+
+def many(faces: Path, times: int) -> Path:
+    """Each picture several times, so that a build takes a while."""
+    folder = faces.with_name("many")
+    folder.mkdir()
+    for path in faces.iterdir():
+        for copy in range(times):
+            shutil.copy(path, folder / f"{path.stem}_{copy}.jpg")
+    return folder
+
+
+def shuffled(faces: Path) -> Path:
+    """The same pictures, written in another order."""
+    folder = faces.with_name("shuffled")
+    folder.mkdir()
+    paths = sorted(faces.iterdir())
+    random.Random(3).shuffle(paths)
+    for path in paths:
+        shutil.copy(path, folder)
+    return folder
+
+
+def interrupted(faces: Path, out: Path, images: int, signum: int) -> subprocess.CompletedProcess:
+    """A build in a process group of its own that gets a signal when so many images are there.
+
+    With 0 it gets it as soon as it has begun.
+    """
+    command = [sys.executable, "-m", "gazebench", "build-dataset", faces, out, *FLAGS]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    watched = out / "images" if images else out
+    while process.poll() is None and not _has(watched, images):
+        time.sleep(0.002)
+    (os.kill if signum == signal.SIGKILL else os.killpg)(process.pid, signum)
+    output, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def _has(folder: Path, files: int) -> bool:
+    return folder.is_dir() and len(list(folder.iterdir())) >= max(files, 1)

@@ -1,0 +1,84 @@
+"""What a person meets at the terminal: help, errors, exit codes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gazebench import __version__, cli, errors
+
+
+def gazebench(*words: str | Path) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli.main, [str(word) for word in words])
+
+
+COMMANDS = cli.main.list_commands(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_worth_reading(name: str) -> None:
+    result = gazebench(name, "--help")
+    assert result.exit_code == 0
+    assert len(result.output.split()) > 20
+    assert "\\b" not in result.output
+
+
+def test_help_lists_every_command_once_with_exit_codes() -> None:
+    output = gazebench("--help").output
+    for name in COMMANDS:
+        assert len(re.findall(rf"^  {name} ", output, re.M)) == 1
+    assert "Exit codes: 0 done" in output
+
+
+def test_version() -> None:
+    assert __version__ in gazebench("--version").output
+
+
+def test_a_misspelt_command_is_a_usage_error() -> None:
+    assert gazebench("evaluate").exit_code == 2
+
+
+NO_DATASET = [
+    ("verify", "nowhere"),
+    ("label", "import", "nowhere", "labels.csv"),
+    ("train", "--method", "prgan", "nowhere", "run"),
+    ("eval", "nowhere", "runs"),
+    ("score", "out", "--dataset", "nowhere"),
+]
+
+
+@pytest.mark.parametrize("words", NO_DATASET, ids=lambda words: words[0])
+def test_a_missing_dataset_names_the_command_that_makes_one(words: tuple[str, ...]) -> None:
+    result = gazebench(*words)
+    assert result.exit_code == 3
+    assert "nowhere: no such dataset; run `gazebench build-dataset" in result.output
+
+
+def test_a_folder_without_dataset_json_is_no_dataset(tmp_path: Path) -> None:
+    result = gazebench("eval", tmp_path, tmp_path / "runs")
+    assert result.exit_code == 3
+    assert "no finished dataset" in result.output
+
+
+def test_report_without_runs_names_eval(tmp_path: Path) -> None:
+    result = gazebench("report", tmp_path, tmp_path / "board")
+    assert result.exit_code == 3
+    assert "gazebench eval" in result.output
+
+
+def test_every_error_has_a_documented_exit_code() -> None:
+    kinds = [
+        k
+        for k in vars(errors).values()
+        if isinstance(k, type) and issubclass(k, errors.GazebenchError)
+    ]
+    table = errors.__doc__ or ""
+    for kind in kinds:
+        assert kind.__name__ in table
+        assert kind is errors.StoppedError or re.search(
+            rf"{kind.__name__} +{kind.exit_code}", table
+        )
+    assert errors.StoppedError(2, "").exit_code == 130
+    assert errors.StoppedError(15, "").exit_code == 143

@@ -1,0 +1,101 @@
+"""What the documents say is what the code does."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gazebench import baselines, cli, methods, metrics, plugins
+from gazebench.baselines.prgan import PRGAN
+from gazebench.reports.catalogue import methods_table, metrics_table
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+
+def between(text: str, name: str) -> str:
+    """The text between two markers of a document."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.S)
+    assert found is not None
+    return found.group(1)
+
+
+def tables() -> dict[str, str]:
+    """The generated tables of the README."""
+    kinds = {name: methods.load(baselines, name).card for name in plugins.names(baselines)}
+    cards = {name: metrics.load(metrics, name).card for name in plugins.names(metrics)}
+    return {"methods": methods_table(kinds), "metrics": metrics_table(cards)}
+
+
+@pytest.mark.parametrize("name", ["methods", "metrics"])
+def test_the_readme_tables_are_the_cards(name: str, request: pytest.FixtureRequest) -> None:
+    text, table = README.read_text(), tables()[name]
+    if request.config.getoption("--update-golden"):
+        marker = f"<!-- {name} -->\n"
+        README.write_text(text.replace(marker + between(text, name), marker + table))
+    assert between(README.read_text(), name) == table
+
+
+SMALL_PRGAN = [
+    word
+    for key, value in PRGAN.small_settings.items()
+    for word in ("--set", f"methods.prgan.{key}={value}")
+]
+
+
+def commands(text: str) -> list[list[str]]:
+    """Words of each gazebench command in the code blocks of a document."""
+    blocks = re.findall(r"```\n(.*?)```", text, re.S)
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    return [words[1:] for words in lines if words[:1] == ["gazebench"]]
+
+
+ROAD = commands(README.read_text())
+SMALL = {"train": ["--steps", "2", *SMALL_PRGAN], "build-dataset": ["--test-fraction", "0.4"]}
+
+
+def test_the_commands_of_the_readme_run_in_order(
+    demo_portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _celeba_hq(demo_portraits, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for words in ROAD:
+        if words[0] == "score" and "--list" not in words:
+            shutil.copytree("runs/eye_bank/predictions", "out/mine")
+        result = CliRunner().invoke(cli.main, [*words, *SMALL.get(words[0], [])])
+        assert result.exit_code == 0, f"{words}: {result.output}"
+    table = (tmp_path / "board" / "tables" / "table-1.csv").read_text()
+    for title in ("PRGAN", "Eye bank", "Identity", "My method"):
+        assert title in table
+
+
+def _celeba_hq(portraits: Path, folder: Path) -> None:
+    """A tree in the layout of CelebAMask-HQ, with lists and labels, of shipped portraits."""
+    labels = dict(row.split(",") for row in (portraits / "labels.csv").read_text().split()[1:])
+    images = folder / "CelebAMask-HQ" / "CelebA-HQ-img"
+    images.mkdir(parents=True)
+    chosen = [n for n in labels if labels[n] == "X"][:8] + [n for n in labels if labels[n] == "Y"][
+        :8
+    ]
+    for index, name in enumerate(chosen):
+        shutil.copy(portraits / name, images / f"{index}.jpg")
+    names = [f"{index:06}.jpg" for index in range(len(chosen))]
+    mapping = "".join(f"{i} {i} {name}\n" for i, name in enumerate(names))
+    lists = {
+        "CelebA-HQ-to-CelebA-mapping.txt": f"idx orig_idx orig_file\n{mapping}",
+        "identity_CelebA.txt": "".join(f"{name} {i}\n" for i, name in enumerate(names)),
+        "list_eval_partition.txt": "".join(f"{name} 0\n" for name in names),
+    }
+    for name, text in lists.items():
+        (folder / "CelebAMask-HQ" / name).write_text(text)
+    rows = "".join(f"{index},{labels[name]}\n" for index, name in enumerate(chosen))
+    (folder / "labels.csv").write_text(f"id,label\n{rows}")
+
+
+def test_links_to_files_lead_somewhere() -> None:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("*/README.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
