@@ -1,11 +1,12 @@
 """What the training engine costs beside the arithmetic of PRGAN.
 
-    python benchmarks/bench_training.py DATASET [--steps 30] [--device cpu] [--set width=16 ...]
+    python benchmarks/bench_training.py [DATASET] [--steps 30] [--device cpu] [--set width=16 ...]
 
-Any dataset will do, such as the one that `gazebench demo` makes. Three things are timed in turn,
-round after round, so that other load on the machine falls on all alike: a step of the engine with
-its line in the log, the loader alone, and a plain fp32 loop that is written out below and takes
-patches that are already in memory. The fastest of the rounds are compared.
+Any labelled dataset will do; by default the demo's is built, and its settings are taken. Three
+things are timed in turn, round after round, so that other load on the machine falls on all alike:
+a step of the engine with its line in the log, the loader alone, and a plain fp32 loop that is
+written out below and takes patches that are already in memory. The fastest of the rounds are
+compared.
 """
 
 import argparse
@@ -20,8 +21,10 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
-from gazebench import config
+from gazebench import build, config, demo, sources
+from gazebench.annotation.labels import import_csv
 from gazebench.baselines.prgan import PRGAN, Discriminator, Generator
+from gazebench.build.settings import DatasetSettings
 from gazebench.data import Draw, Pixels
 from gazebench.manifest import Manifest
 from gazebench.methods import Task
@@ -39,13 +42,13 @@ def main() -> None:
     """Time, and print the ratios."""
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
-    manifest = Manifest.load(arguments.dataset)
-    tables = config.read(None, (f"methods.prgan.{text}" for text in arguments.set))
+    tables = config.read(demo.SETTINGS, (f"methods.prgan.{text}" for text in arguments.set))
     settings = config.build(PRGAN.Config, {**tables["methods"]["prgan"], "steps": 10**6})
     accelerator = Accelerator(cpu=arguments.device == "cpu")
     with tempfile.TemporaryDirectory() as folder:
+        manifest = Manifest.load(arguments.dataset or demo_dataset(Path(folder, "demo")))
         steps = {
-            "engine": engine(manifest, settings, accelerator, Path(folder)),
+            "engine": engine(manifest, settings, accelerator, Path(folder, "run")),
             "loader": loader(manifest, settings, accelerator.device),
             "plain": plain(manifest, settings, accelerator.device),
         }
@@ -54,6 +57,15 @@ def main() -> None:
             for name, step in steps.items():
                 times[name].append(timed(step))
     report({name: min(values[_WARMUP:]) for name, values in times.items()})
+
+
+def demo_dataset(folder: Path) -> Path:
+    """The dataset of ``gazebench demo``."""
+    chosen = config.build(DatasetSettings, config.read(demo.SETTINGS)["dataset"])
+    found = build.plan(sources, demo.PORTRAITS, chosen, source="folder", limit=None)
+    build.build(found, folder, workers=2, overwrite=False, quiet=True)
+    import_csv(folder, demo.PORTRAITS / "labels.csv")
+    return folder
 
 
 def engine(manifest: Manifest, settings: PRGAN.Config, device: Accelerator, run: Path) -> Step:
@@ -171,11 +183,11 @@ def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("dataset", type=Path)
+    parser.add_argument("dataset", type=Path, nargs="?")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--set", nargs="*", default=["width=16"], metavar="KEY=VALUE")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     return parser.parse_args()
 
 

@@ -40,6 +40,7 @@ class Batch:
         )
 
     def __len__(self) -> int:
+        """How many portraits."""
         return len(self.ids)
 
 

@@ -63,6 +63,28 @@ def append(path: Path, line: str) -> None:
 
 
 @contextlib.contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Fill a new file piece by piece; it appears when the block ends well.
+
+    Raises:
+        DiskError: as ``write``. Nothing is left half-written.
+    """
+    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def new_array(path: Path, shape: tuple[int, ...]) -> "Iterator[NDArray[np.uint8]]":
     """Fill a new memory-mapped uint8 ``.npy`` file; it appears when the block ends well.
 
@@ -133,7 +155,8 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         _acquire(handle, folder)
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} ({_command()})".encode(errors="replace"), 0)
+        with contextlib.suppress(OSError):  # a name is good to have, the disk may be full
+            os.pwrite(handle, f"process {os.getpid()} ({_command()})".encode(errors="replace"), 0)
         remove_partial(folder)
         try:
             yield

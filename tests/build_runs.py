@@ -1,5 +1,6 @@
 """Running the commands that make and check a dataset."""
 
+import contextlib
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -34,11 +36,10 @@ def tree_hash(out: Path) -> str:
     return json.loads((out / "dataset.json").read_text())["tree_hash"]
 
 
-def many(faces: Path, times: int) -> Path:
+def many(paths: Iterable[Path], folder: Path, times: int) -> Path:
     """Each picture several times, so that a build takes a while."""
-    folder = faces.with_name("many")
     folder.mkdir()
-    for path in faces.iterdir():
+    for path in paths:
         for copy in range(times):
             shutil.copy(path, folder / f"{path.stem}_{copy}.jpg")
     return folder
@@ -69,8 +70,22 @@ def interrupted(faces: Path, out: Path, images: int, signum: int) -> subprocess.
         time.sleep(0.002)
     (os.kill if signum == signal.SIGKILL else os.killpg)(process.pid, signum)
     output, errors = process.communicate(timeout=60)
+    deadline = time.monotonic() + 30
+    while _living(process.pid):
+        assert time.monotonic() < deadline, "a worker outlives its parent"
+        time.sleep(0.05)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def _has(folder: Path, files: int) -> bool:
     return folder.is_dir() and len(list(folder.iterdir())) >= max(files, 1)
+
+
+def _living(group: int) -> list[str]:
+    """Processes of a group that still run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, pgrp = path.read_text().rpartition(")")[2].split()[:3]
+            found += [path.parent.name] if int(pgrp) == group and state != "Z" else []
+    return found

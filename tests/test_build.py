@@ -105,9 +105,13 @@ def test_workers_and_file_order_change_no_byte(faces: Path, tmp_path: Path) -> N
     assert len(hashes) == 1
 
 
-@pytest.fixture
-def forty(faces: Path) -> Path:
-    return many(faces, 4)
+@pytest.fixture(scope="module")
+def forty(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More pictures than one round of fsync takes, with the build of them in "whole" beside."""
+    root = tmp_path_factory.mktemp("forty")
+    folder = many(sorted(demo_portraits.glob("*.jpg"))[:8], root / "many", 5)
+    build(folder, root / "whole")
+    return folder
 
 
 @pytest.mark.parametrize("images", [1, 20, 32])
@@ -116,18 +120,17 @@ def test_a_killed_build_goes_on_to_the_same_bytes(forty: Path, tmp_path: Path, i
     assert killed.returncode == -signal.SIGKILL
     assert gazebench("verify", tmp_path / "out").exit_code == 3
     build(forty, tmp_path / "out")
-    build(forty, tmp_path / "whole")
-    assert tree_hash(tmp_path / "out") == tree_hash(tmp_path / "whole")
+    assert tree_hash(tmp_path / "out") == tree_hash(forty.with_name("whole"))
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_build_says_so_and_goes_on(forty, tmp_path: Path, signum: int, code: int) -> None:
     stopped = interrupted(forty, tmp_path / "out", 1, signum)
     assert stopped.returncode == code, stopped.stderr
-    assert "of 48 faces, all kept; run the same command to go on" in stopped.stderr
+    assert "of 40 faces, all kept; run the same command to go on" in stopped.stderr
     assert "Traceback" not in stopped.stderr
-    assert "48 found = 48 portraits" in build(forty, tmp_path / "out").output
-    tree_hash(tmp_path / "out")
+    assert "40 found = 40 portraits" in build(forty, tmp_path / "out").output
+    assert tree_hash(tmp_path / "out") == tree_hash(forty.with_name("whole"))
 
 
 def test_ctrl_c_while_workers_start_is_no_traceback(faces: Path, tmp_path: Path) -> None:
@@ -307,6 +310,12 @@ def test_what_a_dry_run_prints_is_a_settings_file(faces: Path, tmp_path: Path) -
         "build-dataset", faces, tmp_path / "out", "--config", tmp_path / "s.toml", "--dry-run"
     )
     assert again.output.endswith(text[1] + text[2])
+
+
+def test_relative_paths_are_those_of_the_current_folder(faces: Path, monkeypatch) -> None:
+    monkeypatch.chdir(faces.parent)
+    done = build(Path("faces"), Path("out"), "--limit", 2)
+    assert "2 found = 2 portraits" in done.output
 
 
 def test_limit_takes_the_first_by_id(faces: Path, tmp_path: Path) -> None:

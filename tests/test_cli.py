@@ -1,6 +1,10 @@
 """What a person meets at the terminal: help, errors, exit codes."""
 
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +86,16 @@ def test_every_error_has_a_documented_exit_code() -> None:
         )
     assert errors.StoppedError(2, "").exit_code == 130
     assert errors.StoppedError(15, "").exit_code == 143
+
+
+def test_ctrl_c_is_a_sentence_and_130(small_dataset: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "gazebench", "eval", str(small_dataset), str(tmp_path / "runs")]
+    running = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while not (tmp_path / "runs").exists():  # it has begun
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "run the same command to go on" in said
+    assert "Traceback" not in said

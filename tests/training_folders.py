@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import toy_methods
 from PIL import Image
 
-from gazebench import contract, store
+from gazebench import contract, store, training
 from gazebench.manifest import Manifest, csv_text, manifest_csv
 from gazebench.training import log
 
@@ -48,3 +49,18 @@ def weights(run: Path, step: int) -> tuple[bytes, bytes]:
 def losses(run: Path) -> list[tuple[int, dict[str, Any]]]:
     """Step and losses of every line of a run's log."""
     return [(row["step"], row["losses"]) for row in log.read(run / "log.jsonl")]
+
+
+STEPS = 12  # of the toy method
+
+
+def train(dataset: Manifest, run: Path, **options: Any) -> training.TrainingResult:
+    """Train the toy on the CPU with a checkpoint every 5 steps."""
+    known = {"device": "cpu", "progress": False, "checkpoint_every": 5, "sample_every": 100}
+    return training.train(dataset, run, toy_methods, "small", **(known | options))
+
+
+def assert_same(run: Path, other: Path, steps: int = STEPS) -> None:
+    assert weights(run, steps) == weights(other, steps)
+    assert losses(run) == losses(other)
+    assert [step for step, _ in losses(run)] == list(range(1, steps + 1))

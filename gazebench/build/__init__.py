@@ -141,14 +141,7 @@ def _run(
     quiet: bool,
     stopped: list[int],
 ) -> None:
-    bar = tqdm(
-        total=len(plan.faces),
-        initial=len(plan.faces) - len(pending),
-        desc="faces",
-        unit="face",
-        disable=quiet,
-        dynamic_ncols=True,
-    )
+    bar = _bar(len(plan.faces), len(pending), quiet)
     preload = ["gazebench.build._warm"] if plan.settings.landmarks == "dlib" else []
     results = outcomes(
         Portraitist(plan.settings), pending, workers, preload=preload, stopped=stopped
@@ -168,6 +161,17 @@ def _run(
         left = len(journal.pending(plan.faces))
         raise StoppedError(stopped[0], _stopped_sentence(len(plan.faces) - left, len(plan.faces)))
     _keep(crashed, journal, out)
+
+
+def _bar(faces: int, pending: int, quiet: bool) -> tqdm:
+    return tqdm(
+        total=faces,
+        initial=faces - pending,
+        desc="faces",
+        unit="face",
+        disable=quiet,
+        dynamic_ncols=True,
+    )
 
 
 def _stopped_sentence(done: int, faces: int) -> str:

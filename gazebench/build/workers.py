@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import connection, forkserver, resource_tracker
+from pathlib import Path
 
 from gazebench.build.shard import Outcome, quarantined
 from gazebench.errors import GazebenchError
@@ -40,7 +41,7 @@ def outcomes(
     *,
     preload: Sequence[str] = (),
     seconds: float = SECONDS_PER_FACE,
-    stopped: Sequence[int] = (),
+    stopped: Sequence[object] = (),
 ) -> Generator[Outcome]:
     """Outcomes of ``faces`` as they get done by ``workers`` processes.
 
@@ -70,7 +71,8 @@ class _Worker:
     def __init__(self, portraying: Portraying) -> None:
         context = multiprocessing.get_context("forkserver")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, portraying), daemon=True)
+        words = (theirs, portraying, Path.cwd())
+        self.process = context.Process(target=_serve, args=words, daemon=True)
         with theirs:
             self.process.start()
         self.faces: deque[SourceFace] = deque()  # the first is the one it is at
@@ -123,7 +125,7 @@ class _Crew:
     def has_work(self) -> bool:
         return bool(self._waiting) or any(worker.faces for worker in self._workers)
 
-    def answers(self, stopped: Sequence[int]) -> Iterator[Outcome]:
+    def answers(self, stopped: Sequence[object]) -> Iterator[Outcome]:
         self._hand_out()
         speaking = connection.wait([worker.pipe for worker in self._workers], _TICK)
         for worker in list(self._workers):
@@ -160,7 +162,10 @@ class _Crew:
         worker.end()
         self._workers.remove(worker)
         if not worker.is_ready:
-            raise GazebenchError("a worker process ended before it began; is there memory enough?")
+            raise GazebenchError(
+                "a worker process ended before it began: too little memory, or a script that "
+                'builds without `if __name__ == "__main__":`'
+            )
         self.hire(1)
         if not worker.faces:
             return None
@@ -179,7 +184,7 @@ def _too_many(crashed: int, last: Outcome) -> str:
 
 
 def _start_server(preload: Sequence[str]) -> None:
-    forkserver.set_forkserver_preload(["__main__", *preload])
+    forkserver.set_forkserver_preload(["__main__", __name__, *preload])
     resource_tracker.ensure_running()
     # Ctrl-C is the parent's to handle: the server and all its children inherit this
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -194,7 +199,8 @@ def _start_server(preload: Sequence[str]) -> None:
             os.environ["OPENBLAS_NUM_THREADS"] = threads
 
 
-def _serve(pipe: connection.Connection, portraying: Portraying) -> None:
+def _serve(pipe: connection.Connection, portraying: Portraying, folder: Path) -> None:
+    os.chdir(folder)  # multiprocessing would take the folder that the program began in
     _limit_memory()
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         pipe.send(None)

@@ -5,6 +5,8 @@ inside the command, so that ``gazebench --help`` answers at once.
 """
 
 import importlib
+import io
+import os
 import pkgutil
 import sys
 
@@ -13,11 +15,17 @@ import click
 from gazebench import __version__
 from gazebench.errors import GazebenchError
 
+# threads of torch that wait without spinning: on a shared machine they cost others less, and a
+# training's slowest steps are twice as fast. It must stand here, before torch is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 _EXIT_CODES = """\b
 Exit codes: 0 done, 1 internal error, 2 usage, 3 bad input or settings, 4 done but with
 something missing or failing (named), 5 no space or not writable, 6 another process holds the
 folder, 7 refused: made with other settings, 8 a needed part is missing, 130 or 143 stopped
 (run the same command to go on)."""
+
+_STOPPED = "stopped; what is complete is kept, run the same command to go on"
 
 _ORDER = (
     ("The road", ("demo", "build-dataset", "label", "train", "eval", "score", "report")),
@@ -54,11 +62,17 @@ class _Commands(click.Group):
         return command.get_short_help_str(70) if command else ""
 
     def invoke(self, ctx: click.Context) -> object:
+        for stream in (sys.stdout, sys.stderr):  # a terminal that lacks "→" shows "?" instead
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
         except GazebenchError as error:
             click.secho(f"gazebench: {error}", err=True)
             sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.secho(f"gazebench: {_STOPPED}", err=True)
+            sys.exit(130)
 
 
 @click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"max_content_width": 100})
