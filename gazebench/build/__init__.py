@@ -24,7 +24,7 @@ from gazebench.build.settings import DatasetSettings, fingerprint
 from gazebench.build.shard import Outcome, Portraitist
 from gazebench.build.workers import CRASHES, outcomes
 from gazebench.errors import InputError, StoppedError
-from gazebench.sources import Source, SourceFace
+from gazebench.sources import Source, SourceFace, _given
 
 _ROUND = 32  # faces whose files share one round of fsync
 _MB_PER_PORTRAIT = {256: 0.12, 512: 0.45}
@@ -59,27 +59,29 @@ def plan(
     *,
     source: str | None,
     limit: int | None,
+    eyes: Path | None = None,
 ) -> Plan:
     """Recognise the source at ``root``, read its lists and settle the settings.
+
+    ``eyes``: a CSV file of eye points that replaces the source's own, see ``sources._given``.
 
     Raises:
         InputError: no such folder, no pictures, a damaged list, or settings that do not fit.
     """
     with store.asking(root):
-        if not root.is_dir():
-            raise InputError(f"{root}: no such folder; give the folder that holds the pictures")
+        sources.check_place(root)
         name = source or sources.recognise(layouts, root)
         layout = sources.load(layouts, name)
         reader: Source = layout(root)
-        faces = tuple(reader.faces())[:limit]
+        faces = tuple(reader.faces())
+    if eyes:
+        faces = _given.with_points(faces, eyes)
+    faces = faces[:limit]
     if not faces:
         raise InputError(f"{root}: no pictures found (JPEG, PNG, WebP, BMP, at any depth)")
-    settings = settings.resolved(layout.alignment)
+    settings = _settled(settings, layout, eyes)
     _check_settings(settings, faces)
-    unknown = sum(face.identity is None for face in faces)
-    remarks = reader.remarks()
-    if 0 < unknown < len(faces):
-        remarks.append(f"{unknown:,} pictures have no identity: each counts as another person")
+    remarks = [*reader.remarks(), *_remarks(faces, eyes)]
     return Plan(
         root=root,
         source=name,
@@ -91,17 +93,48 @@ def plan(
     )
 
 
+def _settled(settings: DatasetSettings, layout: type[Source], eyes: Path | None) -> DatasetSettings:
+    finder = "listed" if eyes else layout.landmarks
+    if "landmarks" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"landmarks": finder})
+    if eyes and settings.landmarks != "listed":
+        raise InputError(f"--eyes {eyes}: goes with --landmarks listed, not {settings.landmarks}")
+    return settings.resolved(layout.alignment)
+
+
+def _remarks(faces: Sequence[SourceFace], eyes: Path | None) -> list[str]:
+    remarks: list[str] = []
+    unknown = sum(face.identity is None for face in faces)
+    if 0 < unknown < len(faces):
+        remarks.append(f"{unknown:,} pictures have no identity: each counts as another person")
+    unplaced = sum(face.eyes is None for face in faces)
+    if eyes and unplaced:
+        remarks.append(f"{unplaced:,} pictures have no line in {eyes}: they go to quarantine")
+    return remarks
+
+
 def _check_settings(settings: DatasetSettings, faces: Sequence[SourceFace]) -> None:
     side, (height, width) = settings.resolution, settings.window
     if height > side or 2 * width > side:
         raise InputError(f"eye boxes of {height}x{width}: two do not fit into {side}x{side} pixels")
-    landmarks.load(landmarks, settings.landmarks)  # that there is one
-    if settings.landmarks == "celeba" and not any(face.eyes for face in faces):
-        raise InputError("--landmarks celeba: list_landmarks_align_celeba.txt not found")
-    if settings.landmarks == "celeba" and settings.align == "ffhq":
-        raise InputError("--landmarks celeba knows no mouth, which --align ffhq needs")
+    _check_landmarks(settings, faces)
     if settings.split == "partition" and not any(face.partition for face in faces):
         raise InputError("--split partition: list_eval_partition.txt was not found or names none")
+
+
+def _check_landmarks(settings: DatasetSettings, faces: Sequence[SourceFace]) -> None:
+    if settings.landmarks == "celeba":
+        raise InputError("--landmarks celeba is called listed: give --landmarks listed")
+    landmarks.load(landmarks, settings.landmarks)  # that there is one
+    if settings.landmarks != "listed":
+        return
+    if not any(face.eyes for face in faces):
+        raise InputError(
+            "--landmarks listed: the source has no list of eye points "
+            "(list_landmarks_align_celeba.txt for CelebA); give one with --eyes FILE.csv"
+        )
+    if settings.align == "ffhq" and not any(face.mouth for face in faces):
+        raise InputError("--landmarks listed: no mouth is listed, which --align ffhq needs")
 
 
 def build(plan: Plan, out: Path, *, workers: int, overwrite: bool, quiet: bool) -> BuildReport:

@@ -12,6 +12,7 @@ from gazebench.build.shard import Outcome
 from gazebench.errors import DiskError, InputError, RefusedError
 from gazebench.geometry import Box, Point
 from gazebench.manifest import Portrait, Split
+from gazebench.measures import Measures
 from gazebench.sources import SourceFace
 
 _SCHEMA = """
@@ -128,5 +129,6 @@ def _from_json(text: str) -> Portrait:
             "left_center": Point(*row["left_center"]),
             "right_center": Point(*row["right_center"]),
             "transform": tuple(row["transform"]),
+            "measures": Measures(**row["measures"]),
         }
     )

@@ -5,15 +5,16 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazebench import __version__, store
 from gazebench.build.journal import Journal
 from gazebench.build.settings import RECIPE
+from gazebench.duplicates import groups, shared
 from gazebench.errors import GazebenchError, InputError
-from gazebench.manifest import FORMAT, Portrait, csv_text, load_info, manifest_csv
+from gazebench.manifest import FORMAT, Portrait, Split, csv_text, load_info, manifest_csv
 
 if TYPE_CHECKING:
     from gazebench.build import Plan
@@ -29,6 +30,7 @@ class Counts:
     portraits: int
     test: int
     quarantined: dict[str, int]  # by reason
+    leaks: dict[str, int]  # what both halves of the split share
     tree_hash: str
 
 
@@ -39,7 +41,7 @@ def publish(plan: "Plan", journal: Journal, out: Path) -> Counts:
         InputError: not one usable face.
         GazebenchError: a face was lost on the way.
     """
-    portraits = list(journal.portraits())
+    portraits = with_groups(list(journal.portraits()))
     refused = list(journal.quarantine())
     reasons = dict(sorted(Counter(row[2] for row in refused).items()))
     if not portraits:
@@ -50,6 +52,7 @@ def publish(plan: "Plan", journal: Journal, out: Path) -> Counts:
         portraits=len(portraits),
         test=sum(p.split == "test" for p in portraits),
         quarantined=reasons,
+        leaks=leaks(portraits),
         tree_hash=tree_hash(portraits, manifest, quarantine),
     )
     if counts.found != counts.portraits + len(refused):
@@ -57,6 +60,26 @@ def publish(plan: "Plan", journal: Journal, out: Path) -> Counts:
     store.write_many([(out / "manifest.csv", manifest), (out / "quarantine.csv", quarantine)])
     store.write(out / "dataset.json", json.dumps(_info(plan, counts, _name(out)), indent=1) + "\n")
     return counts
+
+
+def with_groups(portraits: list[Portrait]) -> list[Portrait]:
+    """The portraits, each with the first id of its group of near-duplicates."""
+    group = groups({p.id: p.phash for p in portraits})
+    return [replace(p, near_duplicate=group.get(p.id, "")) for p in portraits]
+
+
+def leaks(portraits: Iterable[Portrait]) -> dict[str, int]:
+    """How many people, source files and groups of near-duplicates stand in both halves."""
+    train: list[Portrait] = []
+    test: list[Portrait] = []
+    for portrait in portraits:
+        (test if portrait.split == Split.TEST else train).append(portrait)
+    keys = {
+        "identities": lambda p: p.identity or "",
+        "exact duplicates": lambda p: p.source_sha256,
+        "near-duplicates": lambda p: p.near_duplicate,
+    }
+    return {name: len(shared(map(key, train), map(key, test))) for name, key in keys.items()}
 
 
 def tree_hash(portraits: Iterable[Portrait], manifest: str, quarantine: str) -> str:
@@ -95,6 +118,7 @@ def _info(plan: "Plan", counts: Counts, name: str) -> dict[str, object]:
             "portraits": counts.portraits,
             "test": counts.test,
             "quarantined": counts.quarantined,
+            "leaks": counts.leaks,
         },
         "tree_hash": counts.tree_hash,
         "gazebench": __version__,

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 RECIPE = 1
 
 
+class FilterSettings(Settings):
+    """Which faces are kept, by their measures; None asks nothing."""
+
+    min_sharpness: float | None = None  # variance of the Laplacian
+    min_brightness: float | None = None  # mean grey, 0-255
+    max_brightness: float | None = None
+    min_eye_distance: float | None = None  # portrait pixels
+    max_yaw_deg: float | None = Field(default=None, ge=0)  # of the head, either side
+    max_pitch_deg: float | None = Field(default=None, ge=0)
+    max_roll_deg: float | None = Field(default=None, ge=0)
+    min_openness: float | None = None  # of the narrower eye; about 0.3 is open, 0.15 is closing
+
+
 class DatasetSettings(Settings):
     """How a source face becomes a portrait. Lengths are portrait pixels unless a name says so."""
 
@@ -28,6 +41,7 @@ class DatasetSettings(Settings):
     split: Literal["identity", "partition"] = "identity"
     test_fraction: float = Field(default=0.1, ge=0, le=1)  # of the identities
     min_eye_distance_source: float = Field(default=16.0, ge=1)  # inter-ocular, pixels of the source
+    filter: FilterSettings = FilterSettings()
 
     @property
     def window(self) -> tuple[int, int]:
@@ -45,7 +59,8 @@ class DatasetSettings(Settings):
 def fingerprint(plan: "Plan") -> dict[str, Any]:
     """Everything the dataset depends on, as plain values that can be compared one by one."""
     model = plan.settings.landmarks
-    names = json.dumps([(f.id, f.name, f.identity, f.partition, f.eyes) for f in plan.faces])
+    rows = [(f.id, f.name, f.identity, f.partition, f.eyes, f.mouth, f.box) for f in plan.faces]
+    names = json.dumps(rows)
     return {
         **plan.settings.model_dump(),
         "source": plan.source,

@@ -8,9 +8,11 @@ from PIL import Image
 
 from gazebench import align, landmarks
 from gazebench.build.settings import DatasetSettings
+from gazebench.duplicates import perceptual_hash
 from gazebench.geometry import Box, Point
 from gazebench.landmarks import FaceError, FoundFace, LandmarkFinder
 from gazebench.manifest import Portrait, Split
+from gazebench.measures import Measures, of_portrait
 from gazebench.reader import PictureError, decode, read_bytes
 from gazebench.sources import SourceFace
 
@@ -41,7 +43,7 @@ class Portraitist:
         """The outcome for one face; a picture that cannot be used never raises."""
         digest = ""
         try:
-            data = read_bytes(face.path)
+            data = read_bytes(face.path, face.member)
             digest = hashlib.sha256(data).hexdigest()
             picture = decode(data, face.name)
             portrait, png = self._portrait(picture, face, digest)
@@ -65,7 +67,10 @@ class Portraitist:
         transform = frame.transform(self.settings.resolution)
         centers = [align.apply(transform, eye) for eye in (found.left_eye, found.right_eye)]
         boxes = self._boxes(centers)
-        png = _encode(align.cut(picture, frame, self.settings.resolution))
+        image = align.cut(picture, frame, self.settings.resolution)
+        measures = of_portrait(image, (centers[0], centers[1]), found.points)
+        self._filter(measures)
+        png = _encode(image)
         portrait = Portrait(
             id=face.id,
             source_name=face.name,
@@ -76,10 +81,12 @@ class Portraitist:
             left_center=centers[0],
             right_center=centers[1],
             transform=transform,
+            measures=measures,
             score=found.score,
             faces=found.faces,
             source_sha256=digest,
             sha256=hashlib.sha256(png).hexdigest(),
+            phash=perceptual_hash(image),
         )
         return portrait, png
 
@@ -103,6 +110,20 @@ class Portraitist:
         if boxes[0].overlaps(boxes[1]):
             raise FaceError("windows_overlap", "the two eye boxes overlap")
         return boxes
+
+    def _filter(self, measures: Measures) -> None:
+        for name, limit in self.settings.filter.model_dump(exclude_none=True).items():
+            side, _, measure = name.partition("_")
+            value = getattr(measures, measure)
+            if value is None:
+                raise FaceError("not_measured", f"{name} asks for {measure}, which is not known")
+            if (value < limit) if side == "min" else (_size(measure, value) > limit):
+                bound = "at least" if side == "min" else "at most"
+                raise FaceError(f"filter_{measure}", f"{measure} {value:.4g}, {bound} {limit:g}")
+
+
+def _size(measure: str, value: float) -> float:
+    return abs(value) if measure.endswith("_deg") else value
 
 
 def quarantined(face: SourceFace, reason: str, sentence: str, digest: str = "") -> Outcome:

@@ -31,6 +31,7 @@ class FoundFace:
     mouth: Point | None  # middle of the mouth's corners; None where a finder does not know it
     score: float  # confidence of the detector; 1 for a given list
     faces: int  # found in the picture
+    points: tuple[Point, ...] | None = None  # the 68 landmarks, where the finder has them
 
     @property
     def eye_distance(self) -> float:

@@ -13,9 +13,10 @@ from PIL import Image
 from gazebench import weights
 from gazebench.geometry import Point
 from gazebench.landmarks import RIVAL, FaceError, FoundFace, LandmarkFinder, eyes_of_68, ordered
+from gazebench.landmarks._meant import meant
 from gazebench.sources import SourceFace
 
-SIDES = (256, 512, 1024)  # longest side of the copies that are searched, one after the other
+SIDES = (320, 640, 1024)  # longest side of the copies that are searched, one after the other
 _SMALLEST = 80  # side in pixels of the smallest face that dlib's detector finds
 
 
@@ -43,26 +44,35 @@ class Dlib(LandmarkFinder):
         self._detector, self._predictor = models()
 
     def find(self, picture: Image.Image, face: SourceFace) -> FoundFace:
-        """The picture's face; ``face`` is not looked at."""
-        found = sorted(self._search(picture), key=lambda d: -d.area)
+        """The picture's face: the one in the source's box where there is one, else the largest."""
+        found = sorted(self._search(picture, thorough=face.box is not None), key=lambda d: -d.area)
         if not found:
             raise FaceError("no_face", "no face found")
-        if len(found) > 1 and found[0].area < RIVAL * found[1].area:
-            raise FaceError("multiple_faces", f"{len(found)} faces, the largest two of like size")
         best = found[0]
-        left, right, mouth = eyes_of_68(self._landmarks(picture, best))
+        if face.box:
+            best = found[meant([detection[:4] for detection in found], face.box)]
+        elif len(found) > 1 and best.area < RIVAL * found[1].area:
+            raise FaceError("multiple_faces", f"{len(found)} faces, the largest two of like size")
+        points = self._landmarks(picture, best)
+        left, right, mouth = eyes_of_68(points)
         left, right = ordered(left, right)
         return FoundFace(
-            left_eye=left, right_eye=right, mouth=mouth, score=best.score, faces=len(found)
+            left_eye=left,
+            right_eye=right,
+            mouth=mouth,
+            score=best.score,
+            faces=len(found),
+            points=tuple(points),
         )
 
-    def _search(self, picture: Image.Image) -> list[_Detection]:
+    def _search(self, picture: Image.Image, *, thorough: bool) -> list[_Detection]:
         longest = max(picture.size)
         found: list[_Detection] = []
         for side in sorted({min(s, longest) for s in SIDES}):
             found = self._detect(picture, side / longest)
             # a face this large cannot have a rival below the detector's smallest face
-            if any(d.area * (side / longest) ** 2 >= RIVAL * _SMALLEST**2 for d in found):
+            large = any(d.area * (side / longest) ** 2 >= RIVAL * _SMALLEST**2 for d in found)
+            if large and not thorough:
                 return found
         return found or self._detect(picture, min(2.0, 2 * SIDES[-1] / longest))
 

@@ -1,0 +1,33 @@
+"""Which of several detections is the face that the source means."""
+
+from collections.abc import Sequence
+
+from gazebench.landmarks import FaceError
+
+_LEAST = 0.15  # of the union; boxes that people drew take in the whole head, detectors' do not
+
+Edges = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def meant(found: Sequence[Edges], box: tuple[float, float, float, float]) -> int:
+    """Index of the detection that shares most with ``box`` (x, y, width, height).
+
+    Raises:
+        FaceError: none shares enough with it (``no_face``).
+    """
+    x, y, width, height = box
+    wanted = (x, y, x + width, y + height)
+    shares = [overlap(edges, wanted) for edges in found]
+    if max(shares, default=0.0) < _LEAST:
+        raise FaceError("no_face", "no face found where the source's box is")
+    return shares.index(max(shares))
+
+
+def overlap(a: Edges, b: Edges) -> float:
+    """Intersection over union of two rectangles, 0 to 1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)

@@ -1,0 +1,151 @@
+"""The text files of a dataset: ``manifest.csv`` and ``labels.csv``, read strictly."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from gazebench.errors import InputError
+from gazebench.geometry import Box, Point
+from gazebench.manifest.types import Portrait, Split
+from gazebench.measures import Measures
+
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_BOX = ("left", "top", "right", "bottom")
+_MEASURES = tuple(field.name for field in fields(Measures))
+COLUMNS = (
+    "id",
+    "source_name",
+    "identity",
+    "split",
+    *(f"left_eye_{side}" for side in _BOX),
+    *(f"right_eye_{side}" for side in _BOX),
+    "left_center_x",
+    "left_center_y",
+    "right_center_x",
+    "right_center_y",
+    *(f"transform_{letter}" for letter in "abcdef"),
+    *_MEASURES,
+    "score",
+    "faces",
+    "source_sha256",
+    "sha256",
+    "phash",
+    "near_duplicate",
+)
+
+
+def manifest_csv(portraits: Iterable[Portrait]) -> str:
+    """Text of ``manifest.csv``, byte for byte the same for the same portraits."""
+    return csv_text(COLUMNS, ([_cell(v) for v in _row(p)] for p in portraits))
+
+
+def csv_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    r"""CSV text with a header line and ``\n`` line ends."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(columns)
+    for row in rows:
+        cells = list(row)
+        # a bare carriage return ends a line for csv's reader, and its writer does not quote it
+        (quoting if any("\r" in str(cell) for cell in cells) else writer).writerow(cells)
+    return text.getvalue()
+
+
+def read_manifest(path: Path) -> list[Portrait]:
+    """Portraits of a ``manifest.csv``.
+
+    Raises:
+        InputError: missing or damaged, with the line.
+    """
+    portraits: dict[str, Portrait] = {}
+    for line, row in read_csv(path, COLUMNS):
+        try:
+            portrait = _portrait(row)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}, line {line}: {error}; build the dataset again") from None
+        if portraits.setdefault(portrait.id.lower(), portrait) is not portrait:
+            raise InputError(f"{path}, line {line}: a second {portrait.id!r}")
+    return list(portraits.values())
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """Labels of a ``labels.csv`` by portrait id; empty when there is no such file.
+
+    Raises:
+        InputError: damaged, or it says two things of one portrait.
+    """
+    if not path.exists():
+        return {}
+    labels: dict[str, str] = {}
+    for line, row in read_csv(path, ("id", "label")):
+        if labels.setdefault(row["id"], row["label"]) != row["label"]:
+            raise InputError(f"{path}, line {line}: {row['id']!r} has another label further up")
+    return labels
+
+
+def read_csv(path: Path, columns: Iterable[str]) -> list[tuple[int, dict[str, str]]]:
+    """Line numbers and rows of a CSV file that must have ``columns``; a BOM and CRLF are fine.
+
+    Raises:
+        InputError: missing, unreadable, or without one of the columns.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [c for c in columns if c not in (reader.fieldnames or ())]
+            rows = [] if missing else [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
+    if missing:
+        raise InputError(f"{path}: column {missing[0]!r} is missing")
+    return rows
+
+
+def _row(p: Portrait) -> list[Any]:
+    boxes = [getattr(box, side) for box in p.eyes for side in _BOX]
+    return [
+        *(p.id, p.source_name, p.identity, p.split.value if p.split else None),
+        *boxes,
+        *p.left_center,
+        *p.right_center,
+        *p.transform,
+        *(getattr(p.measures, name) for name in _MEASURES),
+        *(p.score, p.faces, p.source_sha256, p.sha256, p.phash, p.near_duplicate),
+    ]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _portrait(row: Mapping[str, str]) -> Portrait:
+    if not _ID.fullmatch(row["id"]):  # images, predictions and features are named by it
+        raise ValueError(f"id {row['id']!r} is not safe as a file name")
+    a, b, c, d, e, f = (float(row[f"transform_{letter}"]) for letter in "abcdef")
+    return Portrait(
+        id=row["id"],
+        source_name=row["source_name"],
+        identity=row["identity"] or None,
+        split=Split(row["split"]) if row["split"] else None,
+        left_eye=Box(*(int(row[f"left_eye_{side}"]) for side in _BOX)),
+        right_eye=Box(*(int(row[f"right_eye_{side}"]) for side in _BOX)),
+        left_center=Point(float(row["left_center_x"]), float(row["left_center_y"])),
+        right_center=Point(float(row["right_center_x"]), float(row["right_center_y"])),
+        transform=(a, b, c, d, e, f),
+        score=float(row["score"]),
+        faces=int(row["faces"]),
+        source_sha256=row["source_sha256"],
+        sha256=row["sha256"],
+        phash=row["phash"],
+        near_duplicate=row["near_duplicate"],
+        measures=Measures(**{n: float(row[n]) if row[n] else None for n in _MEASURES}),
+    )
