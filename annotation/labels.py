@@ -1,7 +1,7 @@
 """``labels.csv``: what people decided, kept apart from what machines computed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,28 @@ def import_csv(dataset: Path, path: Path, *, replace: bool = False) -> ImportRep
         quarantined=quarantined,
         counts=_counts(manifest, labels),
     )
+
+
+def write_source_labels(dataset: Path, labels: Mapping[str, str]) -> int | None:
+    """Begin ``DATASET/labels.csv`` with the labels that the source dataset came with.
+
+    ``labels``: X or Y by id; of faces in quarantine none is written.
+
+    Returns:
+        How many labels were written; None where a ``labels.csv`` is already there, which is
+        never touched.
+
+    Raises:
+        BusyError: another process writes labels there.
+    """
+    manifest = Manifest.load(dataset)
+    path = dataset / "labels.csv"
+    with store.locked(dataset):
+        if path.exists():
+            return None
+        kept = {p.id: labels[p.id] for p in manifest.portraits if p.id in labels}
+        store.write(path, csv_text(("id", "label"), sorted(kept.items())))
+    return len(kept)
 
 
 def _read(path: Path, manifest: Manifest) -> tuple[dict[str, str], int]:

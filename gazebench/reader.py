@@ -4,9 +4,12 @@ One reader for builds, evaluation and single photos. Decoding is Pillow's; what 
 how colours are made RGB is decided here.
 """
 
+import functools
 import io
+import os
 import stat
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from PIL import Image, ImageOps
 from gazebench.errors import InputError
 
 MAX_BYTES = 256 * 1024**2
+MAX_RATIO = 200  # of a picture in an archive: bytes per compressed byte
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
@@ -27,24 +31,67 @@ class PictureError(InputError):
         self.code = code
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, member: str = "") -> bytes:
     """Content of a regular picture file of at most 256 MB.
 
+    ``member``: name inside the ZIP archive at ``path``; nothing is extracted.
+
     Raises:
-        PictureError: missing, not a regular file, empty or too large.
+        PictureError: missing, not a regular file, empty or too large; a member that is damaged
+            or more than 200 times its compressed size.
     """
+    data = _member_bytes(path, member) if member else _file_bytes(path)
+    if not data:
+        raise PictureError("empty", f"{path}: an empty file")
+    return data
+
+
+def _file_bytes(path: Path) -> bytes:
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
             raise PictureError("not_a_file", f"{path}: is no regular file")
         if facts.st_size > MAX_BYTES:
             raise PictureError("too_large", f"{path}: {facts.st_size} bytes, limit {MAX_BYTES}")
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise PictureError("unreadable", f"{path}: {error.strerror or error}") from None
-    if not data:
-        raise PictureError("empty", f"{path}: an empty file")
-    return data
+
+
+def _member_bytes(path: Path, member: str) -> bytes:
+    try:
+        archive = _opened(path, path.stat().st_mtime_ns, os.getpid())
+        info = archive.getinfo(member)
+        _check_member(info)
+        with archive.open(info) as file:
+            return file.read(MAX_BYTES)
+    except PictureError:
+        raise
+    except OSError as error:
+        raise PictureError("unreadable", f"{path}: {error.strerror or error}") from None
+    except KeyError:
+        raise PictureError("unreadable", f"{path}: has no {member}") from None
+    except Exception as error:  # zipfile and its codecs raise whatever damage leads them to
+        raise PictureError(
+            "damaged", f"{path}: {member}: damaged in the archive ({error})"
+        ) from None
+
+
+def _check_member(info: zipfile.ZipInfo) -> None:
+    size, packed = info.file_size, max(info.compress_size, 1)
+    if size >= MAX_BYTES:
+        raise PictureError("too_large", f"{info.filename}: {size} bytes, limit {MAX_BYTES}")
+    if size > MAX_RATIO * packed:
+        sentence = f"{info.filename}: {size / packed:.0f} times its packed size, limit {MAX_RATIO}"
+        raise PictureError("too_large", sentence)
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(path: Path, mtime_ns: int, process: int) -> zipfile.ZipFile:
+    # by process, because a fork shares the place where its parent reads; by time, because a
+    # changed archive has another directory
+    del mtime_ns, process
+    return zipfile.ZipFile(path)
 
 
 def read_picture(path: Path) -> Image.Image:

@@ -197,7 +197,7 @@ def test_a_second_builder_is_told_who_builds(faces: Path, tmp_path: Path) -> Non
         (("faces", "a" * 300), "File name too long"),
         (("a" * 300, "out"), "File name too long"),
         (("faces", "out", "--landmarks", "dlip"), "no 'dlip' in landmarks; did you mean 'dlib'"),
-        (("faces", "out", "--landmarks", "celeba"), "list_landmarks_align_celeba.txt not found"),
+        (("faces", "out", "--landmarks", "listed"), "the source has no list of eye points"),
         (("faces", "out", "--split", "partition"), "list_eval_partition.txt was not found"),
         (("faces", "out", "--source-type", "celebs"), "did you mean 'celeba'"),
         (("faces", "out", "--window", "40x130"), "two do not fit into 256x256"),
@@ -436,7 +436,7 @@ def test_celeba_with_its_own_eyes_and_partition(faces: Path, tmp_path: Path) -> 
     (images.parent / "list_landmarks_align_celeba.txt").write_text(f"3\n{names}\n{''.join(eyes)}")
     (images.parent / "list_eval_partition.txt").write_text("".join(parts))
     done = gazebench(
-        *("build-dataset", images.parents[1], tmp_path / "out", "--landmarks", "celeba"),
+        *("build-dataset", images.parents[1], tmp_path / "out", "--landmarks", "listed"),
         *("--align", "eyes", "--split", "partition", "--res", 256, "--quiet"),
     )
     assert "CelebA, aligned and cropped, 3 pictures" in done.output, done.output

@@ -47,13 +47,13 @@ def celeba(faces: Path, tmp_path: Path) -> Path:
 
 
 def killed_at(place: int, source: Path, out: Path, *flags: str) -> subprocess.CompletedProcess:
-    words = ["build-dataset", source, out, "--landmarks", "celeba", *FLAGS, *flags]
+    words = ["build-dataset", source, out, "--landmarks", "listed", *FLAGS, *flags]
     command = [sys.executable, "-c", KILLED_AT, str(place), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def finish(source: Path, out: Path) -> str:
-    done = build(source, out, "--landmarks", "celeba")
+    done = build(source, out, "--landmarks", "listed")
     assert done.exit_code == 0, done.output
     return tree_hash(out)
 
@@ -74,7 +74,7 @@ def test_a_kill_before_any_step_of_a_build_loses_nothing(celeba, tmp_path, worke
 
 
 def test_a_kill_before_any_step_of_an_overwrite_loses_nothing(celeba, tmp_path: Path) -> None:
-    build(celeba, tmp_path / "old", "--landmarks", "celeba", "--limit", 3)
+    build(celeba, tmp_path / "old", "--landmarks", "listed", "--limit", 3)
     (tmp_path / "old" / "labels.csv").write_text("id,label\n000000,X\n")
     counted = shutil.copytree(tmp_path / "old", tmp_path / "counted")
     whole = killed_at(0, celeba, Path(counted), "--overwrite")
@@ -83,9 +83,9 @@ def test_a_kill_before_any_step_of_an_overwrite_loses_nothing(celeba, tmp_path: 
         out = Path(shutil.copytree(tmp_path / "old", tmp_path / f"out{place}"))
         killed = killed_at(place, celeba, out, "--overwrite")
         assert killed.returncode == -signal.SIGKILL
-        again = build(celeba, out, "--landmarks", "celeba")
+        again = build(celeba, out, "--landmarks", "listed")
         if again.exit_code == 7:  # killed before the old build was touched
-            again = build(celeba, out, "--landmarks", "celeba", "--overwrite")
+            again = build(celeba, out, "--landmarks", "listed", "--overwrite")
         assert again.exit_code == 0, again.output
         assert tree_hash(out) == expected
         assert (out / "labels.csv").exists()
@@ -93,7 +93,7 @@ def test_a_kill_before_any_step_of_an_overwrite_loses_nothing(celeba, tmp_path: 
 
 @pytest.mark.parametrize("size", [0, 100, 4000, 9000, 20_000, 33_000, 60_000, 90_000, 110_000])
 def test_a_full_disk_at_any_write_is_a_sentence(celeba: Path, tmp_path: Path, size: int) -> None:
-    words = ["build-dataset", celeba, tmp_path / "out", "--landmarks", "celeba", *FLAGS]
+    words = ["build-dataset", celeba, tmp_path / "out", "--landmarks", "listed", *FLAGS]
     full = subprocess.run(
         [sys.executable, "-m", "gazebench", *words],
         capture_output=True,

@@ -12,7 +12,7 @@ from gazebench import plugins, sources
 from gazebench.errors import InputError
 from gazebench.geometry import Point
 from gazebench.landmarks import FaceError
-from gazebench.landmarks.celeba import CelebAList
+from gazebench.landmarks.listed import Listed
 from gazebench.sources import SourceFace, _lists, safe_ids
 from gazebench.sources.celeba import CelebA
 from gazebench.sources.celeba_hq import CelebAHQ
@@ -283,7 +283,7 @@ NO_FACES = [
 def test_eyes_that_make_no_face_are_refused(eyes, tmp_path: Path) -> None:
     face = SourceFace(id="1", name="1.jpg", path=tmp_path, eyes=eyes)
     with pytest.raises(FaceError) as error:
-        CelebAList().find(Image.new("RGB", (178, 218)), face)
+        Listed().find(Image.new("RGB", (178, 218)), face)
     assert error.value.code == "landmark_invalid"
 
 

@@ -30,7 +30,17 @@ def _cores() -> int:
     help="none: centred square, as CelebA and CelebA-HQ come (their default). eyes: both eyes "
     "where CelebGaze has them. ffhq: oriented square from eyes and mouth (default for a folder).",
 )
-@click.option("--landmarks", help="Landmark finder: dlib (default) or celeba (its own list).")
+@click.option(
+    "--landmarks",
+    help="Landmark finder: dlib, or listed (the source's own list, or --eyes). [default: dlib; "
+    "listed for CelebGaze]",
+)
+@click.option(
+    "--eyes",
+    type=click.Path(path_type=Path),
+    help="CSV of eye centres, in pixels of the pictures: name,left_x,left_y,right_x,right_y"
+    "[,mouth_x,mouth_y].",
+)
 @click.option(
     "--split",
     type=click.Choice(["identity", "partition"]),
@@ -67,6 +77,7 @@ def command(
     source_type: str | None,
     workers: int,
     limit: int | None,
+    eyes: Path | None,
     config: Path | None,
     overrides: tuple[str, ...],
     dry_run: bool,
@@ -76,8 +87,9 @@ def command(
 ) -> None:
     """Build the dataset OUT from the pictures in SOURCE.
 
-    SOURCE is a folder of pictures, CelebA (img_align_celeba and its lists) or CelebA-HQ
-    (CelebA-HQ-img and its mapping); which one is found out. Every picture becomes one aligned
+    SOURCE is a folder of pictures, CelebA (img_align_celeba, or its ZIP archive, and its lists),
+    CelebA-HQ (CelebA-HQ-img and its mapping) or CelebGaze as released (0, 1, 0.txt, 1.txt, whose
+    labels become labels.csv); which one is found out. Every picture becomes one aligned
     PNG portrait with two eye boxes, or a line of quarantine.csv that says why not. Stopped or
     killed, the same command goes on; run again, it does nothing.
 
@@ -96,13 +108,32 @@ def command(
     settings = settings_files.build(
         DatasetSettings, {**settings_files.table(tables, "dataset"), **given}, "dataset"
     )
-    plan = build.plan(sources, source, settings, source=source_type, limit=limit)
+    plan = build.plan(sources, source, settings, source=source_type, limit=limit, eyes=eyes)
     _announce(plan, source, out)
     if dry_run:
         click.echo(settings_files.dump({"dataset": plan.settings.model_dump()}), nl=False)
         return
     report = build.build(plan, out, workers=workers, overwrite=overwrite, quiet=quiet)
     _summarise(report, out)
+    labels = {face.id: face.label for face in plan.faces if face.label}
+    if not _write_labels(labels, out):
+        click.echo(f"next: gazebench label import {out} LABELS.csv")
+
+
+def _write_labels(labels: dict[str, str], out: Path) -> bool:
+    from gazebench.annotation.labels import write_source_labels
+
+    if not labels:
+        return False
+    written = write_source_labels(out, labels)
+    if written is None:
+        click.echo(
+            f"{out / 'labels.csv'} is there already and stays as it is; where there is none, this "
+            "command writes the source's own labels"
+        )
+    else:
+        click.echo(f"{out / 'labels.csv'}: {written:,} labels of the source written")
+    return True
 
 
 def _window(text: str | None) -> dict[str, int]:
@@ -135,7 +166,8 @@ def _summarise(report: "BuildReport", out: Path) -> None:
     )
     for reason, number in counts.quarantined.items():
         click.echo(f"  {reason:<20} {number:,}")
+    if shared := [f"{number} {what}" for what, number in counts.leaks.items() if number]:
+        click.echo(f"note: train and test share {', '.join(shared)}; see `gazebench inspect {out}`")
     if report.built_now:
         rate = report.built_now / max(report.seconds, 1e-9)
         click.echo(f"{report.seconds:.1f} s, {rate:.1f} faces/s; tree hash {counts.tree_hash[:16]}")
-    click.echo(f"next: gazebench label import {out} LABELS.csv")

@@ -21,9 +21,13 @@ class SourceFace:
     id: str  # safe as a file name, unique whatever the case
     name: str  # as the dataset writes it, for people
     path: Path
+    member: str = ""  # name inside the archive at ``path``; "" for a file of its own
     identity: str | None = None  # person
     partition: str | None = None  # the source's own split: "train", "val", "test"
     eyes: tuple[Point, Point] | None = None  # the source's own eye points, left then right
+    mouth: Point | None = None  # middle of the mouth's corners
+    box: tuple[float, float, float, float] | None = None  # x, y, width, height of the face meant
+    label: str | None = None  # domain that the source puts it into: "X" or "Y"
 
 
 class Source(Protocol):
@@ -32,6 +36,7 @@ class Source(Protocol):
     title: ClassVar[str]  # "CelebA, aligned and cropped"
     license: ClassVar[str]  # terms of the pictures, for the dataset card
     alignment: ClassVar[str]  # default of --align for such pictures
+    landmarks: ClassVar[str] = "dlib"  # default of --landmarks
     order: ClassVar[int]  # sources are asked in this order whether a folder is theirs
 
     def __init__(self, root: Path) -> None:
@@ -67,13 +72,23 @@ def recognise(package: ModuleType, root: Path) -> str:
     Raises:
         InputError: there is no such folder, or no source knows it.
     """
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; give the folder that holds the pictures")
+    check_place(root)
     known = {name: load(package, name) for name in plugins.names(package)}
     for name in sorted(known, key=lambda n: known[n].order):
         if known[name].recognises(root):
             return name
     raise InputError(f"{root}: no pictures found (JPEG, PNG, WebP, BMP, at any depth)")
+
+
+def check_place(root: Path) -> None:
+    """That pictures can be looked for at ``root``: a folder, or a ZIP archive of them.
+
+    Raises:
+        InputError: neither.
+    """
+    if root.is_dir() or (root.is_file() and root.suffix.lower() == ".zip"):
+        return
+    raise InputError(f"{root}: no such folder; give the folder that holds the pictures")
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")

@@ -20,19 +20,24 @@ def find(name: str, *folders: Path) -> Path | None:
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
-def rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
+def rows(path: Path, columns: int, *, more: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Line number and words of each line that is not blank; every line has ``columns`` words.
+
+    ``more``: further words on a line are fine, and left out.
 
     Raises:
         InputError: unreadable, a web page saved as a list, or a line with other columns.
     """
     for number, line in enumerate(_lines(path), 1):
         if line.strip():
-            yield number, _check_width(path, number, line, columns)
+            kept = " ".join(line.split()[:columns]) if more else line
+            yield number, _check_width(path, number, kept, columns)
 
 
-def counted_rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
+def counted_rows(path: Path, columns: int, *, unnamed: int = 1) -> Iterator[tuple[int, list[str]]]:
     """As ``rows``, for a list whose first line is a count and whose second names its columns.
+
+    ``unnamed``: columns without a name; the picture's has none in the landmark lists.
 
     Raises:
         InputError: also when the count is not that of the lines.
@@ -40,7 +45,7 @@ def counted_rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
     numbered = ((number, line) for number, line in enumerate(_lines(path), 1) if line.strip())
     first, count = next(numbered)
     expected = integer(count.strip(), path, first)
-    _check_width(path, *next(numbered, (first, "")), columns - 1)  # the picture's has no name
+    _check_width(path, *next(numbered, (first, "")), columns - unnamed)
     found = 0
     for number, line in numbered:
         found += 1

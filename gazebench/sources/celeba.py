@@ -1,19 +1,21 @@
 """CelebA as released: ``img_align_celeba`` with its landmark, identity and partition lists.
 
 Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015. The pictures are 178x218,
-already aligned; only researchers may use them and nobody may pass them on.
+already aligned; only researchers may use them and nobody may pass them on. They may also be in
+``img_align_celeba.zip``, which is read and never extracted.
 """
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gazebench.errors import InputError
 from gazebench.geometry import Point
-from gazebench.sources import Source, SourceFace, _lists, safe_ids, text_name
+from gazebench.sources import Source, SourceFace, _archive, _lists, safe_ids, text_name
 
 _PARTITIONS = {"0": "train", "1": "val", "2": "test"}
-_FOLDERS = ("Img/img_align_celeba", "img_align_celeba", "img_align_celeba/img_align_celeba")
+_NAME = "img_align_celeba"
+_ARCHIVE = f"{_NAME}.zip"
 
 
 class CelebA(Source):
@@ -25,7 +27,7 @@ class CelebA(Source):
     order = 10
 
     def __init__(self, root: Path) -> None:
-        self._images = _image_folder(root)
+        self._images = _archive_at(root) or image_folder(root, _NAME)
         places = [*list_folders(root), self._images, self._images.parent]
         self.identities = read_identities(places)
         self.partitions = read_partitions(places)
@@ -33,17 +35,21 @@ class CelebA(Source):
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
-        """A folder named ``img_align_celeba``, or one that holds it."""
-        return is_named(root, "img_align_celeba") or any((root / f).is_dir() for f in _FOLDERS)
+        """A folder named ``img_align_celeba``, one that holds it, or the archive of it."""
+        if root.is_file():
+            return root.name == _ARCHIVE
+        return holds(root, _NAME) or _archive_at(root) is not None
 
     def faces(self) -> Iterator[SourceFace]:
         """One face per picture; a list that names other pictures than are there is fine."""
-        for id_, path in numbered(self._images):
-            listed = f"{path.stem}.jpg"  # the lists say .jpg for the PNG release too
+        for id_, path, member in self._found():
+            picture = PurePosixPath(member or path.name)
+            listed = f"{picture.stem}.jpg"  # the lists say .jpg for the PNG release too
             yield SourceFace(
                 id=id_,
-                name=text_name(Path(path.name)),
+                name=text_name(Path(picture.name)),
                 path=path,
+                member=member,
                 identity=self.identities.get(listed),
                 partition=self.partitions.get(listed),
                 eyes=self._eyes.get(listed),
@@ -52,6 +58,15 @@ class CelebA(Source):
     def remarks(self) -> list[str]:
         """Which lists are missing."""
         return missing_lists(self.identities, self.partitions)
+
+    def _found(self) -> list[tuple[str, Path, str]]:
+        if self._images.is_dir():
+            return [(id_, path, "") for id_, path in numbered(self._images)]
+        members = _archive.pictures(self._images, _NAME)
+        if not members:
+            raise InputError(f"{self._images}: holds no picture in {_NAME}/")
+        names = {text_name(Path(Path(member).name)): member for member in members}
+        return sorted((id_, self._images, names[n]) for n, id_ in safe_ids(names).items())
 
 
 def is_named(root: Path, name: str) -> bool:
@@ -137,12 +152,35 @@ def _read_eyes(places: list[Path]) -> dict[str, tuple[Point, Point]]:
     return table
 
 
-def _image_folder(root: Path) -> Path:
-    nested = root / "img_align_celeba"
-    candidates = [root / folder for folder in _FOLDERS]
-    if is_named(root, "img_align_celeba"):
-        candidates = [nested, root]
+def holds(root: Path, name: str) -> bool:
+    """Whether a folder is, or has at one of CelebA's places, the folder of pictures ``name``."""
+    return is_named(root, name) or any((root / place).is_dir() for place in _places(name))
+
+
+def image_folder(root: Path, name: str) -> Path:
+    """The folder of pictures ``name`` of a CelebA tree.
+
+    Raises:
+        InputError: it is not there, or empty.
+    """
+    candidates = [root / place for place in _places(name)]
+    if is_named(root, name):
+        candidates = [root / name, root]
     for folder in candidates:
         if folder.is_dir() and pictures(folder):
             return folder
-    raise InputError(f"{root}: has CelebA's folders but no picture in img_align_celeba")
+    raise InputError(f"{root}: has CelebA's folders but no picture in {name}")
+
+
+def _places(name: str) -> tuple[str, ...]:
+    return f"Img/{name}", name, f"{name}/{name}"
+
+
+def _archive_at(root: Path) -> Path | None:
+    if root.is_file():
+        return root
+    try:
+        image_folder(root, _NAME)
+    except InputError:  # extracted pictures win over their archive
+        return _lists.find(_ARCHIVE, root / "Img", root)
+    return None

@@ -1,0 +1,88 @@
+"""CelebA in the wild: ``img_celeba`` with its boxes and landmarks, before any alignment.
+
+Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015. A picture may show several
+people; the box of ``list_bbox_celeba.txt`` says which one is meant.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gazebench.errors import InputError
+from gazebench.geometry import Point, mean_point
+from gazebench.sources import Source, SourceFace, _lists, celeba, text_name
+
+_NAME = "img_celeba"
+_BOXES = "list_bbox_celeba.txt"
+_LANDMARKS = "list_landmarks_celeba.txt"
+_Points = tuple[Point, Point, Point]  # left eye, right eye, middle of the mouth
+_BoxXYWH = tuple[float, float, float, float]
+
+
+class CelebAWild(Source):
+    """The pictures of CelebA as they were found, by their numbers."""
+
+    title = "CelebA, in the wild"
+    license = "CelebA agreement: non-commercial research, no redistribution"
+    alignment = "ffhq"
+    order = 15
+
+    def __init__(self, root: Path) -> None:
+        self._images = celeba.image_folder(root, _NAME)
+        places = [*celeba.list_folders(root), self._images, self._images.parent]
+        self._identities = celeba.read_identities(places)
+        self._partitions = celeba.read_partitions(places)
+        self._boxes = _read_boxes(_lists.find(_BOXES, *places))
+        self._points = _read_points(_lists.find(_LANDMARKS, *places))
+
+    @classmethod
+    def recognises(cls, root: Path) -> bool:
+        """A folder named ``img_celeba``, or one that holds it and not the aligned pictures."""
+        return celeba.holds(root, _NAME)
+
+    def faces(self) -> Iterator[SourceFace]:
+        """One face per picture, with the box and the points of the lists."""
+        for id_, path in celeba.numbered(self._images):
+            listed = f"{path.stem}.jpg"
+            points = self._points.get(listed)
+            yield SourceFace(
+                id=id_,
+                name=text_name(Path(path.name)),
+                path=path,
+                identity=self._identities.get(listed),
+                partition=self._partitions.get(listed),
+                eyes=points and points[:2],
+                mouth=points and points[2],
+                box=self._boxes.get(listed),
+            )
+
+    def remarks(self) -> list[str]:
+        """Which lists are missing."""
+        remarks = celeba.missing_lists(self._identities, self._partitions)
+        if not self._boxes:
+            remarks.append(f"{_BOXES} not found: pictures of several people go to quarantine")
+        return remarks
+
+
+def _read_boxes(path: Path | None) -> dict[str, _BoxXYWH]:
+    table: dict[str, _BoxXYWH] = {}
+    if path is None:
+        return table
+    for line, (picture, *texts) in _lists.counted_rows(path, 5, unnamed=0):
+        x, y, width, height = (_lists.integer(text, path, line) for text in texts)
+        if width < 0 or height < 0:
+            raise InputError(f"{path}, line {line}: a box of {width}x{height} pixels")
+        if width and height:  # an empty box says nothing
+            _lists.put(table, picture, (x, y, width, height), path, line)
+    return table
+
+
+def _read_points(path: Path | None) -> dict[str, _Points]:
+    table: dict[str, _Points] = {}
+    if path is None:
+        return table
+    for line, (picture, *texts) in _lists.counted_rows(path, 11):
+        values = [_lists.integer(text, path, line) for text in texts]
+        eye, other, _, *mouth = (Point(*xy) for xy in zip(values[::2], values[1::2], strict=True))
+        left, right = sorted([eye, other])
+        _lists.put(table, picture, (left, right, mean_point(mouth)), path, line)
+    return table
