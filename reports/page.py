@@ -4,16 +4,15 @@ A pure function of its inputs: no clock, no host name, no absolute path.
 """
 
 import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import gazebench
 from gazebench.reports.columns import COSTS, Cell, Column
+from gazebench.reports.pages import environment, joined, policy
 from gazebench.reports.pictures import Gallery
 from gazebench.reports.tables import Row, Table
 from gazebench.results import RunResult
@@ -63,22 +62,14 @@ class Highlight:
 
 def render(boards: Sequence[Board]) -> str:
     """The page."""
-    environment = Environment(
-        loader=PackageLoader("gazebench.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"link": _link, "minus": _minus}
-    style = "".join(_source(environment, name) for name in STYLES)
-    script = _source(environment, "leaderboard.js")
-    return environment.get_template("leaderboard.html.j2").render(
+    templates = environment()
+    templates.filters |= {"link": _link, "minus": _minus}
+    style, script = joined(templates, STYLES), joined(templates, ["leaderboard.js"])
+    return templates.get_template("leaderboard.html.j2").render(
         boards=[_context(board, number) for number, board in enumerate(boards, 1)],
         style=Markup(style),
         script=Markup(script),
-        policy=_policy(style, script),
+        policy=policy(style, script),
         version=gazebench.__version__,
         dates=_dates([row.result for board in boards for row in board.table.all_rows]),
     )
@@ -103,29 +94,6 @@ def _context(board: Board, number: int) -> dict[str, Any]:
 def _uri(board: Board, suffix: str, kind: str) -> str:
     data = base64.b64encode(board.files[suffix].encode()).decode()
     return f"data:{kind};charset=utf-8;base64,{data}"
-
-
-def _source(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _policy(style: str, script: str) -> str:
-    """Only this style and this script run, only inlined pictures show, nothing is fetched."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "img-src data:",
-            f"style-src 'sha256-{_digest(style)}'",
-            f"script-src 'sha256-{_digest(script)}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _dates(results: Sequence[RunResult]) -> str:

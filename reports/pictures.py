@@ -1,7 +1,5 @@
 """Pictures of the page: source and corrected faces with both eyes enlarged, as data URIs."""
 
-import base64
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from gazebench.reader import PictureError, read_picture
 from gazebench.reports.collect import Run
 from gazebench.reports.columns import number
 from gazebench.reports.faces import Choice, choose
+from gazebench.reports.pages import data_uri
 from gazebench.reports.tables import Row, Table
 
 SIDE = 256  # of a portrait on the page
@@ -160,7 +159,7 @@ def _picture(path: Path, portrait: Portrait, manifest: Manifest, side: int, valu
         return Picture(missing=f"refused: {image.width}x{image.height} pixels")
     small = image if side == image.width else image.resize((side, side), Image.Resampling.LANCZOS)
     eyes = _eyes(image, portrait)
-    return Picture(portrait=_uri(small, 82), eyes=_uri(eyes, 86), value=value)
+    return Picture(portrait=data_uri(small, 82), eyes=data_uri(eyes, 86), value=value)
 
 
 def _eyes(image: Image.Image, portrait: Portrait) -> Image.Image:
@@ -185,9 +184,3 @@ def _around(box: Box, side: int) -> tuple[int, int, int, int]:
 def _eye_size(box: Box, side: int) -> tuple[int, int]:
     left, top, right, bottom = _around(box, side)
     return 2 * EYE_WIDTH + GAP, round(EYE_WIDTH * (bottom - top) / (right - left))
-
-
-def _uri(image: Image.Image, quality: int) -> str:
-    file = io.BytesIO()
-    image.save(file, "WEBP", quality=quality)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -29,7 +29,8 @@ _STOPPED = "stopped; what is complete is kept, run the same command to go on"
 
 _ORDER = (
     ("The road", ("demo", "build-dataset", "label", "train", "eval", "score", "report")),
-    ("What there is", ("methods", "metrics", "sources", "weights", "verify", "doctor")),
+    ("Datasets", ("inspect", "verify", "export", "draw")),
+    ("What there is", ("methods", "metrics", "sources", "weights", "doctor")),
 )
 
 
@@ -59,7 +60,7 @@ class _Commands(click.Group):
 
     def _summary(self, ctx: click.Context, name: str) -> str:
         command = self.get_command(ctx, name)
-        return command.get_short_help_str(70) if command else ""
+        return command.get_short_help_str(120) if command else ""
 
     def invoke(self, ctx: click.Context) -> object:
         for stream in (sys.stdout, sys.stderr):  # a terminal that lacks "→" shows "?" instead
