@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gazebench import store
+from gazebench import dataset_card, store
 from gazebench.errors import InputError
 from gazebench.manifest import (
     LABELS,
@@ -56,7 +56,7 @@ def import_csv(dataset: Path, path: Path, *, replace: bool = False) -> ImportRep
                 f"({len(changed)} such); --replace takes the new ones"
             )
         labels = dict(sorted({**before, **read}.items()))
-        store.write(dataset / "labels.csv", csv_text(("id", "label"), labels.items()))
+        _write(dataset, labels)
     return ImportReport(
         read=len(read),
         new=len(read.keys() - before.keys()),
@@ -79,13 +79,17 @@ def write_source_labels(dataset: Path, labels: Mapping[str, str]) -> int | None:
         BusyError: another process writes labels there.
     """
     manifest = Manifest.load(dataset)
-    path = dataset / "labels.csv"
     with store.locked(dataset):
-        if path.exists():
+        if (dataset / "labels.csv").exists():
             return None
         kept = {p.id: labels[p.id] for p in manifest.portraits if p.id in labels}
-        store.write(path, csv_text(("id", "label"), sorted(kept.items())))
+        _write(dataset, dict(sorted(kept.items())))
     return len(kept)
+
+
+def _write(dataset: Path, labels: Mapping[str, str]) -> None:
+    store.write(dataset / "labels.csv", csv_text(("id", "label"), labels.items()))
+    dataset_card.write(dataset)  # it tells how many there are, and the fingerprint they change
 
 
 def _read(path: Path, manifest: Manifest) -> tuple[dict[str, str], int]:

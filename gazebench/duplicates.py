@@ -37,7 +37,8 @@ def groups(hashes: Mapping[str, str]) -> dict[str, str]:
     members: dict[int, list[str]] = defaultdict(list)
     for bits, ids in alike.items():
         members[_root(parent, bits)] += ids
-    return {id_: min(ids) for ids in members.values() if len(ids) > 1 for id_ in ids}
+    several = [(min(ids), ids) for ids in members.values() if len(ids) > 1]
+    return {id_: first for first, ids in several for id_ in ids}
 
 
 def _candidates(hashes: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -44,9 +44,25 @@ def write_many(files: Iterable[tuple[Path, bytes | str]]) -> None:
     for path, data in files:
         _write_one(path, data.encode() if isinstance(data, str) else data)
         folders[path.parent] = None
-    for folder in folders:
-        with _disk_errors(folder):
-            _sync_folder(folder)
+    _sync_folders(folders)
+
+
+def link_or_copy(files: Iterable[tuple[Path, Path]]) -> None:
+    """Give each file (first) another place (second): a hard link, else a copy; then sync.
+
+    Raises:
+        DiskError: as ``write``.
+    """
+    folders: dict[Path, None] = {}
+    for source, path in files:
+        folders[path.parent] = make_folder(path.parent)
+        remove(path)
+        try:
+            os.link(source, path)
+        except OSError:  # another disk, or one without links
+            with _disk_errors(path):
+                _write_one(path, source.read_bytes())
+    _sync_folders(folders)
 
 
 def append(path: Path, line: str) -> None:
@@ -78,7 +94,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-            _sync_folder(path.parent)
+            _sync_folders([path.parent])
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -104,7 +120,7 @@ def new_array(path: Path, shape: tuple[int, ...]) -> "Iterator[NDArray[np.uint8]
             array.flush()
             _sync_file(temporary)
             temporary.replace(path)
-            _sync_folder(path.parent)
+            _sync_folders([path.parent])
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -168,10 +184,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 def free_bytes(folder: Path) -> int:
     """Free bytes on the disk that holds ``folder`` or its nearest existing parent."""
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    return shutil.disk_usage(there).free
 
 
 def require_space(folder: Path, size: int) -> None:
@@ -235,12 +249,14 @@ def _write_one(path: Path, data: bytes) -> None:
             raise
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _sync_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with _disk_errors(folder):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def _sync_file(path: Path) -> None:

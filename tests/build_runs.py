@@ -56,12 +56,14 @@ def shuffled(faces: Path) -> Path:
     return folder
 
 
-def interrupted(faces: Path, out: Path, images: int, signum: int) -> subprocess.CompletedProcess:
+def interrupted(
+    faces: Path, out: Path, images: int, signum: int, *flags: str
+) -> subprocess.CompletedProcess:
     """A build in a process group of its own that gets a signal when so many images are there.
 
     With 0 it gets it as soon as it has begun.
     """
-    command = [sys.executable, "-m", "gazebench", "build-dataset", faces, out, *FLAGS]
+    command = [sys.executable, "-m", "gazebench", "build-dataset", faces, out, *FLAGS, *flags]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

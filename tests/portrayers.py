@@ -5,7 +5,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from gazebench.build.shard import Outcome
+from gazebench.build.shard import Outcome, quarantined
 from gazebench.errors import MissingPartError
 from gazebench.sources import SourceFace
 
@@ -46,3 +46,10 @@ class Portrayer:
             case "lacks its model":
                 raise MissingPartError("weights x are not here; run `gazebench weights fetch x`")
         return KilledWhileAnswering()
+
+
+class Unmounted:
+    """Stands for a worker that does not have the disk with the pictures."""
+
+    def __call__(self, face: SourceFace) -> Outcome:
+        return quarantined(face, "unreadable", "No such file or directory")

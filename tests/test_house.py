@@ -39,7 +39,9 @@ def test_types_are_clean() -> None:
     assert "0 errors" in run("pyright")
 
 
-@pytest.mark.parametrize("heavy", ["torch", "fiftyone", "matplotlib", "sklearn", "pandas", "numpy"])
+@pytest.mark.parametrize(
+    "heavy", ["torch", "fiftyone", "dask", "matplotlib", "sklearn", "pandas", "numpy"]
+)
 def test_help_imports_nothing_heavy(heavy: str) -> None:
     code = (
         "import sys\n"

@@ -9,7 +9,7 @@ workers, stops and resumes.
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -18,16 +18,18 @@ from typing import Any
 from tqdm import tqdm
 
 from gazebench import landmarks, sources, store
+from gazebench.build import cluster as clusters
+from gazebench.build import workers as crews
+from gazebench.build.folder import check_folder, check_space, clear
 from gazebench.build.journal import Journal
 from gazebench.build.publish import Counts, publish, published_counts
 from gazebench.build.settings import DatasetSettings, fingerprint
 from gazebench.build.shard import Outcome, Portraitist
-from gazebench.build.workers import CRASHES, outcomes
+from gazebench.build.sharding import Shard, part
 from gazebench.errors import InputError, StoppedError
 from gazebench.sources import Source, SourceFace, _given
 
 _ROUND = 32  # faces whose files share one round of fsync
-_MB_PER_PORTRAIT = {256: 0.12, 512: 0.45}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,29 @@ class Plan:
     remarks: tuple[str, ...]
     settings: DatasetSettings
     license: str
+    shard: Shard | None = None  # this build makes only a part of ``faces``
+
+    @property
+    def chosen(self) -> tuple[SourceFace, ...]:
+        """The faces that this build makes portraits of."""
+        return part(self.faces, self.shard)
+
+    def description(self) -> dict[str, object]:
+        """What ``dataset.json`` says of the source, the settings and the shard."""
+        about = {
+            "source": self.source,
+            "source_title": self.title,
+            "license": self.license,
+            "resolution": self.settings.resolution,
+            "window": list(self.settings.window),
+            "settings": self.settings.model_dump(),
+        }
+        return about if self.shard is None else {**about, "shard": list(self.shard)}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything the dataset depends on; a shard's names the whole source, and itself."""
+        whole = fingerprint(self)
+        return whole if self.shard is None else {**whole, "shard": list(self.shard)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +85,12 @@ def plan(
     source: str | None,
     limit: int | None,
     eyes: Path | None = None,
+    shard: Shard | None = None,
 ) -> Plan:
     """Recognise the source at ``root``, read its lists and settle the settings.
 
     ``eyes``: a CSV file of eye points that replaces the source's own, see ``sources._given``.
+    ``shard``: number, from 1 on, and how many; ``build`` makes only this part of the faces.
 
     Raises:
         InputError: no such folder, no pictures, a damaged list, or settings that do not fit.
@@ -90,6 +117,7 @@ def plan(
         remarks=tuple(remarks),
         settings=settings,
         license=layout.license,
+        shard=shard,
     )
 
 
@@ -137,53 +165,78 @@ def _check_landmarks(settings: DatasetSettings, faces: Sequence[SourceFace]) -> 
         raise InputError("--landmarks listed: no mouth is listed, which --align ffhq needs")
 
 
-def build(plan: Plan, out: Path, *, workers: int, overwrite: bool, quiet: bool) -> BuildReport:
+def build(
+    plan: Plan,
+    out: Path,
+    *,
+    workers: int,
+    overwrite: bool,
+    quiet: bool,
+    cluster: str | None = None,
+) -> BuildReport:
     """Build, or finish building, the dataset at ``out``.
+
+    ``cluster``: work on a Dask cluster, see ``build.cluster``, instead of ``workers`` processes.
 
     Raises:
         RefusedError: ``out`` was begun with other settings or another source.
         BusyError: another process builds there.
         DiskError: no space or not writable; the same command goes on later.
-        InputError: no usable face at all, or ``out`` holds something else.
+        InputError: no usable face at all (in a shard that is fine), ``out`` holds something
+            else, or the cluster cannot be reached or cannot read the pictures.
+        MissingPartError: a cluster is asked for and Dask is not installed.
         StoppedError: SIGINT or SIGTERM came; the same command goes on.
     """
     began = time.monotonic()
-    _check_folder(out, plan.root)
+    check_folder(out, plan.root)
+    if cluster is not None:
+        clusters.check(cluster)
     with _stops_between_rounds() as stopped, store.locked(out):
         if overwrite:
-            _clear(out)
-        with Journal.open(out / "build.sqlite", fingerprint(plan)) as journal:
-            pending = journal.pending(plan.faces)
+            clear(out)
+        with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
+            pending = journal.pending(plan.chosen)
             if not pending and (counts := published_counts(out)):
                 return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=0)
-            _check_space(out, len(pending), plan.settings.resolution)
-            store.remove(out / "dataset.json")  # no finished dataset while it is being changed
-            store.remove_partial(out / "images")
-            _run(plan, pending, journal, out, workers=workers, quiet=quiet, stopped=stopped)
-            counts = publish(plan, journal, out)
+            check_space(out, len(pending), plan.settings.resolution)
+            results = _outcomes(plan, pending, workers, cluster, stopped)
+            with contextlib.closing(results):
+                store.remove(out / "dataset.json")  # no finished dataset while it is changed
+                store.remove_partial(out / "images")
+                _run(plan, pending, results, journal, out, quiet=quiet, stopped=stopped)
+            counts = publish(plan.description(), len(plan.chosen), journal, out)
     return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=len(pending))
+
+
+def _outcomes(
+    plan: Plan,
+    pending: Sequence[SourceFace],
+    workers: int,
+    cluster: str | None,
+    stopped: Sequence[int],
+) -> Generator[Outcome]:
+    portraitist = Portraitist(plan.settings)
+    if cluster is not None:
+        return clusters.outcomes(portraitist, pending, cluster, stopped=stopped)
+    preload = ["gazebench.build._warm"] if plan.settings.landmarks == "dlib" else []
+    return crews.outcomes(portraitist, pending, workers, preload=preload, stopped=stopped)
 
 
 def _run(
     plan: Plan,
     pending: Sequence[SourceFace],
+    results: Iterator[Outcome],
     journal: Journal,
     out: Path,
     *,
-    workers: int,
     quiet: bool,
     stopped: list[int],
 ) -> None:
-    bar = _bar(len(plan.faces), len(pending), quiet)
-    preload = ["gazebench.build._warm"] if plan.settings.landmarks == "dlib" else []
-    results = outcomes(
-        Portraitist(plan.settings), pending, workers, preload=preload, stopped=stopped
-    )
     done: list[Outcome] = []
     crashed: list[Outcome] = []  # kept at the very end: a build that goes on tries them again
-    with bar, contextlib.closing(results):
+    with _bar(len(plan.chosen), len(pending), quiet) as bar:
         for outcome in results:
-            (crashed if outcome.reason in CRASHES else done).append(outcome)
+            (crashed if outcome.reason in crews.CRASHES else done).append(outcome)
             bar.update()
             if len(done) >= _ROUND:
                 _keep(done, journal, out)
@@ -191,8 +244,8 @@ def _run(
                 bar.set_postfix(quarantined=journal.quarantined())
         _keep(done, journal, out)
     if stopped:
-        left = len(journal.pending(plan.faces))
-        raise StoppedError(stopped[0], _stopped_sentence(len(plan.faces) - left, len(plan.faces)))
+        left, all_ = len(journal.pending(plan.chosen)), len(plan.chosen)
+        raise StoppedError(stopped[0], _stopped_sentence(all_ - left, all_))
     _keep(crashed, journal, out)
 
 
@@ -212,38 +265,9 @@ def _stopped_sentence(done: int, faces: int) -> str:
 
 
 def _keep(done: Sequence[Outcome], journal: Journal, out: Path) -> None:
-    files = [(out / "images" / f"{o.id}.png", o.png) for o in done if o.png is not None]
+    files = [(out / o.portrait.image, o.png) for o in done if o.portrait and o.png is not None]
     store.write_many(files)
     journal.record(done)
-
-
-def _check_folder(out: Path, source: Path) -> None:
-    with store.asking(out):
-        if source.resolve().is_relative_to(out.resolve()):  # --overwrite would remove the pictures
-            raise InputError(f"{out}: holds the pictures; give another folder for the dataset")
-        if not out.exists():
-            return
-        if not out.is_dir():
-            raise InputError(f"{out}: is a file; give a folder for the dataset")
-        is_ours = (out / "build.sqlite").exists()
-        names = [path.name for path in out.iterdir()]
-    if not is_ours and any(name != ".lock" for name in names):
-        raise InputError(f"{out}: holds other files; give a new or empty folder for the dataset")
-
-
-def _clear(out: Path) -> None:
-    # labels are people's work: they stay, whatever is built anew. The journal is emptied before
-    # the images go, so that a kill in between leaves none that it takes for done
-    for name in ("dataset.json", "build.sqlite-wal", "build.sqlite-shm"):
-        store.remove(out / name)
-    store.write(out / "build.sqlite", b"")
-    for name in ("manifest.csv", "quarantine.csv", "images", "cache"):
-        store.remove(out / name)
-
-
-def _check_space(out: Path, faces: int, resolution: int) -> None:
-    per_face = _MB_PER_PORTRAIT.get(resolution, 0.45 * (resolution / 512) ** 2)
-    store.require_space(out, int(faces * per_face * 1e6 * 0.5))
 
 
 @contextlib.contextmanager

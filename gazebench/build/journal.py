@@ -1,8 +1,9 @@
 """The build's journal: one durable row per source face."""
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -44,29 +45,46 @@ class Journal:
             InputError: damaged.
             DiskError: no space or not writable.
         """
-        try:
-            connection = sqlite3.connect(path)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_SCHEMA)
-                journal = cls(connection)
-                journal._claim(path.parent, fingerprint)
-                yield journal
-            finally:
-                connection.close()
-        except sqlite3.OperationalError as error:
-            raise DiskError(
-                f"{path}: {error}; free some space or mend the folder's rights"
-            ) from None
-        except sqlite3.DatabaseError as error:
-            raise InputError(
-                f"{path}: damaged journal ({error}); build again with --overwrite"
-            ) from None
+        with _sentences(path), contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(_SCHEMA)
+            journal = cls(connection)
+            journal._claim(path.parent, fingerprint)
+            yield journal
+
+    @classmethod
+    @contextmanager
+    def read(cls, path: Path) -> Iterator[Self]:
+        """The journal of a finished build, to be read only; its folder need not be writable.
+
+        Raises:
+            InputError: missing or damaged.
+        """
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; give the folder as the build left it")
+        is_at_rest = not path.with_name(f"{path.name}-wal").exists()
+        address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_at_rest else ''}"
+        with _sentences(path), contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+            yield cls(connection)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What the journal was begun with."""
+        rows = self._db.execute("SELECT key, value FROM meta")
+        return {key: json.loads(value) for key, value in rows}
+
+    def absorb(self, other: "Journal") -> None:
+        """Add all rows of another journal in one durable transaction."""
+        with self._db:
+            self._insert(other._db.execute("SELECT * FROM faces"))
+
+    def ids(self) -> set[str]:
+        """Ids of the faces that are done."""
+        return {row[0] for row in self._db.execute("SELECT id FROM faces")}
 
     def pending(self, faces: Sequence[SourceFace]) -> list[SourceFace]:
         """Those of ``faces`` that have no row yet."""
-        done = {row[0] for row in self._db.execute("SELECT id FROM faces")}
+        done = self.ids()
         return [face for face in faces if face.id not in done]
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
@@ -76,7 +94,7 @@ class Journal:
             for o in outcomes
         ]
         with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._insert(rows)
 
     def portraits(self) -> Iterator[Portrait]:
         """Portraits in the order of their ids."""
@@ -95,6 +113,9 @@ class Journal:
         query = "SELECT count(*) FROM faces WHERE portrait IS NULL"
         return self._db.execute(query).fetchone()[0]
 
+    def _insert(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?)", rows)
+
     def _claim(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
         wanted = {key: json.dumps(value) for key, value in fingerprint.items()}
         there = dict(self._db.execute("SELECT key, value FROM meta"))
@@ -112,6 +133,18 @@ class Journal:
                 f"{folder}: was begun with other settings ({'; '.join(differences)}); "
                 "use another folder, or --overwrite to build anew (labels.csv stays)"
             )
+
+
+@contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise DiskError(f"{path}: {error}; free some space or mend the folder's rights") from None
+    except sqlite3.DatabaseError as error:
+        raise InputError(
+            f"{path}: damaged journal ({error}); build again with --overwrite"
+        ) from None
 
 
 def _to_json(portrait: Portrait | None) -> str | None:

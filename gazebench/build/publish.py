@@ -4,20 +4,17 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from gazebench import __version__, store
+from gazebench import __version__, dataset_card, store
 from gazebench.build.journal import Journal
 from gazebench.build.settings import RECIPE
 from gazebench.duplicates import groups, shared
 from gazebench.errors import GazebenchError, InputError
 from gazebench.manifest import FORMAT, Portrait, Split, csv_text, load_info, manifest_csv
-
-if TYPE_CHECKING:
-    from gazebench.build import Plan
 
 QUARANTINE_COLUMNS = ("id", "source_name", "reason", "sentence")
 
@@ -34,21 +31,25 @@ class Counts:
     tree_hash: str
 
 
-def publish(plan: "Plan", journal: Journal, out: Path) -> Counts:
-    """Write ``manifest.csv`` and ``quarantine.csv``, then ``dataset.json``.
+def publish(description: Mapping[str, Any], found: int, journal: Journal, out: Path) -> Counts:
+    """Write ``manifest.csv`` and ``quarantine.csv``, then ``dataset.json``, then the card.
+
+    ``description``: what ``dataset.json`` says of source, settings and shard. ``found``: how many
+    faces the journal must have. A shard without a usable face is a dataset without portraits: it
+    must not fail a job array, and the shards together may have some.
 
     Raises:
-        InputError: not one usable face.
+        InputError: not one usable face in a whole source.
         GazebenchError: a face was lost on the way.
     """
     portraits = with_groups(list(journal.portraits()))
     refused = list(journal.quarantine())
     reasons = dict(sorted(Counter(row[2] for row in refused).items()))
-    if not portraits:
+    if not portraits and "shard" not in description:
         raise InputError(_no_face(out, reasons))
     manifest, quarantine = manifest_csv(portraits), csv_text(QUARANTINE_COLUMNS, refused)
     counts = Counts(
-        found=len(plan.faces),
+        found=found,
         portraits=len(portraits),
         test=sum(p.split == "test" for p in portraits),
         quarantined=reasons,
@@ -58,7 +59,10 @@ def publish(plan: "Plan", journal: Journal, out: Path) -> Counts:
     if counts.found != counts.portraits + len(refused):
         raise GazebenchError(f"{out}: {counts.found} faces found, but {counts}; please report")
     store.write_many([(out / "manifest.csv", manifest), (out / "quarantine.csv", quarantine)])
-    store.write(out / "dataset.json", json.dumps(_info(plan, counts, _name(out)), indent=1) + "\n")
+    store.write(
+        out / "dataset.json", json.dumps(_info(description, counts, _name(out)), indent=1) + "\n"
+    )
+    dataset_card.write(out)
     return counts
 
 
@@ -103,16 +107,17 @@ def published_counts(out: Path) -> Counts | None:
         return None
 
 
-def _info(plan: "Plan", counts: Counts, name: str) -> dict[str, object]:
+def description_of(info: Mapping[str, Any]) -> dict[str, Any]:
+    """The description that a ``dataset.json`` was published with."""
+    ours = ("format", "name", "counts", "tree_hash", "gazebench", "recipe")
+    return {key: value for key, value in info.items() if key not in ours}
+
+
+def _info(description: Mapping[str, Any], counts: Counts, name: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": name,
-        "source": plan.source,
-        "source_title": plan.title,
-        "license": plan.license,
-        "resolution": plan.settings.resolution,
-        "window": list(plan.settings.window),
-        "settings": plan.settings.model_dump(),
+        **description,
         "counts": {
             "found": counts.found,
             "portraits": counts.portraits,

@@ -60,9 +60,21 @@ def outcomes(
         while crew.has_work() and not stopped:
             for outcome in crew.answers(stopped):
                 crashed += outcome.reason in CRASHES
-                if crashed > max(_FEW, len(faces) // 100):
-                    raise GazebenchError(_too_many(crashed, outcome))
+                check_crashes(crashed, len(faces), outcome)
                 yield outcome
+
+
+def check_crashes(crashed: int, faces: int, last: Outcome) -> None:
+    """That not too many faces killed or hung their worker.
+
+    Raises:
+        GazebenchError: they did; something else is wrong than the pictures.
+    """
+    if crashed > max(_FEW, faces // 100):
+        raise GazebenchError(
+            f"{crashed} pictures killed or hung their worker process, the last was {last.name} "
+            f"({last.sentence}); is there memory enough? The rest is kept, the same command goes on"
+        )
 
 
 class _Worker:
@@ -176,13 +188,6 @@ class _Crew:
         return None if again else quarantined(face, reason, CRASHES[reason])
 
 
-def _too_many(crashed: int, last: Outcome) -> str:
-    return (
-        f"{crashed} pictures killed or hung their worker process, the last was {last.name} "
-        f"({last.sentence}); is there memory enough? The rest is kept, the same command goes on"
-    )
-
-
 def _start_server(preload: Sequence[str]) -> None:
     forkserver.set_forkserver_preload(["__main__", __name__, *preload])
     resource_tracker.ensure_running()
@@ -205,10 +210,11 @@ def _serve(pipe: connection.Connection, portraying: Portraying, folder: Path) ->
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         pipe.send(None)
         while True:
-            pipe.send(_attempt(portraying, pipe.recv()))
+            pipe.send(attempt(portraying, pipe.recv()))
 
 
-def _attempt(portraying: Portraying, face: SourceFace) -> Outcome | GazebenchError:
+def attempt(portraying: Portraying, face: SourceFace) -> Outcome | GazebenchError:
+    """In a worker: the outcome of a face, whatever goes wrong, or an error that ends the run."""
     try:
         return portraying(face)
     except GazebenchError as error:

@@ -29,7 +29,7 @@ _STOPPED = "stopped; what is complete is kept, run the same command to go on"
 
 _ORDER = (
     ("The road", ("demo", "build-dataset", "label", "train", "eval", "score", "report")),
-    ("Datasets", ("inspect", "verify", "export", "draw")),
+    ("Datasets", ("inspect", "verify", "merge", "export", "draw")),
     ("What there is", ("methods", "metrics", "sources", "weights", "doctor")),
 )
 

@@ -1,13 +1,14 @@
 """``gazebench build-dataset``."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from gazebench.build import BuildReport, Plan
+    from gazebench.build import Plan
 
 
 def _cores() -> int:
@@ -58,6 +59,18 @@ def _cores() -> int:
     help="Processes. [default: the cores of this machine]",
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first N pictures.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Build only part I of N (from 1 on) into a folder of its own; `gazebench merge` makes one "
+    "dataset of all N.",
+)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Work on Dask instead: local:N, or tcp://HOST:PORT of a scheduler whose workers have "
+    "gazebench and reach SOURCE under the same path.",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file with a [dataset] table.")
 @click.option(
     "--set",
@@ -78,6 +91,8 @@ def command(
     workers: int,
     limit: int | None,
     eyes: Path | None,
+    shard: str | None,
+    cluster: str | None,
     config: Path | None,
     overrides: tuple[str, ...],
     dry_run: bool,
@@ -100,7 +115,9 @@ def command(
     from gazebench import build, sources
     from gazebench import config as settings_files
     from gazebench.build.settings import DatasetSettings
+    from gazebench.cli._built import summarise
 
+    part = _shard(shard)
     tables = settings_files.read(config, overrides)
     given = {
         k: v for k, v in {"resolution": res, **_window(window), **flags}.items() if v is not None
@@ -108,15 +125,22 @@ def command(
     settings = settings_files.build(
         DatasetSettings, {**settings_files.table(tables, "dataset"), **given}, "dataset"
     )
-    plan = build.plan(sources, source, settings, source=source_type, limit=limit, eyes=eyes)
+    plan = build.plan(
+        sources, source, settings, source=source_type, limit=limit, eyes=eyes, shard=part
+    )
     _announce(plan, source, out)
     if dry_run:
         click.echo(settings_files.dump({"dataset": plan.settings.model_dump()}), nl=False)
         return
-    report = build.build(plan, out, workers=workers, overwrite=overwrite, quiet=quiet)
-    _summarise(report, out)
-    labels = {face.id: face.label for face in plan.faces if face.label}
-    if not _write_labels(labels, out):
+    report = build.build(
+        plan, out, workers=workers, overwrite=overwrite, quiet=quiet, cluster=cluster
+    )
+    summarise(report, out)
+    labels = {face.id: face.label for face in plan.chosen if face.label}
+    is_labelled = _write_labels(labels, out)
+    if part:
+        click.echo(f"next, when all {part[1]} shards are built: gazebench merge DATASET SHARD...")
+    elif not is_labelled:
         click.echo(f"next: gazebench label import {out} LABELS.csv")
 
 
@@ -145,29 +169,24 @@ def _window(text: str | None) -> dict[str, int]:
     return {"window_height": int(height), "window_width": int(width)}
 
 
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    number, shards = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= shards:
+        raise click.BadParameter(f"{text!r}: expected I/N, such as 3/8", param_hint="--shard")
+    return number, shards
+
+
 def _announce(plan: "Plan", source: Path, out: Path) -> None:
     height, width = plan.settings.window
     click.echo(
         f"{source}: {plan.title}, {len(plan.faces):,} pictures → {out}, "
         f"{plan.settings.resolution} px, eye boxes {height}x{width}, align {plan.settings.align}"
     )
+    if plan.shard:
+        number, shards = plan.shard
+        click.echo(f"shard {number} of {shards}: {len(plan.chosen):,} of them")
     for remark in plan.remarks:
         click.echo(f"  note: {remark}")
-
-
-def _summarise(report: "BuildReport", out: Path) -> None:
-    counts = report.counts
-    if report.built_now == 0:
-        click.echo(f"{out} is complete already; nothing to do")
-    lost = counts.found - counts.portraits
-    click.echo(
-        f"{counts.found:,} found = {counts.portraits:,} portraits "
-        f"({counts.portraits - counts.test:,} train, {counts.test:,} test) + {lost:,} quarantined"
-    )
-    for reason, number in counts.quarantined.items():
-        click.echo(f"  {reason:<20} {number:,}")
-    if shared := [f"{number} {what}" for what, number in counts.leaks.items() if number]:
-        click.echo(f"note: train and test share {', '.join(shared)}; see `gazebench inspect {out}`")
-    if report.built_now:
-        rate = report.built_now / max(report.seconds, 1e-9)
-        click.echo(f"{report.seconds:.1f} s, {rate:.1f} faces/s; tree hash {counts.tree_hash[:16]}")

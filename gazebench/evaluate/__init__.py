@@ -57,6 +57,7 @@ class Evaluation:
             InputError: the dataset has no labelled test portrait.
             DiskError: no space or not writable; run the same command again later.
         """
+        test_portraits(self.manifest)  # none is the dataset's fault, not a method's
         scored: list[tuple[RunResult, Predictions]] = []
         refused: list[RunResult] = []
         failures: list[str] = []

@@ -115,7 +115,8 @@ def _row(p: Portrait) -> list[Any]:
         *boxes,
         *p.left_center,
         *p.right_center,
-        *p.transform,
+        # enough digits to cut the same portrait from the source again
+        *(f"{value:.12g}" for value in p.transform),
         *(getattr(p.measures, name) for name in _MEASURES),
         *(p.score, p.faces, p.source_sha256, p.sha256, p.phash, p.near_duplicate),
     ]

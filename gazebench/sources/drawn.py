@@ -13,6 +13,7 @@ class Drawn(Source):
     """The pictures that ``truth.csv`` names, with the eyes, mouths and labels it gives."""
 
     title = "drawn portraits"
+    redistributable = True  # nobody is shown
     license = "none: drawn by gazebench"
     alignment = "none"
     landmarks = "listed"

@@ -1,0 +1,64 @@
+"""``gazebench export``."""
+
+import importlib.util
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gazebench.exports import Plan
+
+
+def _layouts() -> list[str]:
+    # found by file name; importing them would make `gazebench --help` slow
+    package = importlib.util.find_spec("gazebench.exports")
+    folders = package.submodule_search_locations if package else None
+    found = [m.name for m in pkgutil.iter_modules(folders) if m.name[0] != "_"]
+    return sorted(name.replace("_", "-") for name in found)
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Choice(_layouts()), required=True, help="Layout to write.")
+@click.option(
+    "--with-pixels/--without-pixels",
+    default=None,
+    help="Whether the portraits travel. [default: only if the source is known to be free]",
+)
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def command(dataset: Path, out: Path, to: str, with_pixels: bool | None, quiet: bool) -> None:
+    """Write DATASET to the new folder OUT in a layout that other programs read.
+
+    celebgaze: folders 0 and 1 with their lists, as CelebGaze was released. webdataset: tar
+    shards. parquet: a table per half. hf-folder: a folder for the Hugging Face hub. With each
+    goes export.json: from which source face every portrait was cut, how, and its sha256, so that
+    whoever has the source can make the same portraits.
+
+    CelebA may not be passed on, and of most folders nobody knows. So labels, eye boxes, splits
+    and digests travel, but pixels only with --with-pixels, for your own use. Stopped, the same
+    command goes on.
+
+    \b
+    gazebench export data/hq out/hq-labels --to parquet
+    gazebench export data/hq out/celebgaze --to celebgaze --with-pixels
+    """
+    from gazebench import exports
+
+    plan = exports.plan(exports, to, dataset, with_pixels=with_pixels)
+    _announce(plan, dataset, out)
+    report = exports.write(plan, out, quiet=quiet)
+    if report.written == 0:
+        click.echo(f"{out} is complete already; nothing to do")
+    else:
+        click.echo(f"{out}: {report.files:,} files and export.json")
+
+
+def _announce(plan: "Plan", dataset: Path, out: Path) -> None:
+    pixels = "with" if plan.content.with_pixels else "without"
+    portraits = len(plan.content.rows)
+    click.echo(f"{dataset}: {portraits:,} portraits → {out}, {plan.layout.title}, {pixels} pixels")
+    is_delicate = plan.content.with_pixels and not plan.is_free
+    click.secho(f"note: {plan.content.notice}", err=is_delicate)

@@ -1,0 +1,28 @@
+"""``gazebench merge``."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("shards", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--overwrite", is_flag=True, help="Merge anew over another build; labels.csv stays.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def command(out: Path, shards: tuple[Path, ...], overwrite: bool, quiet: bool) -> None:
+    """Make one dataset OUT of all SHARDS that `build-dataset --shard` built.
+
+    OUT is what a build without shards makes, byte for byte; images are hard links to those of
+    the shards where the disk allows it. Labels of the shards come along. Stopped or killed, the
+    same command goes on; afterwards the shards may be deleted.
+
+    \b
+    gazebench build-dataset ~/CelebA data/celeba-1of2 --shard 1/2    (on one machine)
+    gazebench build-dataset ~/CelebA data/celeba-2of2 --shard 2/2    (on another)
+    gazebench merge data/celeba data/celeba-1of2 data/celeba-2of2
+    """
+    from gazebench.build.merge import merge
+    from gazebench.cli._built import summarise
+
+    summarise(merge(out, shards, overwrite=overwrite, quiet=quiet), out)

@@ -1,0 +1,158 @@
+"""The card for machines: Croissant 1.0, JSON-LD on top of schema.org.
+
+Akhtar et al., Croissant: A Metadata Format for ML-Ready Datasets, DEEM 2024.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gazebench.dataset_card._facts import facts_of, plain
+from gazebench.manifest import COLUMNS, FORMAT, Manifest, manifest_csv
+
+FILES = {
+    "images/ID.png": "the portraits, RGB, nothing but pixels",
+    "manifest.csv": "a line per portrait: person, half, eye boxes, eye centres, the map from the "
+    "source picture, sha256 of source and portrait",
+    "quarantine.csv": "source faces that could not be used, with the reason",
+    "labels.csv": "X, Y, unsure or reject by id, once there are any",
+    "dataset.json": "settings, counts, tree hash",
+    "croissant.json": "this card for machines (Croissant 1.0)",
+}
+_TEXTS = ("id", "source_name", "identity", "split")
+_TEXTS += ("source_sha256", "sha256", "phash", "near_duplicate")
+_COLUMNS = {  # of each list, with their types
+    "labels.csv": {"id": "sc:Text", "label": "sc:Text"},
+    "manifest.csv": {},
+    "quarantine.csv": dict.fromkeys(("id", "source_name", "reason", "sentence"), "sc:Text"),
+}
+
+
+def croissant(
+    manifest: Manifest, info: Mapping[str, Any], digests: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The card as JSON-LD, paths relative to the dataset's folder.
+
+    ``info`` is what ``dataset.json`` says; ``digests`` the sha256 of ``labels.csv`` and
+    ``quarantine.csv`` where they are there.
+
+    Raises:
+        InputError: ``info`` lacks something that every dataset has.
+    """
+    facts = facts_of(manifest, info)
+    text = manifest_csv(manifest.portraits)
+    tables = {"manifest.csv": hashlib.sha256(text.encode()).hexdigest(), **(digests or {})}
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": plain(manifest.name),
+        "description": facts.summary,
+        "license": plain(facts.license),
+        "version": f"{FORMAT}.{facts.recipe}.0+{manifest.fingerprint}",
+        "keywords": ["gaze correction", "portraits", "eyes"],
+        "rai:dataPreprocessingProtocol": f"Portrait: {facts.alignment}.",
+        "rai:dataAnnotationProtocol": "X looks at the camera, Y looks elsewhere.",
+        "rai:personalSensitiveInformation": facts.people,
+        "distribution": [*(_file(name, tables[name]) for name in sorted(tables)), _IMAGES],
+        "recordSet": [_pictures(), *map(_records, sorted(tables))],
+    }
+
+
+def _file(name: str, sha256: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": name,
+        "name": name,
+        "description": FILES[name],
+        "contentUrl": name,
+        "encodingFormat": "text/csv",
+        "sha256": sha256,
+    }
+
+
+_IMAGES = {
+    "@type": "cr:FileSet",
+    "@id": "images",
+    "name": "images",
+    "description": FILES["images/ID.png"],
+    "encodingFormat": "image/png",
+    "includes": "images/*.png",
+}
+
+
+def _records(file: str) -> dict[str, Any]:
+    """The record set of a list: one field per column, named as the list without its ending."""
+    name = file.removesuffix(".csv")
+    columns = _COLUMNS[file] or {column: _type(column) for column in COLUMNS}
+    fields = [
+        _field(name, column, kind, {"fileObject": {"@id": file}, "extract": {"column": column}})
+        for column, kind in columns.items()
+    ]
+    return _record_set(name, FILES[file], fields)
+
+
+def _pictures() -> dict[str, Any]:
+    # no "references" to manifest/id: readers that guess types take an id such as 000042 for 42
+    file_set = {"fileSet": {"@id": "images"}}
+    name = {"extract": {"fileProperty": "filename"}, "transform": {"regex": r"^(.*)\.png$"}}
+    fields = [
+        _field("portraits", "id", "sc:Text", {**file_set, **name}),
+        _field(
+            "portraits",
+            "image",
+            "sc:ImageObject",
+            {**file_set, "extract": {"fileProperty": "content"}},
+        ),
+    ]
+    return _record_set("portraits", "pictures, by the id that the lists use", fields)
+
+
+def _record_set(name: str, description: str, fields: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "description": description,
+        "key": {"@id": f"{name}/id"},
+        "field": list(fields),
+    }
+
+
+def _field(records: str, name: str, kind: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{records}/{name}",
+        "name": name,
+        "dataType": kind,
+        "source": dict(source),
+    }
+
+
+def _type(column: str) -> str:
+    if column in _TEXTS:
+        return "sc:Text"
+    is_integer = column == "faces" or column.endswith(("_left", "_top", "_right", "_bottom"))
+    return "sc:Integer" if is_integer else "sc:Float"
+
+
+def _terms(*names: str) -> dict[str, str]:
+    return {name: f"cr:{name}" for name in names}
+
+
+_CONTEXT = {  # what Croissant 1.0 wants every file to begin with
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+    **_terms("citeAs", "column", "equivalentProperty", "extract", "field", "fileProperty"),
+    **_terms("fileObject", "fileSet", "format", "includes", "isLiveDataset", "jsonPath", "key"),
+    **_terms("md5", "parentField", "path", "recordSet", "references", "regex", "repeated"),
+    **_terms("replace", "samplingRate", "separator", "source", "subField", "transform"),
+}

@@ -1,0 +1,211 @@
+"""``export.json``: what was exported, from which source faces, and how to make it again.
+
+With a copy of the source, the portraits can be made again from this file alone: each has the name
+and sha256 of its source file, the map from it, its eye boxes, and the sha256 that its PNG must
+have. ``portraits`` and ``quarantine`` hold every column of ``manifest.csv`` and
+``quarantine.csv``, so the tree hash comes out the same, and with ``label`` the fingerprint. Where
+the pixels stay behind, ``identity`` does too: the source's own lists say it.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, FiniteFloat, JsonValue, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from gazebench.errors import InputError
+from gazebench.geometry import Box, Point
+from gazebench.manifest import Portrait, Split
+from gazebench.measures import Measures
+
+FORMAT = 1
+NAME = "export.json"
+_MAX_BYTES = 1024**3
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=200)]
+Count = Annotated[int, Field(ge=0)]
+Pair = tuple[FiniteFloat, FiniteFloat]
+Corners = tuple[int, int, int, int]  # left, top, right, bottom; half-open
+Affine = tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Origin:
+    """The dataset that was exported."""
+
+    name: str
+    source: str  # layout of the source, as `gazebench sources` names it
+    source_title: str
+    license: str
+    resolution: Annotated[int, Field(ge=1)]
+    window: tuple[int, int]  # height and width of an eye box
+    settings: dict[str, JsonValue]  # of the build
+    fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    tree_hash: Sha256
+    gazebench: str  # version that built it
+    recipe: int
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Counts:
+    """Conservation: found = portraits + quarantined, portraits = train + test."""
+
+    found: Count
+    portraits: Count
+    train: Count
+    test: Count
+    x: Count  # in domain X
+    y: Count
+    quarantined: dict[str, Count]  # by reason
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Exported:
+    """One portrait: where it comes from and what it must be; fields as in ``manifest.csv``."""
+
+    id: Id
+    source_name: str
+    source_sha256: Sha256
+    sha256: Sha256  # of the dataset's PNG
+    identity: str | None
+    split: Literal["train", "test"]
+    label: Literal["X", "Y", "unsure", "reject"] | None
+    left_eye: Corners
+    right_eye: Corners
+    left_center: Pair
+    right_center: Pair
+    transform: Affine  # source pixel → portrait pixel
+    measures: dict[str, FiniteFloat | None]
+    score: FiniteFloat
+    faces: Count
+    phash: str
+    near_duplicate: str
+
+    @property
+    def portrait(self) -> Portrait:
+        """The same without its label, as a manifest has it."""
+        return Portrait(
+            id=self.id,
+            source_name=self.source_name,
+            identity=self.identity,
+            split=Split(self.split),
+            left_eye=Box(*self.left_eye),
+            right_eye=Box(*self.right_eye),
+            left_center=Point(*self.left_center),
+            right_center=Point(*self.right_center),
+            transform=self.transform,
+            measures=Measures(**self.measures),
+            score=self.score,
+            faces=self.faces,
+            source_sha256=self.source_sha256,
+            sha256=self.sha256,
+            phash=self.phash,
+            near_duplicate=self.near_duplicate,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Quarantined:
+    """A source face without a portrait; fields as in ``quarantine.csv``."""
+
+    id: Id
+    source_name: str
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Description:
+    """All of ``export.json``."""
+
+    format: Literal[1]
+    layout: str  # name of the export: "celebgaze", "hf-folder" ...
+    with_pixels: bool
+    notice: str  # what may be done with it
+    gazebench: str  # version that exported
+    dataset: Origin
+    counts: Counts
+    quarantine: tuple[Quarantined, ...]
+    portraits: tuple[Exported, ...]
+
+
+_ADAPTER = TypeAdapter(Description)
+_MEASURES = {field.name for field in fields(Measures)}
+
+
+def text_of(description: Description) -> str:
+    """The file's text, a line per portrait and per quarantined face."""
+    values = _ADAPTER.dump_python(description, mode="json")
+    lists = {name: values.pop(name) for name in ("quarantine", "portraits")}
+    head = json.dumps(values, indent=1, ensure_ascii=False).removesuffix("\n}")
+    tail = [f' "{name}": {_lines(rows)}' for name, rows in lists.items()]
+    return ",\n".join([head, *tail]) + "\n}\n"
+
+
+def read_description(path: Path) -> Description:
+    """What an ``export.json`` says; ``path`` is the file or the folder of the export.
+
+    Raises:
+        InputError: missing, unreadable, of another format, or it does not hold together.
+    """
+    path = path / NAME if path.is_dir() else path
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path}: over {_MAX_BYTES // 1024**2} MB, which no {NAME} has")
+        description = _ADAPTER.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give a folder of `gazebench export`") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    except ValidationError as error:
+        raise InputError(f"{path}: no {NAME} of format {FORMAT}: {first_fault(error)}") from None
+    fault = next(_faults(description), None)
+    if fault:
+        raise InputError(f"{path}: {fault}; get an undamaged copy of the export")
+    return description
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong, with its place."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def _lines(rows: Sequence[object]) -> str:
+    lines = ",".join(f"\n  {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    return f"[{lines}\n ]" if lines else "[]"
+
+
+def _faults(description: Description) -> Iterator[str]:
+    """What does not hold together, one sentence each."""
+    counts, portraits = description.counts, description.portraits
+    ids = [row.id.lower() for row in (*portraits, *description.quarantine)]
+    if len(set(ids)) != len(ids):
+        yield "an id stands there twice"
+    told = (counts.portraits, sum(counts.quarantined.values()), counts.found)
+    if told != (len(portraits), len(description.quarantine), len(ids)):
+        yield f"{len(portraits)} portraits, which are not those it counts"
+    if any(row.measures.keys() != _MEASURES for row in portraits):
+        yield f"the measures are not {', '.join(sorted(_MEASURES))}"
+        return
+    for row in portraits:
+        yield from _portrait_faults(row, description.dataset)
+
+
+def _portrait_faults(row: Exported, dataset: Origin) -> Iterator[str]:
+    side = dataset.resolution
+    left, right = row.portrait.eyes
+    for box in (left, right):
+        if (box.height, box.width) != dataset.window or not box.inside(side, side):
+            yield f"{row.id}: {box} is no eye box of this dataset"
+    if left.overlaps(right):
+        yield f"{row.id}: the eye boxes overlap"
+    a, b, _, d, e, _ = row.transform
+    if a * e == b * d:
+        yield f"{row.id}: its transform cannot be inverted"

@@ -1,0 +1,36 @@
+"""May the pixels of a dataset travel? The rule, and the sentence that goes with them.
+
+Pixels travel by themselves only where the source is known to be free: its class says
+``redistributable = True``. For every other source, also an unknown one, they stay behind unless
+somebody asks for them, and then the export says that they may not be passed on.
+"""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from gazebench import plugins, sources
+
+
+def is_free(source: str, layouts: ModuleType = sources) -> bool:
+    """Whether the pictures of a kind of source are known to be free to pass on."""
+    if source not in plugins.names(layouts):
+        return False
+    return sources.load(layouts, source).redistributable
+
+
+def notice(info: Mapping[str, Any], *, with_pixels: bool) -> str:
+    """One sentence on what may be done with an export; ``info`` is ``dataset.json``."""
+    title, terms = info["source_title"], info["license"]
+    if is_free(info["source"]):
+        return f"Free to pass on: {title} ({terms})."
+    if with_pixels:
+        return (
+            f'For your own use: these are pictures of the source "{title}" ({terms}), which '
+            "gazebench does not know to be free; do not pass them on unless their terms allow it."
+        )
+    return (
+        f'Without pixels: the source "{title}" ({terms}) is not known to be free. Whoever has it '
+        "can make the same portraits again; export.json has the maps and sha256 to do and to "
+        "check it."
+    )
