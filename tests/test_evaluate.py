@@ -14,11 +14,9 @@ from PIL import Image
 from gazebench import baselines, metrics, plugins
 from gazebench.cards import MethodCard
 from gazebench.errors import InputError
-from gazebench.evaluate import EvalReport, Evaluation, find, test_portraits
+from gazebench.evaluate import EvalReport, Evaluation, find, portraits_to_correct
 from gazebench.manifest import Domain, Manifest, Split
 from gazebench.results import RunResult
-
-test_portraits.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever its name
 
 ODD_METHOD = '''
 """{name}"""
@@ -99,7 +97,7 @@ def test_eye_bank_changes_the_eyes_and_nothing_else(
     controls: tuple[Path, EvalReport], small_dataset: Path
 ) -> None:
     manifest = Manifest.load(small_dataset)
-    for portrait in test_portraits(manifest):
+    for portrait in portraits_to_correct(manifest):
         source = np.asarray(Image.open(manifest.path(portrait)))
         made = controls[0] / "eye_bank" / "predictions" / f"{portrait.id}.png"
         corrected = np.asarray(Image.open(made)).copy()
@@ -145,7 +143,7 @@ def test_other_labels_are_refused_until_overwrite(
     runs = tmp_path / "runs"
     shutil.copytree(controls[0], runs)
     labels = dataset / "labels.csv"
-    first = test_portraits(Manifest.load(dataset))[0].id
+    first = portraits_to_correct(Manifest.load(dataset))[0].id
     labels.write_text(labels.read_text().replace(f"{first},Y", f"{first},unsure"))
     entries, _ = find(baselines, runs, ["identity"])
 
@@ -153,7 +151,7 @@ def test_other_labels_are_refused_until_overwrite(
     assert "holds predictions of something else (dataset:" in refused.failures[0]
 
     renewed = evaluation(dataset, runs, overwrite=True).run(entries)
-    assert renewed.results[0].n_predicted == len(test_portraits(Manifest.load(dataset)))
+    assert renewed.results[0].n_predicted == len(portraits_to_correct(Manifest.load(dataset)))
 
 
 def test_one_bad_method_stops_nobody(
@@ -205,7 +203,7 @@ def test_partial_predictions_are_not_ranked(
         .score_folder(folder, card, "m", allow_partial=True)
         .results[0]
     )
-    total = len(test_portraits(Manifest.load(small_dataset)))
+    total = len(portraits_to_correct(Manifest.load(small_dataset)))
     assert not found.ranked
     assert f"{total - 1} of {total} portraits" in found.notes
 

@@ -123,7 +123,7 @@ def test_json_holds_values_intervals_reasons_and_provenance():
         ("'/home/My Name/a b.png': no such file", "'…/a b.png': no such file"),
         (r"/home/My\ Name/runs, again", "…/runs, again"),
         (r"C:\Users\me\runs and \\host\share\x", "…/runs and …/x"),
-        ("error:/root/.cache/w.pth; file:///root/x", "error:…/w.pth; …/x"),
+        ("error:/home/ana/.cache/w.pth; file:///home/ana/x", "error:…/w.pth; …/x"),
         ("https://arxiv.org/abs/1 and/or 1/s, ./x ../y a / b <b>c</b>", None),
         ("two\nlines\tand \u202eright to left\u202c", "two lines and right to left"),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),

@@ -6,7 +6,6 @@ inside the command, so that ``gazebench --help`` answers at once.
 
 import importlib
 import io
-import os
 import pkgutil
 import sys
 
@@ -14,10 +13,6 @@ import click
 
 from gazebench import __version__
 from gazebench.errors import GazebenchError
-
-# threads of torch that wait without spinning: on a shared machine they cost others less, and a
-# training's slowest steps are twice as fast. It must stand here, before torch is imported
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _EXIT_CODES = """\b
 Exit codes: 0 done, 1 internal error, 2 usage, 3 bad input or settings, 4 done but with

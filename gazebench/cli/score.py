@@ -56,13 +56,13 @@ def command(
     """
     from gazebench import baselines, metrics
     from gazebench.cards import MethodCard
-    from gazebench.evaluate import Evaluation, test_portraits
+    from gazebench.evaluate import Evaluation, portraits_to_correct
     from gazebench.manifest import Manifest
     from gazebench.methods import pick_device
 
     manifest = Manifest.load(dataset)
     if list_ids:
-        click.echo("\n".join(p.id for p in test_portraits(manifest)))
+        click.echo("\n".join(p.id for p in portraits_to_correct(manifest)))
         return
     run = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or folder.resolve().name).strip(".-") or "outside"
     evaluation = Evaluation(

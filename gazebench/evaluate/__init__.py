@@ -17,7 +17,7 @@ from gazebench.cards import MethodCard
 from gazebench.data import Pixels
 from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
 from gazebench.evaluate.contenders import Entry, find, ready
-from gazebench.evaluate.correcting import correct, device_name, read_facts, test_portraits
+from gazebench.evaluate.correcting import correct, device_name, portraits_to_correct, read_facts
 from gazebench.evaluate.describing import dataset_facts, declined, gaps, kept, provenance
 from gazebench.evaluate.scoring import Scoring, flag_copies
 from gazebench.features import Instruments
@@ -25,7 +25,7 @@ from gazebench.manifest import Manifest
 from gazebench.predictions import Predictions
 from gazebench.results import RunResult
 
-__all__ = ["EvalReport", "Evaluation", "find", "test_portraits"]
+__all__ = ["EvalReport", "Evaluation", "find", "portraits_to_correct"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Evaluation:
             InputError: the dataset has no labelled test portrait.
             DiskError: no space or not writable; run the same command again later.
         """
-        test_portraits(self.manifest)  # none is the dataset's fault, not a method's
+        portraits_to_correct(self.manifest)  # none is the dataset's fault, not a method's
         scored: list[tuple[RunResult, Predictions]] = []
         refused: list[RunResult] = []
         failures: list[str] = []
@@ -83,7 +83,7 @@ class Evaluation:
         Raises:
             InputError: names or sizes do not match the dataset's test portraits.
         """
-        portraits = test_portraits(self.manifest)
+        portraits = portraits_to_correct(self.manifest)
         made = Predictions.check(folder, self.manifest, portraits, allow_partial=allow_partial)
         entry = Entry(run=run, name=run, folder=self.runs / run, trained=False)
         result = self._scored(entry, card, made, {})
@@ -102,7 +102,7 @@ class Evaluation:
         with store.locked(entry.folder):
             flags = {"device": self.device, "overwrite": self.overwrite, "quiet": self.quiet}
             correct(contender, self._pixels, **flags)
-            portraits = test_portraits(self.manifest)
+            portraits = portraits_to_correct(self.manifest)
             made = Predictions.check(entry.folder / "predictions", self.manifest, portraits)
             there = kept(entry.folder / "scores.json", self.manifest, contender.checkpoint)
             if there and not self.overwrite:
@@ -122,7 +122,7 @@ class Evaluation:
         scoring.run(self._pixels, made, label=entry.run, quiet=self.quiet)
         if scoring.features:
             store.write(entry.folder / "features.npz", _npz(scoring.features))
-        total = len(test_portraits(self.manifest))
+        total = len(portraits_to_correct(self.manifest))
         return RunResult(
             run=entry.run,
             name=entry.name,

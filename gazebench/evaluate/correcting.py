@@ -20,7 +20,7 @@ from gazebench.results import Score
 BATCH = 8
 
 
-def test_portraits(manifest: Manifest) -> tuple[Portrait, ...]:
+def portraits_to_correct(manifest: Manifest) -> tuple[Portrait, ...]:
     """The portraits that every method corrects: domain Y, test half.
 
     Raises:
@@ -58,7 +58,7 @@ def correct(
         return
     store.remove(run / "predictions.json")
     store.remove(run / "predictions")
-    portraits = test_portraits(pixels.manifest)
+    portraits = portraits_to_correct(pixels.manifest)
     _prepare(contender.method, pixels, device)
     bar = tqdm(total=len(portraits), desc=f"{run.name}: correct", unit="face", disable=quiet)
     with bar, torch.no_grad():
@@ -98,7 +98,7 @@ def _made_from(contender: Contender, manifest: Manifest) -> dict[str, Any]:
         "method": contender.entry.name,
         "dataset": manifest.fingerprint,
         "checkpoint_sha256": contender.checkpoint,
-        "portraits": len(test_portraits(manifest)),
+        "portraits": len(portraits_to_correct(manifest)),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gazebench import __version__, methods, metrics, plugins
 from gazebench.errors import InputError
 from gazebench.evaluate.contenders import Entry
-from gazebench.evaluate.correcting import test_portraits
+from gazebench.evaluate.correcting import portraits_to_correct
 from gazebench.manifest import Domain, Manifest, Split
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult
 
@@ -22,7 +22,7 @@ def dataset_facts(manifest: Manifest) -> DatasetFacts:
         fingerprint=manifest.fingerprint,
         resolution=manifest.resolution,
         window=manifest.window,
-        n_test=len(test_portraits(manifest)),
+        n_test=len(portraits_to_correct(manifest)),
         n_reference=len(manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)),
     )
 

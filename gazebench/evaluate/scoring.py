@@ -11,7 +11,7 @@ from tqdm import tqdm
 from gazebench import metrics, plugins, predictions
 from gazebench.data import Pixels
 from gazebench.errors import GazebenchError
-from gazebench.evaluate.correcting import BATCH, test_portraits
+from gazebench.evaluate.correcting import BATCH, portraits_to_correct
 from gazebench.features import Instruments
 from gazebench.manifest import Domain, Split
 from gazebench.metrics import Metric
@@ -79,7 +79,7 @@ def flag_copies(scored: Sequence[tuple[RunResult, Predictions]], pixels: Pixels)
     """The results, with a note on predictions that equal their input or another run's."""
     inputs = {
         p.id: predictions.pixel_digest(pixels.manifest.path(p))
-        for p in test_portraits(pixels.manifest)
+        for p in portraits_to_correct(pixels.manifest)
     }
     seen = {tuple(sorted(inputs.items())): "the input"}
     flagged = []
