@@ -91,7 +91,14 @@ def test_every_error_has_a_documented_exit_code() -> None:
 
 def test_ctrl_c_is_a_sentence_and_130(small_dataset: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "gazebench", "eval", str(small_dataset), str(tmp_path / "runs")]
-    running = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    running = subprocess.Popen(
+        words,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # a shell starts background jobs with Ctrl-C ignored, and their children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while not (tmp_path / "runs").exists():  # it has begun
         assert running.poll() is None
         time.sleep(0.05)
