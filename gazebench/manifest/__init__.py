@@ -48,7 +48,7 @@ class Manifest:
 
     root: Path
     name: str
-    source: str  # kind of source: "folder", "celeba", "celeba_hq"
+    source: str  # kind of source, a name of `gazebench sources`
     resolution: int  # side of a portrait
     window: tuple[int, int]  # height and width of an eye box
     tree_hash: str  # of everything the build made
