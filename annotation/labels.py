@@ -1,7 +1,7 @@
 """``labels.csv``: what people decided, kept apart from what machines computed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +66,17 @@ def import_csv(dataset: Path, path: Path, *, replace: bool = False) -> ImportRep
     )
 
 
-def write_source_labels(dataset: Path, labels: Mapping[str, str]) -> int | None:
-    """Begin ``DATASET/labels.csv`` with the labels that the source dataset came with.
+def write_source_labels(
+    dataset: Path, labels: Mapping[str, str], *, earlier: Collection[str] | None = None
+) -> int | None:
+    """Begin ``DATASET/labels.csv`` with the labels that the source dataset, or an export, has.
 
-    ``labels``: X or Y by id; of faces in quarantine none is written.
+    ``labels``: by id; of faces in quarantine none is written. ``earlier``: ids of the portraits
+    that were there when this was last called. A ``labels.csv`` that has just their labels is as
+    that call left it, and the others are added.
 
     Returns:
-        How many labels were written; None where a ``labels.csv`` is already there, which is
+        How many labels were written; None where another ``labels.csv`` is already there, which is
         never touched.
 
     Raises:
@@ -80,9 +84,11 @@ def write_source_labels(dataset: Path, labels: Mapping[str, str]) -> int | None:
     """
     manifest = Manifest.load(dataset)
     with store.locked(dataset):
-        if (dataset / "labels.csv").exists():
-            return None
         kept = {p.id: labels[p.id] for p in manifest.portraits if p.id in labels}
+        if (dataset / "labels.csv").exists():
+            left = {id_: labels[id_] for id_ in earlier or () if id_ in labels}
+            if earlier is None or left == kept or left != read_labels(dataset / "labels.csv"):
+                return None
         _write(dataset, dict(sorted(kept.items())))
     return len(kept)
 

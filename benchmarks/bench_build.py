@@ -2,32 +2,39 @@
 
 The rival, one process: open with Pillow, search the face with dlib at full size, fit 68 points, cut
 a square around the face by Lanczos, save as PNG. Ours does the same job plus the strict reader, the
-checks, hashes, the journal and one fsync per file.
+checks, hashes, the journal and one fsync per file. Rival and ours take turns, face by face; the
+builds, each with the start of its workers, stand between two halves of that race.
 """
 
+import resource
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dlib
 import numpy as np
+from build_stages import BARE, Stages, stopwatch
 from PIL import Image
 
 from gazebench import align, build, sources, weights
+from gazebench.build import workers
 from gazebench.build.settings import DatasetSettings
-from gazebench.build.shard import Portraitist
+from gazebench.build.shard import Outcome, Portraitist
 from gazebench.geometry import Point
 from gazebench.landmarks import eyes_of_68
-from gazebench.manifest import Manifest, Portrait
+from gazebench.manifest import Portrait
+from gazebench.sources import SourceFace
 
 REPOSITORY = Path(__file__).parents[1]
 PHOTOGRAPHS = REPOSITORY.parent / "shared" / "data" / "portraits_cc"
 DEMO = REPOSITORY / "gazebench" / "demo" / "portraits"
-FACES = 60
+RACED = 2  # every second face is raced; the builds have all
 SETTINGS = DatasetSettings(resolution=512, align="ffhq")
+CELEBA = (178, 218)  # width and height of aligned CelebA, whose eyes stand near these places
+CELEBA_EYES = (Point(69.5, 111.5), Point(108.5, 111.5))
 
 
 class Eyes(NamedTuple):
@@ -64,72 +71,155 @@ class Rival:
         return Eyes(left, right)
 
 
+class Race:
+    """Rival and ours in one process, face by face in turns."""
+
+    def __init__(self, out: Path, stages: Stages) -> None:
+        self.rival, self.portraitist, self.stages = Rival(out), Portraitist(SETTINGS), stages
+        self.theirs: list[float] = []  # seconds per face
+        self.ours: list[float] = []
+        self.found: list[tuple[Eyes | None, Outcome]] = []
+
+    def run(self, faces: Sequence[SourceFace]) -> None:
+        """Race over ``faces``; the first one is not counted before the model is loaded."""
+        if not self.found:
+            self.portraitist(faces[0])
+            self.rival(faces[0].path)
+        with self.stages.timed_places():
+            for face in faces:
+                with stopwatch(self.theirs):
+                    eyes = self.rival(face.path)
+                with stopwatch(self.ours):
+                    outcome = self.portraitist(face)
+                self.found.append((eyes, outcome))
+                self.stages.hash(face, outcome)
+
+    def differences(self) -> str:
+        """Faces found by each, and how far apart the eye centres are."""
+        both = [(eyes, o.portrait) for eyes, o in self.found if eyes and o.portrait]
+        apart = sorted(_apart(eyes, portrait) for eyes, portrait in both)
+        return (
+            f"  faces found: {sum(eyes is not None for eyes, _ in self.found)} by the rival, "
+            f"{sum(o.portrait is not None for _, o in self.found)} by us, of {len(self.found)}\n"
+            "  eye centres apart, % of the inter-ocular distance: "
+            f"median {statistics.median(apart):.2f}, "
+            f"95 % below {apart[int(0.95 * len(apart))]:.2f}, most {apart[-1]:.2f}"
+        )
+
+
+class Weighed:
+    """Portrays, and tells the peak memory of its process."""
+
+    def __init__(self, portraitist: Portraitist) -> None:
+        self._portraitist = portraitist
+
+    def __call__(self, face: SourceFace) -> Outcome:
+        """The outcome, its sentence the peak resident memory so far in kB."""
+        outcome = self._portraitist(face)
+        return replace(outcome, sentence=str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     folder = PHOTOGRAPHS if PHOTOGRAPHS.is_dir() else DEMO
     plan = build.plan(sources, folder, SETTINGS, source="folder", limit=None)
-    faces = plan.faces[:: max(1, len(plan.faces) // FACES)][:FACES]
-    print(f"{len(faces)} pictures of {folder.name}, portraits of {SETTINGS.resolution} px")
+    sides = [max(Image.open(face.path).size) for face in plan.faces]
+    faces = [f for f, side in zip(plan.faces, sides, strict=True) if side == max(sides)]
+    others = [f for f in plan.faces if f not in faces]
     with tempfile.TemporaryDirectory() as name:
-        rival, portraitist = Rival(Path(name)), Portraitist(SETTINGS)
-        portraitist(faces[0])  # loads its model, as the rival has
-        theirs, ours = _race([lambda f: rival(f.path), portraitist], faces)
-        _row("rival, one process", len(faces), theirs.seconds, theirs.seconds)
-        _row("Portraitist, one process", len(faces), ours.seconds, theirs.seconds)
-        for workers in (1, 2):
-            out = Path(name, f"out{workers}")
-            chosen = build.Plan(**{**vars(plan), "faces": faces})
-            report = build.build(chosen, out, workers=workers, overwrite=False, quiet=True)
-            label = f"build-dataset, {workers} worker{'s'[: workers - 1]}"
-            _row(label, len(faces), report.seconds, theirs.seconds)
-        found = {p.source_name: p for p in Manifest.load(Path(name, "out1")).portraits}
-    eyes = {face.name: eyes for face, eyes in zip(faces, theirs.results, strict=True)}
-    _differences(eyes, found)
+        out = Path(name)
+        print(f"{len(faces)} pictures of {folder.name}, their longest side {max(sides)} px")
+        first = _measure(replace(plan, faces=tuple(faces)), out / "large")
+        small = _as_celeba(
+            [f for f, _ in zip(faces[::RACED], first.found, strict=True)], first, out
+        )
+        print(f"The same, {CELEBA[0]}x{CELEBA[1]} as in CelebA")
+        _measure(build.plan(sources, small, SETTINGS, source="folder", limit=None), out / "small")
+        _without_a_face(others, out)
+    _memory(faces[:24])
 
 
-class Lap(NamedTuple):
-    """What one contender did."""
+def _measure(plan: build.Plan, out: Path) -> Race:
+    out.mkdir()
+    race, raced = Race(out, Stages()), plan.faces[::RACED]
+    race.run(raced[: len(raced) // 2])
+    seconds: dict[int, float] = {}
+    for crew in (1, 2):
+        there = out / f"build{crew}"
+        report = build.build(plan, there, workers=crew, overwrite=False, quiet=True)
+        seconds[crew] = report.seconds / len(plan.faces)
+    race.run(raced[len(raced) // 2 :])
+    rival, ours = statistics.fmean(race.theirs), statistics.fmean(race.ours)
+    bare = sum(race.stages.seconds[stage] for stage in BARE) / len(raced)
+    _row("rival, one process", rival, rival)
+    _row("bare work, one process", bare, rival)
+    _row("Portraitist, one process", ours, rival)
+    for crew in (1, 2):
+        _row(f"build-dataset, {crew} worker{'s'[: crew - 1]}", seconds[crew], rival)
+    print(f"  2 workers are {seconds[1] / seconds[2]:.2f} x one; a build with one takes ", end="")
+    print(f"{100 * (seconds[1] / bare - 1):+.0f} % of the bare work ({', '.join(BARE)})")
+    print(race.differences())
+    race.stages.files([outcome for _, outcome in race.found], out / "files")
+    print(race.stages.table(len(raced)))
+    return race
 
-    seconds: float
-    results: list[Any]
 
-
-def _race(contenders: Sequence[Callable[[Any], Any]], faces: Sequence[Any]) -> list[Lap]:
-    """Time each contender; they take turns, so that a busy machine slows all alike."""
-    seconds = [0.0] * len(contenders)
-    results: list[list[Any]] = [[] for _ in contenders]
-    for face in faces:
-        for place, contender in enumerate(contenders):
-            began = time.perf_counter()
-            results[place].append(contender(face))
-            seconds[place] += time.perf_counter() - began
-    return [Lap(*lap) for lap in zip(seconds, results, strict=True)]
-
-
-def _row(name: str, faces: int, seconds: float, rival: float) -> None:
-    print(f"  {name:26} {faces / seconds:6.1f} faces/s  {rival / seconds:5.2f} x rival")
-
-
-def _differences(rival: dict[str, Eyes | None], ours: dict[str, Portrait]) -> None:
-    both = [(eyes, ours[name]) for name, eyes in rival.items() if eyes and name in ours]
-    print(
-        f"  faces found: {sum(map(bool, rival.values()))} by the rival, {len(ours)} by us, "
-        f"{len(both)} by both"
-    )
-    apart = sorted(_apart(eyes, portrait) for eyes, portrait in both)
-    print(
-        "  eye centres apart, % of the inter-ocular distance: "
-        f"median {statistics.median(apart):.2f}, 95 % below {apart[int(0.95 * len(apart))]:.2f}, "
-        f"most {apart[-1]:.2f}"
-    )
+def _row(name: str, seconds: float, rival: float) -> None:
+    print(f"  {name:26} {1 / seconds:6.1f} faces/s  {rival / seconds:5.2f} x rival")
 
 
 def _apart(eyes: Eyes, portrait: Portrait) -> float:
-    back = align.invert(portrait.transform)
-    left, right = (align.apply(back, p) for p in (portrait.left_center, portrait.right_center))
+    left, right = _eyes(portrait)
     span = np.hypot(*np.subtract(eyes.right, eyes.left))
     moved = [np.hypot(*np.subtract(a, b)) for a, b in ((left, eyes.left), (right, eyes.right))]
     return float(100 * np.mean(moved) / span)
+
+
+def _eyes(portrait: Portrait) -> Eyes:
+    back = align.invert(portrait.transform)
+    return Eyes(*(align.apply(back, p) for p in (portrait.left_center, portrait.right_center)))
+
+
+def _as_celeba(faces: Sequence[SourceFace], race: Race, out: Path) -> Path:
+    """A folder with the raced pictures, reduced and turned to CelebA's aligned layout."""
+    folder = out / "celeba"
+    folder.mkdir()
+    width, height = CELEBA
+    margin = (height - width) // 2
+    for face, (_, outcome) in zip(faces, race.found, strict=True):
+        if outcome.portrait is None:
+            continue
+        left, right = (complex(*eye) for eye in _eyes(outcome.portrait))
+        pixel = (right - left) / (CELEBA_EYES[1].x - CELEBA_EYES[0].x)  # of the small picture
+        center = (left + right) / 2 + pixel * 1j * (height / 2 - CELEBA_EYES[0].y)
+        half = pixel * height / 2
+        frame = align.Square(Point(center.real, center.imag), Point(half.real, half.imag))
+        picture = align.cut(Image.open(face.path).convert("RGB"), frame, height)
+        small = picture.crop((margin, 0, margin + width, height))
+        small.save(folder / f"{outcome.id}.jpg", quality=95)
+    return folder
+
+
+def _without_a_face(faces: Sequence[SourceFace], out: Path) -> None:
+    race = Race(out, Stages())
+    for face in faces:
+        if race.rival(face.path) is None:
+            race.run([face])
+    if race.found:
+        rival, ours = statistics.fmean(race.theirs), statistics.fmean(race.ours)
+        print(f"{len(race.found)} other pictures, in which the rival finds no face")
+        print(
+            f"  rival {1e3 * rival:.0f} ms, one search; ours {1e3 * ours:.0f} ms, also of an ",
+            end="",
+        )
+        print(f"enlarged copy; {sum(o.portrait is not None for _, o in race.found)} found")
+
+
+def _memory(faces: Sequence[SourceFace]) -> None:
+    weighed = Weighed(Portraitist(SETTINGS.resolved("ffhq")))
+    preload = ["gazebench.build._warm"]
+    peaks = [int(o.sentence) for o in workers.outcomes(weighed, faces, 2, preload=preload)]
+    print(f"A worker's peak memory: {max(peaks) / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

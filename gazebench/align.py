@@ -3,10 +3,12 @@
 Three alignments. ``none``: the largest centred square, which is CelebA's customary 178x178 crop
 and the whole of CelebA-HQ. ``eyes``: a similarity transform that puts both eyes where
 they are on average in the released CelebGaze. ``ffhq``: the oriented square of Karras et al.
-(2019), from eyes and mouth. Where the square leaves the picture, the picture is mirrored.
+(2019), from eyes and mouth. Where the square leaves the picture, the picture is mirrored; what
+share of it does is `outside`.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +17,7 @@ from PIL import Image
 from gazebench.geometry import Point
 
 ALIGNMENTS = ("none", "eyes", "ffhq")
+PADDING = "mirror (reflect, edge pixel not repeated)"  # where the square leaves the picture
 _EYES_AT = (Point(78.6, 92.9), Point(177.8, 92.7))  # of 256: means of the released X list
 _FINEST = 8  # places read per portrait pixel, along a side
 
@@ -86,8 +89,9 @@ def cut(picture: Image.Image, frame: Square, resolution: int) -> Image.Image:
     """The portrait of ``resolution`` x ``resolution`` pixels inside ``frame``.
 
     An upright square inside the picture is reduced by Lanczos. Else the picture is read bicubically
-    at turned places as dense as its own pixels, and these are reduced by Lanczos: the antialiasing
-    filter is applied once, and nothing is lost before it.
+    at turned places, and these are reduced by Lanczos. The places lie halfway between the density
+    of the picture and that of the portrait: what folds over there lies beyond the portrait's band,
+    and the Lanczos filter takes it away.
 
     Raises:
         AlignmentError: the square reaches beyond the mirrored picture.
@@ -97,7 +101,8 @@ def cut(picture: Image.Image, frame: Square, resolution: int) -> Image.Image:
         box = (left, top, left + frame.side, top + frame.side)
         return picture.resize((resolution, resolution), Image.Resampling.LANCZOS, box=box)
     picture, frame = _mirrored(picture, frame)
-    fine = min(max(resolution, math.ceil(frame.side)), _FINEST * resolution)
+    halfway = math.ceil((frame.side + resolution) / 2)
+    fine = min(max(resolution, halfway), _FINEST * resolution)
     a, b, c, d, e, f = invert(frame.transform(fine))
     # Pillow's map takes edges, ours takes pixel centres: shift by half a pixel on both sides
     data = (a, b, c + 0.5 - (a + b) / 2, d, e, f + 0.5 - (d + e) / 2)
@@ -107,6 +112,35 @@ def cut(picture: Image.Image, frame: Square, resolution: int) -> Image.Image:
     if fine == resolution:
         return turned
     return turned.resize((resolution, resolution), Image.Resampling.LANCZOS)
+
+
+def outside(frame: Square, size: tuple[int, int]) -> float:
+    """Share, 0 to 1, of the square that lies outside a picture of ``size`` (width, height)."""
+    width, height = size
+    half = complex(*frame.half_side)
+    center = complex(*frame.center) + (
+        0.5 + 0.5j
+    )  # so that the picture's edges lie at whole numbers
+    corners = [center + half * turn for turn in (-1 - 1j, 1 - 1j, 1 + 1j, -1 + 1j)]
+    corners = _clipped(corners, lambda p: p.real)
+    corners = _clipped(corners, lambda p: p.imag)
+    corners = _clipped(corners, lambda p: width - p.real)
+    corners = _clipped(corners, lambda p: height - p.imag)
+    following = corners[1:] + corners[:1]
+    doubled = sum((a.conjugate() * b).imag for a, b in zip(corners, following, strict=True))
+    return round(max(0.0, 1.0 - doubled / 2 / frame.side**2), 6)
+
+
+def _clipped(corners: Sequence[complex], depth: Callable[[complex], float]) -> list[complex]:
+    """The part of a convex polygon where ``depth`` is not negative (Sutherland and Hodgman)."""
+    kept: list[complex] = []
+    for a, b in zip(corners, [*corners[1:], *corners[:1]], strict=True):
+        here, there = depth(a), depth(b)
+        if here >= 0:
+            kept.append(a)
+        if (here < 0) != (there < 0):
+            kept.append(a + (b - a) * here / (here - there))
+    return kept
 
 
 def _centered(size: tuple[int, int]) -> Square:

@@ -47,6 +47,7 @@ class Measures:
     pitch_deg: float | None = None  # positive where it looks up
     roll_deg: float | None = None  # in the source; positive where it leans clockwise
     openness: float | None = None  # height over width of the narrower eye, about 0.3 when open
+    outside: float | None = None  # share of the square outside the source picture, 0 to 1
 
 
 UNMEASURED = Measures()
@@ -71,11 +72,11 @@ def of_portrait(
 
 def of_pixels(portrait: Image.Image) -> tuple[float, float]:
     """Sharpness and brightness of a portrait."""
-    grey = np.asarray(portrait.convert("L"), np.float32)
-    laplacian = (
-        grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
-    )
-    return float(laplacian.var()), float(grey.mean())
+    grey = np.asarray(portrait.convert("L"))
+    fine = grey.astype(np.int16)  # a Laplacian of 8-bit values fits, and 16 bits are fast
+    middle = fine[1:-1, 1:-1]
+    laplacian = fine[:-2, 1:-1] + fine[2:, 1:-1] + fine[1:-1, :-2] + fine[1:-1, 2:] - 4 * middle
+    return float(laplacian.astype(np.float32).var()), float(grey.mean())
 
 
 def head_pose(points: Sequence[Point]) -> tuple[float, float, float]:

@@ -122,7 +122,8 @@ def decode(data: bytes, name: str) -> Image.Image:
                 if image.format == "PNG":  # its checksums, and that it ends where it should
                     Image.open(io.BytesIO(data), formats=["PNG"]).verify()
                 image.load()
-                return _rgb(ImageOps.exif_transpose(image))
+                ImageOps.exif_transpose(image, in_place=True)  # else it copies upright ones
+                return _rgb(image)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -31,6 +31,7 @@ _WORDS = {
     "pitch_deg": ("Head pitch", "degrees, positive upwards"),
     "roll_deg": ("Head roll in the source", "degrees, positive clockwise"),
     "openness": ("Eye openness", "height over width of the narrower eye"),
+    "outside": ("Outside the picture", "share of the square, filled by mirroring"),
 }
 
 

@@ -1,6 +1,7 @@
 """A stand-in for the making of portraits that workers can import without pytest."""
 
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -46,6 +47,13 @@ class Portrayer:
             case "lacks its model":
                 raise MissingPartError("weights x are not here; run `gazebench weights fetch x`")
         return KilledWhileAnswering()
+
+
+class Measured:
+    """Tells how much address space its worker may take."""
+
+    def __call__(self, face: SourceFace) -> Outcome:
+        return quarantined(face, "told", str(resource.getrlimit(resource.RLIMIT_AS)[0]))
 
 
 class Unmounted:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from gazebench import store
 from gazebench.cards import MethodCard, MetricCard
 from gazebench.geometry import Box, Point, eye_window
-from gazebench.manifest import Manifest, Portrait, Split, csv_text, manifest_csv
+from gazebench.manifest import ImageFormat, Manifest, Portrait, Split, csv_text, manifest_csv
 from gazebench.results import DatasetFacts, RunResult, Score
 
 SIDE = 64
@@ -101,7 +101,7 @@ def make_dataset(root: Path, *, name: str = "drawn faces", portraits: int = PORT
         pixels = draw_face(number, gaze=3)
         rows.append(_portrait(number, window))
         store.make_folder(root / "images")
-        pixels.save(root / rows[-1].image)
+        pixels.save(root / ImageFormat.PNG.file(rows[-1].id))
     info = {
         "format": 1,
         "name": name,

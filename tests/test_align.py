@@ -162,3 +162,20 @@ def test_the_flat_way_and_the_turned_way_agree(half_side: float) -> None:
     picture = with_dot(SIZE, Point(330.0, 290.0), 40.0)
     difference = np.asarray(align.cut(picture, flat, 64), int) - align.cut(picture, turned, 64)
     assert np.abs(difference).max() <= 12
+
+
+@pytest.mark.parametrize("ratio", [1.2, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize("turn", [0.5, 4.0, 30.0])
+def test_what_is_too_fine_for_the_portrait_does_not_fold_into_it(ratio: float, turn: float) -> None:
+    half, angle = ratio * 64, math.radians(turn)
+    frame = Square(Point(300.0, 300.0), Point(half * math.cos(angle), half * math.sin(angle)))
+    contrasts: list[float] = []
+    for cycles in (0.2, 0.7):  # per portrait pixel, along an edge: below and above its band of 0.5
+        frequency = min(cycles / ratio, 0.45)
+        rows, columns = np.indices((600, 600))
+        phase = 2 * np.pi * frequency * (columns * math.cos(angle) + rows * math.sin(angle))
+        waves = np.round(127 + 100 * np.cos(phase)).astype(np.uint8)
+        cut = align.cut(Image.fromarray(waves).convert("RGB"), frame, 128)
+        contrasts.append(np.asarray(cut, float)[8:-8, 8:-8, 0].std() / (100 / math.sqrt(2)))
+    assert contrasts[0] > 0.9
+    assert contrasts[1] < 0.5

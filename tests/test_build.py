@@ -88,10 +88,11 @@ def test_boxes_lie_inside_and_masks_are_full(small_dataset: Path) -> None:
 
 
 def test_a_portrait_is_the_reduced_picture(small_dataset: Path) -> None:
-    portrait = Manifest.load(small_dataset).portraits[0]
+    manifest = Manifest.load(small_dataset)
+    portrait = manifest.portraits[0]
     source = Image.open(small_dataset.with_name("faces") / portrait.source_name)
     expected = source.convert("RGB").resize((256, 256), Image.Resampling.LANCZOS)
-    image = Image.open(small_dataset / portrait.image)
+    image = Image.open(manifest.path(portrait))
     np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
     assert image.info == {}
 
@@ -328,17 +329,17 @@ def test_limit_takes_the_first_by_id(faces: Path, tmp_path: Path) -> None:
 
 
 def edit_image(dataset: Path) -> str:
-    portrait = Manifest.load(dataset).portraits[3]
-    image = Image.open(dataset / portrait.image).convert("RGB")
+    path = sorted((dataset / "images").iterdir())[3]
+    image = Image.open(path).convert("RGB")
     image.putpixel((0, 0), (1, 2, 3))
-    image.save(dataset / portrait.image)
-    return f"{portrait.image}: content changed after the build"
+    image.save(path)
+    return f"images/{path.name}: content changed after the build"
 
 
 def remove_image(dataset: Path) -> str:
-    portrait = Manifest.load(dataset).portraits[3]
-    (dataset / portrait.image).unlink()
-    return f"{portrait.image}: No such file"
+    path = sorted((dataset / "images").iterdir())[3]
+    path.unlink()
+    return f"images/{path.name}: No such file"
 
 
 def add_image(dataset: Path) -> str:

@@ -446,8 +446,8 @@ def test_a_changed_image_stops_the_export_which_then_goes_on(
     to: str, dataset: Path, tmp_path: Path
 ) -> None:
     export(dataset, tmp_path / "whole", to, "--with-pixels")
-    last = Manifest.load(dataset).select(split=Split.TEST)[-1]
-    image = dataset / last.image
+    manifest = Manifest.load(dataset)
+    image = manifest.path(manifest.select(split=Split.TEST)[-1])
     good = image.read_bytes()
     image.write_bytes(good[:-20] + bytes(20))
     said = export(dataset, tmp_path / "out", to, "--with-pixels", code=3)

@@ -107,7 +107,7 @@ def test_a_damaged_line_is_named(dataset: Path, old: str, new: str) -> None:
         Manifest.load(dataset)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 1}', "null"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 2}', "null"])
 def test_a_damaged_dataset_json_is_a_sentence(dataset: Path, text: str) -> None:
     (dataset / "dataset.json").write_text(text)
     with pytest.raises(InputError, match=r"dataset\.json: "):

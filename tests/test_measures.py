@@ -5,6 +5,7 @@ import math
 import shutil
 from pathlib import Path
 
+import imagehash
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -93,6 +94,12 @@ def test_copies_are_near_duplicates_and_other_people_are_not(demo_portraits: Pat
     assert found == dict.fromkeys(
         ["person-00", "recompressed", "resized", "brightened"], "brightened"
     )
+
+
+def test_the_hash_is_that_of_imagehash(demo_portraits: Path) -> None:
+    for path in sorted(demo_portraits.glob("*.jpg"))[:20]:
+        small = Image.open(path).convert("L").resize((64, 64), Image.Resampling.LANCZOS)
+        assert duplicates.perceptual_hash(small) == str(imagehash.phash(small, hash_size=16))
 
 
 @given(st.lists(st.integers(0, 2**256 - 1), max_size=12), st.integers(0, duplicates.NEAR))

@@ -321,6 +321,51 @@ def test_official_file_and_package_give_the_same_inception():
     assert convert.digest_of(tensors) == weights.digest("inception_fid")
 
 
+@pytest.fixture
+def original(monkeypatch, address):
+    """A catalogue entry whose file is kept as it is."""
+    made = catalogue.Original(
+        name="original",
+        purpose="tests",
+        license="CC0-1.0",
+        sha256=digest(b"some weights"),
+        url=f"{address}/whole",
+        package="no_such_package",
+    )
+    monkeypatch.setitem(catalogue.ENTRIES, "original", made)
+    return made
+
+
+def test_a_publishers_file_is_kept_as_it_is(original, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAZEBENCH_WEIGHTS", str(tmp_path))
+    Files.files = {"whole": b"some weights"}
+    assert weights.path("original").read_bytes() == b"some weights"
+    Files.files = {}
+    assert weights.path("original") == weights.verify("original") == tmp_path / "whole"
+
+
+def test_a_publishers_file_that_is_another_is_refused(original, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAZEBENCH_WEIGHTS", str(tmp_path))
+    Files.files = {"whole": b"other weights"}
+    with pytest.raises(MissingPartError, match="pinned is"):
+        weights.path("original")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_publishers_file_may_be_laid_in_the_folder(original, cache):
+    with pytest.raises(MissingPartError) as caught:
+        weights.path("original")
+    for words in ("GAZEBENCH_OFFLINE", original.sha256, original.url, str(cache)):
+        assert words in str(caught.value)
+    (cache / "whole").write_bytes(b"some weights")
+    assert weights.path("original") == cache / "whole"
+
+
+def test_weights_for_a_missing_package_are_not_wanted(original):
+    assert set(weights.names()) - set(weights.wanted()) >= {"original"}
+    assert "vgg16" in weights.wanted()
+
+
 def test_an_inception_with_a_scale_is_refused():
     with pytest.raises(ValueError, match="scale"):
         convert.fidelity_inception(official_inception(2.0))
@@ -331,7 +376,7 @@ def test_list_says_what_is_here_and_what_is_missing(cache):
     for name in weights.names():
         assert name in text
         assert weights.digest(name) in text
-    assert text.count("missing") == 3
+    assert text.count("missing") == 5
 
 
 def test_verify_of_missing_weights_ends_as_incomplete(cache):

@@ -1,9 +1,10 @@
 import os
+import resource
 import signal
 from pathlib import Path
 
 import pytest
-from portrayers import Portrayer
+from portrayers import Measured, Portrayer
 
 from gazebench.build.workers import outcomes
 from gazebench.errors import GazebenchError, MissingPartError
@@ -87,3 +88,10 @@ def test_a_worker_leaves_no_handle_behind() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     list(outcomes(Portrayer("exits", ("002",)), FACES[:4], 2))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("memory", [6 << 30, None])
+def test_a_finder_may_ask_for_more_memory(memory: int | None) -> None:
+    (told,) = outcomes(Measured(), FACES[:1], 1, memory_bytes=memory)
+    here = resource.getrlimit(resource.RLIMIT_AS)[0]
+    assert int(told.sentence) == (memory or here)

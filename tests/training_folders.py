@@ -11,7 +11,7 @@ import toy_methods
 from PIL import Image
 
 from gazebench import contract, store, training
-from gazebench.manifest import Manifest, csv_text, manifest_csv
+from gazebench.manifest import ImageFormat, Manifest, csv_text, manifest_csv
 from gazebench.training import log
 
 
@@ -23,12 +23,12 @@ def make_dataset(root: Path, resolution: int = 64) -> Manifest:
         buffer = io.BytesIO()
         Image.fromarray(pixels.array[pixels.rows[portrait.id]]).save(buffer, "PNG")
         data = buffer.getvalue()
-        store.write(root / portrait.image, data)
+        store.write(root / ImageFormat.PNG.file(portrait.id), data)
         portraits.append(replace(portrait, sha256=hashlib.sha256(data).hexdigest()))
     text = manifest_csv(portraits)
     labels = csv_text(("id", "label"), [(p.id, p.domain or "") for p in portraits])
     info = {
-        "format": 1,
+        "format": 2,
         "name": "drawn",
         "source": "folder",
         "resolution": resolution,

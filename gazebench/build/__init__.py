@@ -13,14 +13,16 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from gazebench import landmarks, sources, store
+from gazebench import align, landmarks, sources, store
 from gazebench.build import cluster as clusters
+from gazebench.build import paper
 from gazebench.build import workers as crews
-from gazebench.build.folder import check_folder, check_space, clear
+from gazebench.build.fitting import check_settings
+from gazebench.build.folder import FOLDERS, check_folder, check_space, clear
 from gazebench.build.journal import Journal
 from gazebench.build.publish import Counts, publish, published_counts
 from gazebench.build.settings import DatasetSettings, fingerprint
@@ -29,7 +31,12 @@ from gazebench.build.sharding import Shard, part
 from gazebench.errors import InputError, StoppedError
 from gazebench.sources import Source, SourceFace, _given
 
+if TYPE_CHECKING:
+    from gazebench.build.recreation import Recreation
+
 _ROUND = 32  # faces whose files share one round of fsync
+# by landmark finder: what all its workers share
+_PRELOAD = {"dlib": ["gazebench.build._warm"], "face_alignment": ["face_alignment.detection.sfd"]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +51,17 @@ class Plan:
     settings: DatasetSettings
     license: str
     shard: Shard | None = None  # this build makes only a part of ``faces``
+    recreation: "Recreation | None" = None  # what must come out, see ``build.recreate``
 
     @property
     def chosen(self) -> tuple[SourceFace, ...]:
         """The faces that this build makes portraits of."""
         return part(self.faces, self.shard)
+
+    @property
+    def found(self) -> int:
+        """How many faces the journal has in the end."""
+        return self.recreation.found if self.recreation else len(self.chosen)
 
     def description(self) -> dict[str, object]:
         """What ``dataset.json`` says of the source, the settings and the shard."""
@@ -58,13 +71,18 @@ class Plan:
             "license": self.license,
             "resolution": self.settings.resolution,
             "window": list(self.settings.window),
+            "padding": align.PADDING,
             "settings": self.settings.model_dump(),
         }
+        if self.recreation:
+            about["recreates"] = self.recreation.claim
         return about if self.shard is None else {**about, "shard": list(self.shard)}
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything the dataset depends on; a shard's names the whole source, and itself."""
         whole = fingerprint(self)
+        if self.recreation:
+            return self.recreation.fingerprint(whole)
         return whole if self.shard is None else {**whole, "shard": list(self.shard)}
 
 
@@ -107,7 +125,9 @@ def plan(
     if not faces:
         raise InputError(f"{root}: no pictures found (JPEG, PNG, WebP, BMP, at any depth)")
     settings = _settled(settings, layout, eyes)
-    _check_settings(settings, faces)
+    check_settings(settings, faces)
+    if settings.split == "paper":
+        faces = paper.parted(faces, settings)
     remarks = [*reader.remarks(), *_remarks(faces, eyes)]
     return Plan(
         root=root,
@@ -141,30 +161,6 @@ def _remarks(faces: Sequence[SourceFace], eyes: Path | None) -> list[str]:
     return remarks
 
 
-def _check_settings(settings: DatasetSettings, faces: Sequence[SourceFace]) -> None:
-    side, (height, width) = settings.resolution, settings.window
-    if height > side or 2 * width > side:
-        raise InputError(f"eye boxes of {height}x{width}: two do not fit into {side}x{side} pixels")
-    _check_landmarks(settings, faces)
-    if settings.split == "partition" and not any(face.partition for face in faces):
-        raise InputError("--split partition: list_eval_partition.txt was not found or names none")
-
-
-def _check_landmarks(settings: DatasetSettings, faces: Sequence[SourceFace]) -> None:
-    if settings.landmarks == "celeba":
-        raise InputError("--landmarks celeba is called listed: give --landmarks listed")
-    landmarks.load(landmarks, settings.landmarks)  # that there is one
-    if settings.landmarks != "listed":
-        return
-    if not any(face.eyes for face in faces):
-        raise InputError(
-            "--landmarks listed: the source has no list of eye points "
-            "(list_landmarks_align_celeba.txt for CelebA); give one with --eyes FILE.csv"
-        )
-    if settings.align == "ffhq" and not any(face.mouth for face in faces):
-        raise InputError("--landmarks listed: no mouth is listed, which --align ffhq needs")
-
-
 def build(
     plan: Plan,
     out: Path,
@@ -195,17 +191,27 @@ def build(
         if overwrite:
             clear(out)
         with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
-            pending = journal.pending(plan.chosen)
+            pending = _begin(plan, journal)
             if not pending and (counts := published_counts(out)):
                 return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=0)
-            check_space(out, len(pending), plan.settings.resolution)
+            check_space(out, len(pending), plan.settings)
             results = _outcomes(plan, pending, workers, cluster, stopped)
+            if plan.recreation:
+                results = plan.recreation.checked(results)
             with contextlib.closing(results):
                 store.remove(out / "dataset.json")  # no finished dataset while it is changed
-                store.remove_partial(out / "images")
+                for name in FOLDERS:
+                    store.remove_partial(out / name)
                 _run(plan, pending, results, journal, out, quiet=quiet, stopped=stopped)
-            counts = publish(plan.description(), len(plan.chosen), journal, out)
+            known = {f.id: f.attributes for f in plan.chosen if f.attributes is not None}
+            counts = publish(plan.description(), plan.found, journal, out, known)
     return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=len(pending))
+
+
+def _begin(plan: Plan, journal: Journal) -> list[SourceFace]:
+    if plan.recreation:
+        return plan.recreation.begin(journal, plan.chosen)
+    return journal.pending(plan.chosen)
 
 
 def _outcomes(
@@ -216,10 +222,18 @@ def _outcomes(
     stopped: Sequence[int],
 ) -> Generator[Outcome]:
     portraitist = Portraitist(plan.settings)
+    finder = landmarks.load(landmarks, plan.settings.landmarks)
+    finder.prepare()
     if cluster is not None:
         return clusters.outcomes(portraitist, pending, cluster, stopped=stopped)
-    preload = ["gazebench.build._warm"] if plan.settings.landmarks == "dlib" else []
-    return crews.outcomes(portraitist, pending, workers, preload=preload, stopped=stopped)
+    return crews.outcomes(
+        portraitist,
+        pending,
+        workers,
+        preload=_PRELOAD.get(plan.settings.landmarks, ()),
+        memory_bytes=finder.memory_bytes,
+        stopped=stopped,
+    )
 
 
 def _run(
@@ -245,7 +259,8 @@ def _run(
         _keep(done, journal, out)
     if stopped:
         left, all_ = len(journal.pending(plan.chosen)), len(plan.chosen)
-        raise StoppedError(stopped[0], _stopped_sentence(all_ - left, all_))
+        sentence = f"stopped after {all_ - left} of {all_} faces, all kept"
+        raise StoppedError(stopped[0], f"{sentence}; run the same command to go on")
     _keep(crashed, journal, out)
 
 
@@ -260,13 +275,8 @@ def _bar(faces: int, pending: int, quiet: bool) -> tqdm:
     )
 
 
-def _stopped_sentence(done: int, faces: int) -> str:
-    return f"stopped after {done} of {faces} faces, all kept; run the same command to go on"
-
-
 def _keep(done: Sequence[Outcome], journal: Journal, out: Path) -> None:
-    files = [(out / o.portrait.image, o.png) for o in done if o.portrait and o.png is not None]
-    store.write_many(files)
+    store.write_many((out / path, data) for outcome in done for path, data in outcome.files)
     journal.record(done)
 
 

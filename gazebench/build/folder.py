@@ -3,18 +3,16 @@
 from pathlib import Path
 
 from gazebench import store
+from gazebench.build.settings import DatasetSettings
 from gazebench.errors import InputError
+from gazebench.manifest import ImageFormat
 
-_MADE = (
-    "manifest.csv",
-    "quarantine.csv",
-    "README.md",
-    "croissant.json",
-    "images",
-    "masks",
-    "cache",
-)
-_MB_PER_PORTRAIT = {256: 0.12, 512: 0.45}
+FOLDERS = ("images", "masks")  # of files named by portraits' ids
+_MADE = ("manifest.csv", "quarantine.csv", "attributes.csv", "README.md", "croissant.json")
+_MADE += (*FOLDERS, "cache")
+_MB_PER_PORTRAIT = {256: 0.12, 512: 0.45}  # as PNG
+_SHARE = {ImageFormat.PNG: 1.0, ImageFormat.WEBP: 0.7, ImageFormat.JPEG: 0.25}  # of those
+_MB_PER_MASK = 0.004  # a block of the disk
 
 
 def check_folder(out: Path, source: Path) -> None:
@@ -47,11 +45,13 @@ def clear(out: Path) -> None:
         store.remove(out / name)
 
 
-def check_space(out: Path, faces: int, resolution: int) -> None:
+def check_space(out: Path, faces: int, settings: DatasetSettings) -> None:
     """That so many more portraits can be expected to fit on the disk.
 
     Raises:
         DiskError: they cannot.
     """
-    per_face = _MB_PER_PORTRAIT.get(resolution, 0.45 * (resolution / 512) ** 2)
-    store.require_space(out, int(faces * per_face * 1e6 * 0.5))
+    side, share = settings.resolution, _SHARE[settings.image_format]
+    per_face = _MB_PER_PORTRAIT.get(side, 0.45 * (side / 512) ** 2) * share * 0.5
+    masks = _MB_PER_MASK if settings.write_masks else 0.0
+    store.require_space(out, int(faces * (per_face + masks) * 1e6))

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from gazebench.build.settings import BEFORE
 from gazebench.build.shard import Outcome
 from gazebench.errors import DiskError, InputError, RefusedError
 from gazebench.geometry import Box, Point
@@ -25,7 +26,9 @@ CREATE TABLE IF NOT EXISTS faces (
     reason TEXT NOT NULL,      -- '' for a portrait
     sentence TEXT NOT NULL,
     portrait TEXT              -- JSON; NULL when quarantined
-) WITHOUT ROWID;
+);
+-- the progress bar asks for their number after every round
+CREATE INDEX IF NOT EXISTS refused ON faces (id) WHERE portrait IS NULL;
 """
 
 
@@ -71,7 +74,7 @@ class Journal:
     def fingerprint(self) -> dict[str, Any]:
         """What the journal was begun with."""
         rows = self._db.execute("SELECT key, value FROM meta")
-        return {key: json.loads(value) for key, value in rows}
+        return {**BEFORE, **{key: json.loads(value) for key, value in rows}}
 
     def absorb(self, other: "Journal") -> None:
         """Add all rows of another journal in one durable transaction."""
@@ -81,6 +84,11 @@ class Journal:
     def ids(self) -> set[str]:
         """Ids of the faces that are done."""
         return {row[0] for row in self._db.execute("SELECT id FROM faces")}
+
+    def made(self) -> set[str]:
+        """Ids of the faces that have a portrait."""
+        query = "SELECT id FROM faces WHERE portrait IS NOT NULL"
+        return {row[0] for row in self._db.execute(query)}
 
     def pending(self, faces: Sequence[SourceFace]) -> list[SourceFace]:
         """Those of ``faces`` that have no row yet."""
@@ -123,6 +131,7 @@ class Journal:
             with self._db:
                 self._db.executemany("INSERT INTO meta VALUES (?, ?)", wanted.items())
             return
+        there = {**{key: json.dumps(value) for key, value in BEFORE.items()}, **there}
         differences = [
             f"{key}: {there.get(key, 'none')} → {wanted.get(key, 'none')}"
             for key in sorted(there.keys() | wanted.keys())

@@ -5,7 +5,7 @@ disk has them. A merge that was stopped goes on; shards are only read.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ from tqdm import tqdm
 
 from gazebench import store
 from gazebench.build import BuildReport
+from gazebench.build.encoding import mask_file
 from gazebench.build.folder import check_folder, clear
 from gazebench.build.journal import Journal
 from gazebench.build.publish import description_of, publish, published_counts
 from gazebench.build.settings import RECIPE
 from gazebench.errors import InputError, RefusedError
-from gazebench.manifest import csv_text, load_info, read_labels
+from gazebench.manifest import csv_text, has_masks, image_format, load_info, read_labels
+from gazebench.manifest.attributes import FILE, read_attributes
 
-_FOLDERS = ("images", "masks")  # of files named by portraits' ids
 _ROUND = 256  # files whose links share one round of fsync
 
 
@@ -68,7 +69,10 @@ def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> 
             if labels and not (out / "labels.csv").exists():
                 text = csv_text(("id", "label"), sorted(labels.items()))
                 store.write(out / "labels.csv", text)
-            counts = publish(shards[0].description, found, journal, out)
+            known = {
+                k: v for shard in shards for k, v in read_attributes(shard.root / FILE).items()
+            }
+            counts = publish(shards[0].description, found, journal, out, known)
     return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=found - before)
 
 
@@ -137,16 +141,21 @@ def _absorb(shard: ShardFolder, journal: Journal, out: Path) -> None:
     with Journal.read(shard.root / "build.sqlite") as part:
         if part.ids() <= journal.ids():  # a merge that was stopped had come further
             return
-        known = {p.id for p in part.portraits()}
-        for portrait in part.portraits():
-            if not (shard.root / portrait.image).is_file():
-                raise InputError(f"{shard.root / portrait.image}: is lost; build the shard again")
-        for folder in _FOLDERS:
-            paths = [p for p in sorted((shard.root / folder).glob("*")) if p.stem in known]
-            for begin in range(0, len(paths), _ROUND):
-                some = paths[begin : begin + _ROUND]
-                store.link_or_copy((path, out / folder / path.name) for path in some)
+        names = list(_files(shard.description, [p.id for p in part.portraits()]))
+        for name in names:
+            if not (shard.root / name).is_file():
+                raise InputError(f"{shard.root / name}: is lost; build the shard again")
+        for begin in range(0, len(names), _ROUND):
+            some = names[begin : begin + _ROUND]
+            store.link_or_copy((shard.root / name, out / name) for name in some)
         journal.absorb(part)
+
+
+def _files(description: Mapping[str, Any], ids: Sequence[str]) -> Iterator[str]:
+    images = image_format(description)
+    yield from map(images.file, ids)
+    if has_masks(description):
+        yield from map(mask_file, ids)
 
 
 def _labels(shards: Sequence[ShardFolder]) -> dict[str, str]:

@@ -11,10 +11,21 @@ from typing import Any
 
 from gazebench import __version__, dataset_card, store
 from gazebench.build.journal import Journal
+from gazebench.build.libraries import libraries
 from gazebench.build.settings import RECIPE
 from gazebench.duplicates import groups, shared
 from gazebench.errors import GazebenchError, InputError
-from gazebench.manifest import FORMAT, Portrait, Split, csv_text, load_info, manifest_csv
+from gazebench.manifest import (
+    FORMAT,
+    ImageFormat,
+    Portrait,
+    Split,
+    csv_text,
+    image_format,
+    load_info,
+    manifest_csv,
+)
+from gazebench.manifest.attributes import FILE, attributes_csv
 
 QUARANTINE_COLUMNS = ("id", "source_name", "reason", "sentence")
 
@@ -31,12 +42,20 @@ class Counts:
     tree_hash: str
 
 
-def publish(description: Mapping[str, Any], found: int, journal: Journal, out: Path) -> Counts:
-    """Write ``manifest.csv`` and ``quarantine.csv``, then ``dataset.json``, then the card.
+def publish(
+    description: Mapping[str, Any],
+    found: int,
+    journal: Journal,
+    out: Path,
+    attributes: Mapping[str, int],
+) -> Counts:
+    """Write the lists, then ``dataset.json``, then the card.
 
     ``description``: what ``dataset.json`` says of source, settings and shard. ``found``: how many
-    faces the journal must have. A shard without a usable face is a dataset without portraits: it
-    must not fail a job array, and the shards together may have some.
+    faces the journal must have. ``attributes``: CelebA's by id, where the source lists them; those
+    of portraits become ``attributes.csv``. A shard without a usable face is a dataset without
+    portraits: it must not fail a job array, and the shards together may have some. So is an export
+    of which nothing could be made again; its quarantine says why.
 
     Raises:
         InputError: not one usable face in a whole source.
@@ -45,7 +64,7 @@ def publish(description: Mapping[str, Any], found: int, journal: Journal, out: P
     portraits = with_groups(list(journal.portraits()))
     refused = list(journal.quarantine())
     reasons = dict(sorted(Counter(row[2] for row in refused).items()))
-    if not portraits and "shard" not in description:
+    if not portraits and not {"shard", "recreates"} & description.keys():
         raise InputError(_no_face(out, reasons))
     manifest, quarantine = manifest_csv(portraits), csv_text(QUARANTINE_COLUMNS, refused)
     counts = Counts(
@@ -54,14 +73,17 @@ def publish(description: Mapping[str, Any], found: int, journal: Journal, out: P
         test=sum(p.split == "test" for p in portraits),
         quarantined=reasons,
         leaks=leaks(portraits),
-        tree_hash=tree_hash(portraits, manifest, quarantine),
+        tree_hash=tree_hash(portraits, manifest, quarantine, image_format(description)),
     )
     if counts.found != counts.portraits + len(refused):
         raise GazebenchError(f"{out}: {counts.found} faces found, but {counts}; please report")
-    store.write_many([(out / "manifest.csv", manifest), (out / "quarantine.csv", quarantine)])
-    store.write(
-        out / "dataset.json", json.dumps(_info(description, counts, _name(out)), indent=1) + "\n"
-    )
+    info = _info(description, counts, _name(out))
+    lists = {"manifest.csv": manifest, "quarantine.csv": quarantine}
+    if known := {p.id: attributes[p.id] for p in portraits if p.id in attributes}:
+        lists[FILE] = attributes_csv(known)
+        info["attributes"] = hashlib.sha256(lists[FILE].encode()).hexdigest()
+    store.write_many((out / name, text) for name, text in lists.items())
+    store.write(out / "dataset.json", json.dumps(info, indent=1) + "\n")
     dataset_card.write(out)
     return counts
 
@@ -86,11 +108,20 @@ def leaks(portraits: Iterable[Portrait]) -> dict[str, int]:
     return {name: len(shared(map(key, train), map(key, test))) for name, key in keys.items()}
 
 
-def tree_hash(portraits: Iterable[Portrait], manifest: str, quarantine: str) -> str:
-    """One digest of everything a build made: image files, manifest and quarantine."""
+def tree_hash(
+    portraits: Iterable[Portrait],
+    manifest: str,
+    quarantine: str,
+    images: ImageFormat = ImageFormat.PNG,
+) -> str:
+    """One digest of everything a build made: image files, manifest and quarantine.
+
+    Masks are not in it: they follow from the eye boxes of the manifest, so a dataset is the same
+    with and without them. `gazebench verify` checks them against the boxes.
+    """
     digest = hashlib.sha256()
     for portrait in portraits:
-        digest.update(f"{portrait.image} {portrait.sha256}\n".encode())
+        digest.update(f"{images.file(portrait.id)} {portrait.sha256}\n".encode())
     for name, text in (("manifest.csv", manifest), ("quarantine.csv", quarantine)):
         digest.update(f"{name} {hashlib.sha256(text.encode()).hexdigest()}\n".encode())
     return digest.hexdigest()
@@ -102,6 +133,8 @@ def published_counts(out: Path) -> Counts | None:
         return None
     try:
         info = load_info(out)
+        if "attributes" in info and not (out / FILE).is_file():
+            return None
         return Counts(**info["counts"], tree_hash=info["tree_hash"])
     except (InputError, KeyError, TypeError):  # the journal has it all, it is published again
         return None
@@ -109,7 +142,8 @@ def published_counts(out: Path) -> Counts | None:
 
 def description_of(info: Mapping[str, Any]) -> dict[str, Any]:
     """The description that a ``dataset.json`` was published with."""
-    ours = ("format", "name", "counts", "tree_hash", "gazebench", "recipe")
+    ours = ("format", "name", "counts", "tree_hash", "gazebench", "recipe", "libraries")
+    ours += ("attributes",)
     return {key: value for key, value in info.items() if key not in ours}
 
 
@@ -128,6 +162,7 @@ def _info(description: Mapping[str, Any], counts: Counts, name: str) -> dict[str
         "tree_hash": counts.tree_hash,
         "gazebench": __version__,
         "recipe": RECIPE,
+        "libraries": libraries(),
     }
 
 

@@ -2,19 +2,27 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field
 
-from gazebench import weights
+from gazebench import landmarks, weights
+from gazebench.build.encoding import JPEG_QUALITY
 from gazebench.config import Settings
+from gazebench.errors import InputError
 from gazebench.geometry import eye_window
+from gazebench.manifest import ImageFormat
 
 if TYPE_CHECKING:
     from gazebench.build import Plan
 
 # Raised when the same picture would give another portrait, box or decision.
-RECIPE = 1
+RECIPE = 2
+
+# What a build that was begun before there was such a setting has done.
+BEFORE: dict[str, Any] = {"image_format": "png", "jpeg_quality": None, "write_masks": False}
+BEFORE |= {"test_x": 100, "test_y": 300, "split_seed": 0, "attributes": ""}
 
 
 class FilterSettings(Settings):
@@ -28,6 +36,7 @@ class FilterSettings(Settings):
     max_pitch_deg: float | None = Field(default=None, ge=0)
     max_roll_deg: float | None = Field(default=None, ge=0)
     min_openness: float | None = None  # of the narrower eye; about 0.3 is open, 0.15 is closing
+    max_outside: float | None = Field(default=None, ge=0, le=1)  # share that had to be mirrored
 
 
 class DatasetSettings(Settings):
@@ -38,9 +47,15 @@ class DatasetSettings(Settings):
     window_width: int | None = Field(default=None, ge=4)
     align: Literal["none", "eyes", "ffhq"] | None = None  # None: the source's own
     landmarks: str = "dlib"
-    split: Literal["identity", "partition"] = "identity"
-    test_fraction: float = Field(default=0.1, ge=0, le=1)  # of the identities
+    split: Literal["identity", "partition", "paper"] = "identity"
+    test_fraction: float = Field(default=0.1, ge=0, le=1)  # of the identities; split "identity"
+    test_x: int = Field(default=100, ge=0)  # portraits, as in the paper; split "paper"
+    test_y: int = Field(default=300, ge=0)
+    split_seed: int = 0
     min_eye_distance_source: float = Field(default=16.0, ge=1)  # inter-ocular, pixels of the source
+    image_format: ImageFormat = ImageFormat.PNG
+    jpeg_quality: int | None = Field(default=None, ge=1, le=100)  # None: 95, where it is JPEG
+    write_masks: bool = False  # masks/ID.png beside images
     filter: FilterSettings = FilterSettings()
 
     @property
@@ -50,22 +65,45 @@ class DatasetSettings(Settings):
         return self.window_height or height, self.window_width or width
 
     def resolved(self, alignment: str) -> Self:
-        """With every default that depends on the source or the resolution filled in."""
+        """With every default that depends on the source or on another setting filled in.
+
+        Raises:
+            InputError: a quality of JPEG, and the portraits are none.
+        """
         height, width = self.window
         found = {"align": self.align or alignment, "window_height": height, "window_width": width}
-        return self.model_copy(update=found)
+        return self.model_copy(update={**found, "jpeg_quality": self._quality()})
+
+    def _quality(self) -> int | None:
+        if self.image_format is ImageFormat.JPEG:
+            return self.jpeg_quality or JPEG_QUALITY
+        if self.jpeg_quality is not None:
+            raise InputError(
+                f"setting dataset.jpeg_quality = {self.jpeg_quality}: goes with --image-format "
+                f"jpeg, not {self.image_format}"
+            )
+        return None
 
 
 def fingerprint(plan: "Plan") -> dict[str, Any]:
     """Everything the dataset depends on, as plain values that can be compared one by one."""
-    model = plan.settings.landmarks
+    model = landmarks.load(landmarks, plan.settings.landmarks).model
     rows = [(f.id, f.name, f.identity, f.partition, f.eyes, f.mouth, f.box) for f in plan.faces]
-    names = json.dumps(rows)
+    attributes = [(f.id, f.attributes) for f in plan.faces if f.attributes is not None]
+    filters = plan.settings.filter.model_dump()
+    if filters["max_outside"] is None:  # a build begun before there was this filter has none of it
+        del filters["max_outside"]
     return {
         **plan.settings.model_dump(),
+        "filter": filters,
         "source": plan.source,
         "pictures": len(plan.faces),
-        "list of pictures": hashlib.sha256(names.encode()).hexdigest()[:16],
-        "landmark model": weights.digest("dlib_landmarks_68")[:16] if model == "dlib" else "",
+        "list of pictures": _digest(rows),
+        "attributes": _digest(attributes) if attributes else "",
+        "landmark model": weights.digest(model)[:16] if model else "",
         "recipe": RECIPE,
     }
+
+
+def _digest(rows: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]

@@ -29,7 +29,7 @@ _SECONDS_TO_START = 120.0
 _AHEAD = 2  # faces given to a worker at a time: it need not wait while the parent writes
 _FEW = 10  # crashes that stop nothing; beyond, more than 1 % of the faces do
 _TICK = 0.2  # seconds in which a stop is noticed
-_MEMORY_BYTES = 4 << 30  # address space of a worker: dlib's model and a 50 Mpx picture fit
+MEMORY_BYTES = 4 << 30  # address space of a worker: dlib's model and a 50 Mpx picture fit
 
 Portraying = Callable[[SourceFace], Outcome]
 
@@ -41,12 +41,14 @@ def outcomes(
     *,
     preload: Sequence[str] = (),
     seconds: float = SECONDS_PER_FACE,
+    memory_bytes: int | None = MEMORY_BYTES,
     stopped: Sequence[object] = (),
 ) -> Generator[Outcome]:
     """Outcomes of ``faces`` as they get done by ``workers`` processes.
 
     A face whose worker dies, or takes more than ``seconds``, is tried once more. ``preload``:
-    modules that every worker needs. Ends early when ``stopped`` is no longer empty.
+    modules that every worker needs. ``memory_bytes``: address space of a worker, None for any.
+    Ends early when ``stopped`` is no longer empty.
 
     Raises:
         GazebenchError: workers cannot start, too many crash, or ``portraying`` raised one.
@@ -55,7 +57,7 @@ def outcomes(
         return
     _start_server(preload)
     crashed = 0
-    with contextlib.closing(_Crew(portraying, faces, seconds)) as crew:
+    with contextlib.closing(_Crew(portraying, faces, seconds, memory_bytes)) as crew:
         crew.hire(min(workers, len(faces)))
         while crew.has_work() and not stopped:
             for outcome in crew.answers(stopped):
@@ -80,10 +82,10 @@ def check_crashes(crashed: int, faces: int, last: Outcome) -> None:
 class _Worker:
     """A process, its pipe, and the faces it was given and has not answered yet."""
 
-    def __init__(self, portraying: Portraying) -> None:
+    def __init__(self, portraying: Portraying, memory_bytes: int | None) -> None:
         context = multiprocessing.get_context("forkserver")
         self.pipe, theirs = context.Pipe()
-        words = (theirs, portraying, Path.cwd())
+        words = (theirs, portraying, Path.cwd(), memory_bytes)
         self.process = context.Process(target=_serve, args=words, daemon=True)
         with theirs:
             self.process.start()
@@ -121,8 +123,14 @@ class _Worker:
 class _Crew:
     """The workers, and the faces that wait."""
 
-    def __init__(self, portraying: Portraying, faces: Sequence[SourceFace], seconds: float) -> None:
-        self._portraying, self._seconds = portraying, seconds
+    def __init__(
+        self,
+        portraying: Portraying,
+        faces: Sequence[SourceFace],
+        seconds: float,
+        memory_bytes: int | None,
+    ) -> None:
+        self._portraying, self._seconds, self._memory = portraying, seconds, memory_bytes
         self._waiting = deque(faces)
         self._tried: set[str] = set()  # ids of faces that a worker died over
         self._workers: list[_Worker] = []
@@ -130,7 +138,7 @@ class _Crew:
     def hire(self, number: int) -> None:
         try:
             for _ in range(number):
-                self._workers.append(_Worker(self._portraying))
+                self._workers.append(_Worker(self._portraying, self._memory))
         except (OSError, EOFError) as error:
             raise GazebenchError(f"worker processes cannot be started: {error!r}") from error
 
@@ -204,9 +212,12 @@ def _start_server(preload: Sequence[str]) -> None:
             os.environ["OPENBLAS_NUM_THREADS"] = threads
 
 
-def _serve(pipe: connection.Connection, portraying: Portraying, folder: Path) -> None:
+def _serve(
+    pipe: connection.Connection, portraying: Portraying, folder: Path, memory_bytes: int | None
+) -> None:
     os.chdir(folder)  # multiprocessing would take the folder that the program began in
-    _limit_memory()
+    if memory_bytes:
+        _limit_memory(memory_bytes)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         pipe.send(None)
         while True:
@@ -223,8 +234,8 @@ def attempt(portraying: Portraying, face: SourceFace) -> Outcome | GazebenchErro
         return quarantined(face, "worker_crash", f"{type(error).__name__}: {error}")
 
 
-def _limit_memory() -> None:
+def _limit_memory(limit: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_AS)
-    limit = _MEMORY_BYTES if most == resource.RLIM_INFINITY else min(_MEMORY_BYTES, most)
+    limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
     with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (limit, most))

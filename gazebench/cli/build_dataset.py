@@ -3,12 +3,15 @@
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gazebench.cli._recreated import check_options, conclude
+
 if TYPE_CHECKING:
     from gazebench.build import Plan
+    from gazebench.build.settings import DatasetSettings
 
 
 def _cores() -> int:
@@ -33,7 +36,8 @@ def _cores() -> int:
 )
 @click.option(
     "--landmarks",
-    help="Landmark finder: dlib, or listed (the source's own list, or --eyes). [default: dlib; "
+    help="Landmark finder: dlib, face_alignment (an extra; wants a GPU), or listed (the source's "
+    "own list, or --eyes). [default: dlib; "
     "listed for CelebGaze]",
 )
 @click.option(
@@ -44,13 +48,26 @@ def _cores() -> int:
 )
 @click.option(
     "--split",
-    type=click.Choice(["identity", "partition"]),
-    help="By a hash of the person (default), or the source's own.",
+    type=click.Choice(["identity", "partition", "paper"]),
+    help="By a hash of the person (default), the source's own, or the paper's: 300 Y and 100 X by "
+    "lot for the test (dataset.test_y, test_x, split_seed; needs a source with labels).",
 )
 @click.option(
     "--test-fraction",
     type=click.FloatRange(0, 1),
     help="Share of people in the test half. [default: 0.1]",
+)
+@click.option(
+    "--image-format",
+    type=click.Choice(["png", "webp", "jpeg"]),
+    help="Of the portraits: webp is lossless too, two thirds of the bytes; jpeg has quality 95, "
+    "4:4:4, and loses a little. [default: png]",
+)
+@click.option(
+    "--write-masks",
+    is_flag=True,
+    default=None,
+    help="Also write masks/ID.png for other programs: 255 inside the eye boxes, else 0.",
 )
 @click.option(
     "--workers",
@@ -64,6 +81,13 @@ def _cores() -> int:
     metavar="I/N",
     help="Build only part I of N (from 1 on) into a folder of its own; `gazebench merge` makes one "
     "dataset of all N.",
+)
+@click.option(
+    "--from-export",
+    type=click.Path(path_type=Path),
+    metavar="EXPORT",
+    help="Make the portraits of an export again: only those, with its settings, each checked by "
+    "sha256. EXPORT is the folder, or its export.json.",
 )
 @click.option(
     "--cluster",
@@ -92,6 +116,7 @@ def command(
     limit: int | None,
     eyes: Path | None,
     shard: str | None,
+    from_export: Path | None,
     cluster: str | None,
     config: Path | None,
     overrides: tuple[str, ...],
@@ -105,58 +130,86 @@ def command(
     SOURCE is a folder of pictures, CelebA (img_align_celeba, or its ZIP archive, and its lists),
     CelebA-HQ (CelebA-HQ-img and its mapping) or CelebGaze as released (0, 1, 0.txt, 1.txt, whose
     labels become labels.csv); which one is found out. Every picture becomes one aligned
-    PNG portrait with two eye boxes, or a line of quarantine.csv that says why not. Stopped or
+    portrait with two eye boxes, or a line of quarantine.csv that says why not. Stopped or
     killed, the same command goes on; run again, it does nothing.
+
+    With --from-export, OUT becomes the dataset that was exported, labels included, made of your
+    own SOURCE. A picture that is missing or another, and a portrait that comes out otherwise, is
+    named and stands in quarantine.csv; then the exit code is 4.
 
     \b
     gazebench build-dataset ~/CelebAMask-HQ data/hq --res 512
     gazebench build-dataset ~/CelebA data/celeba --res 256 --align eyes
+    gazebench build-dataset ~/CelebAMask-HQ data/hq --from-export hq-labels
     """
-    from gazebench import build, sources
     from gazebench import config as settings_files
-    from gazebench.build.settings import DatasetSettings
-    from gazebench.cli._built import summarise
 
-    part = _shard(shard)
-    tables = settings_files.read(config, overrides)
-    given = {
-        k: v for k, v in {"resolution": res, **_window(window), **flags}.items() if v is not None
-    }
-    settings = settings_files.build(
-        DatasetSettings, {**settings_files.table(tables, "dataset"), **given}, "dataset"
-    )
-    plan = build.plan(
-        sources, source, settings, source=source_type, limit=limit, eyes=eyes, shard=part
-    )
+    given = {"resolution": res, **_window(window), **flags}
+    settings = _settings(config, overrides, {k: v for k, v in given.items() if v is not None})
+    place = {"source": source_type, "eyes": eyes}
+    plan = _plan(source, settings, from_export, limit=limit, shard=_shard(shard), **place)
     _announce(plan, source, out)
     if dry_run:
         click.echo(settings_files.dump({"dataset": plan.settings.model_dump()}), nl=False)
-        return
-    report = build.build(
-        plan, out, workers=workers, overwrite=overwrite, quiet=quiet, cluster=cluster
-    )
-    summarise(report, out)
-    labels = {face.id: face.label for face in plan.chosen if face.label}
-    is_labelled = _write_labels(labels, out)
-    if part:
-        click.echo(f"next, when all {part[1]} shards are built: gazebench merge DATASET SHARD...")
+    else:
+        _build(plan, out, workers=workers, overwrite=overwrite, quiet=quiet, cluster=cluster)
+
+
+def _settings(
+    config: Path | None, overrides: tuple[str, ...], given: dict[str, Any]
+) -> "DatasetSettings":
+    from gazebench import config as settings_files
+    from gazebench.build.settings import DatasetSettings
+
+    table = settings_files.table(settings_files.read(config, overrides), "dataset")
+    return settings_files.build(DatasetSettings, {**table, **given}, "dataset")
+
+
+def _plan(
+    root: Path, settings: "DatasetSettings", from_export: Path | None, **options: Any
+) -> "Plan":
+    from gazebench import build, sources
+    from gazebench.build import recreate
+
+    if from_export is None:
+        return build.plan(sources, root, settings, **options)
+    check_options(limit=options.pop("limit"), shard=options.pop("shard"))
+    return recreate.plan(sources, root, from_export, settings, **options)
+
+
+def _build(plan: "Plan", out: Path, **options: Any) -> None:
+    from gazebench import build
+    from gazebench.build import recreate
+    from gazebench.cli._built import summarise
+
+    earlier = recreate.earlier(out) if plan.recreation else None
+    summarise(build.build(plan, out, **options), out)
+    is_labelled = _write_labels(plan, out, earlier)
+    if plan.recreation:
+        conclude(plan.recreation, out)
+    elif plan.shard:
+        shards = plan.shard[1]
+        click.echo(f"next, when all {shards} shards are built: gazebench merge DATASET SHARD...")
     elif not is_labelled:
         click.echo(f"next: gazebench label import {out} LABELS.csv")
 
 
-def _write_labels(labels: dict[str, str], out: Path) -> bool:
+def _write_labels(plan: "Plan", out: Path, earlier: frozenset[str] | None) -> bool:
     from gazebench.annotation.labels import write_source_labels
 
+    whose, labels = "source", {face.id: face.label for face in plan.chosen if face.label}
+    if plan.recreation:
+        whose, labels = "export", plan.recreation.labels
     if not labels:
         return False
-    written = write_source_labels(out, labels)
+    written = write_source_labels(out, labels, earlier=earlier)
     if written is None:
         click.echo(
             f"{out / 'labels.csv'} is there already and stays as it is; where there is none, this "
-            "command writes the source's own labels"
+            f"command writes the labels of the {whose}"
         )
     else:
-        click.echo(f"{out / 'labels.csv'}: {written:,} labels of the source written")
+        click.echo(f"{out / 'labels.csv'}: {written:,} labels of the {whose} written")
     return True
 
 

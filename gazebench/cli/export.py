@@ -35,7 +35,7 @@ def command(dataset: Path, out: Path, to: str, with_pixels: bool | None, quiet: 
     celebgaze: folders 0 and 1 with their lists, as CelebGaze was released. webdataset: tar
     shards. parquet: a table per half. hf-folder: a folder for the Hugging Face hub. With each
     goes export.json: from which source face every portrait was cut, how, and its sha256, so that
-    whoever has the source can make the same portraits.
+    whoever has the source can make the same portraits with `gazebench build-dataset --from-export`.
 
     CelebA may not be passed on, and of most folders nobody knows. So labels, eye boxes, splits
     and digests travel, but pixels only with --with-pixels, for your own use. Stopped, the same

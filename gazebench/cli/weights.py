@@ -19,22 +19,22 @@ def list_() -> None:
     from gazebench import weights
 
     for card in map(weights.describe, weights.names()):
-        click.echo(f"{card.name:<20} {'here   ' if card.place else 'missing'}  {card.purpose}")
-        click.echo(f"{'':<20} licence  {card.license}")
-        click.echo(f"{'':<20} sha256   {card.sha256}")
+        click.echo(f"{card.name:<21} {'here   ' if card.place else 'missing'}  {card.purpose}")
+        click.echo(f"{'':<21} licence  {card.license}")
+        click.echo(f"{'':<21} sha256   {card.sha256}")
         for source in card.sources:
-            click.echo(f"{'':<20} from     {source}")
+            click.echo(f"{'':<21} from     {source}")
         if card.place:
-            click.echo(f"{'':<20} at       {card.place}")
+            click.echo(f"{'':<21} at       {card.place}")
 
 
 @command.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def fetch(names: tuple[str, ...]) -> None:
-    """Fetch the weights named, or all; what is here and whole is kept."""
+    """Fetch the weights named, or all that can be used here; what is here and whole is kept."""
     from gazebench import weights
 
-    for name in names or weights.names():
+    for name in names or weights.wanted():
         click.echo(f"{name}: {weights.path(name)}")
 
 

@@ -13,13 +13,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gazebench import store
-from gazebench.dataset_card._croissant import FILES, croissant
+from gazebench.dataset_card._croissant import croissant, files_of
 from gazebench.dataset_card._facts import Facts, escaped, facts_of
 from gazebench.manifest import Manifest, load_info
 
-__all__ = ["FILES", "card_markdown", "croissant", "write"]
+__all__ = ["card_markdown", "croissant", "files_of", "write"]
 
-_LISTS = ("labels.csv", "quarantine.csv")  # described where they are there
+_LISTS = ("labels.csv", "quarantine.csv", "attributes.csv")  # described where they are there
 
 
 def write(root: Path) -> None:
@@ -51,12 +51,12 @@ def card_markdown(
     info: Mapping[str, Any],
     *,
     notice: str = "",
-    files: Mapping[str, str] = FILES,
+    files: Mapping[str, str] | None = None,
 ) -> str:
     """The card as Markdown.
 
     ``info`` is what ``dataset.json`` says. ``notice`` stands on top; ``files`` is what lies
-    beside the card, which in an export is not what lies in a dataset.
+    beside the card, where that is not what lies in a dataset: in an export.
 
     Raises:
         InputError: ``info`` lacks something that every dataset has.
@@ -73,4 +73,5 @@ def card_markdown(
     )
     environment.filters |= {"md": escaped}
     template = environment.get_template("card.md.j2")
+    files = files_of(manifest) if files is None else files
     return template.render(facts=facts, manifest=manifest, notice=notice, files=files)

@@ -4,28 +4,38 @@ Akhtar et al., Croissant: A Metadata Format for ML-Ready Datasets, DEEM 2024.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gazebench.dataset_card._facts import facts_of, plain
 from gazebench.manifest import COLUMNS, FORMAT, Manifest, manifest_csv
+from gazebench.manifest.attributes import ATTRIBUTES
 
-FILES = {
-    "images/ID.png": "the portraits, RGB, nothing but pixels",
+_IMAGES = "the portraits, RGB, nothing but pixels"
+_MASKS = "8-bit grey, 255 inside the two eye boxes, else 0"
+_FILES = {
     "manifest.csv": "a line per portrait: person, half, eye boxes, eye centres, the map from the "
     "source picture, sha256 of source and portrait",
     "quarantine.csv": "source faces that could not be used, with the reason",
     "labels.csv": "X, Y, unsure or reject by id, once there are any",
+    "attributes.csv": "CelebA's forty attributes by id, 1 or -1, where the source lists them",
     "dataset.json": "settings, counts, tree hash",
     "croissant.json": "this card for machines (Croissant 1.0)",
 }
 _TEXTS = ("id", "source_name", "identity", "split")
 _TEXTS += ("source_sha256", "sha256", "phash", "near_duplicate")
 _COLUMNS = {  # of each list, with their types
+    "attributes.csv": {"id": "sc:Text", **dict.fromkeys(ATTRIBUTES, "sc:Integer")},
     "labels.csv": {"id": "sc:Text", "label": "sc:Text"},
     "manifest.csv": {},
     "quarantine.csv": dict.fromkeys(("id", "source_name", "reason", "sentence"), "sc:Text"),
 }
+
+
+def files_of(manifest: Manifest) -> dict[str, str]:
+    """The files of a dataset and what they are."""
+    masks = {"masks/ID.png": _MASKS} if manifest.has_masks else {}
+    return {manifest.image_format.file("ID"): _IMAGES, **masks, **_FILES}
 
 
 def croissant(
@@ -33,8 +43,8 @@ def croissant(
 ) -> dict[str, Any]:
     """The card as JSON-LD, paths relative to the dataset's folder.
 
-    ``info`` is what ``dataset.json`` says; ``digests`` the sha256 of ``labels.csv`` and
-    ``quarantine.csv`` where they are there.
+    ``info`` is what ``dataset.json`` says; ``digests`` the sha256 of ``labels.csv``,
+    ``quarantine.csv`` and ``attributes.csv`` where they are there.
 
     Raises:
         InputError: ``info`` lacks something that every dataset has.
@@ -42,6 +52,7 @@ def croissant(
     facts = facts_of(manifest, info)
     text = manifest_csv(manifest.portraits)
     tables = {"manifest.csv": hashlib.sha256(text.encode()).hexdigest(), **(digests or {})}
+    pictures = list(_pictures(manifest))
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -54,8 +65,11 @@ def croissant(
         "rai:dataPreprocessingProtocol": f"Portrait: {facts.alignment}.",
         "rai:dataAnnotationProtocol": "X looks at the camera, Y looks elsewhere.",
         "rai:personalSensitiveInformation": facts.people,
-        "distribution": [*(_file(name, tables[name]) for name in sorted(tables)), _IMAGES],
-        "recordSet": [_pictures(), *map(_records, sorted(tables))],
+        "distribution": [
+            *(_file(name, tables[name]) for name in sorted(tables)),
+            *(files for files, _ in pictures),
+        ],
+        "recordSet": [*(records for _, records in pictures), *map(_records, sorted(tables))],
     }
 
 
@@ -64,21 +78,11 @@ def _file(name: str, sha256: str) -> dict[str, Any]:
         "@type": "cr:FileObject",
         "@id": name,
         "name": name,
-        "description": FILES[name],
+        "description": _FILES[name],
         "contentUrl": name,
         "encodingFormat": "text/csv",
         "sha256": sha256,
     }
-
-
-_IMAGES = {
-    "@type": "cr:FileSet",
-    "@id": "images",
-    "name": "images",
-    "description": FILES["images/ID.png"],
-    "encodingFormat": "image/png",
-    "includes": "images/*.png",
-}
 
 
 def _records(file: str) -> dict[str, Any]:
@@ -89,23 +93,42 @@ def _records(file: str) -> dict[str, Any]:
         _field(name, column, kind, {"fileObject": {"@id": file}, "extract": {"column": column}})
         for column, kind in columns.items()
     ]
-    return _record_set(name, FILES[file], fields)
+    return _record_set(name, _FILES[file], fields)
 
 
-def _pictures() -> dict[str, Any]:
+def _pictures(manifest: Manifest) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """A file set with its record set: the portraits, and the masks where there are any."""
+    images = manifest.image_format
+    files = _file_set("images", _IMAGES, images.suffix, f"image/{images}")
+    yield files, _picture_records("portraits", "pictures", files, images.suffix)
+    if manifest.has_masks:
+        files = _file_set("masks", _MASKS, ".png", "image/png")
+        yield files, _picture_records("eye-masks", "masks", files, ".png")
+
+
+def _file_set(folder: str, description: str, suffix: str, encoding: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileSet",
+        "@id": folder,
+        "name": folder,
+        "description": description,
+        "encodingFormat": encoding,
+        "includes": f"{folder}/*{suffix}",
+    }
+
+
+def _picture_records(
+    records: str, what: str, files: Mapping[str, Any], suffix: str
+) -> dict[str, Any]:
     # no "references" to manifest/id: readers that guess types take an id such as 000042 for 42
-    file_set = {"fileSet": {"@id": "images"}}
-    name = {"extract": {"fileProperty": "filename"}, "transform": {"regex": r"^(.*)\.png$"}}
+    source = {"fileSet": {"@id": files["@id"]}}
+    name = {"fileProperty": "filename"}, {"regex": rf"^(.*)\{suffix}$"}
+    content = {"fileProperty": "content"}
     fields = [
-        _field("portraits", "id", "sc:Text", {**file_set, **name}),
-        _field(
-            "portraits",
-            "image",
-            "sc:ImageObject",
-            {**file_set, "extract": {"fileProperty": "content"}},
-        ),
+        _field(records, "id", "sc:Text", {**source, "extract": name[0], "transform": name[1]}),
+        _field(records, "image", "sc:ImageObject", {**source, "extract": content}),
     ]
-    return _record_set("portraits", "pictures, by the id that the lists use", fields)
+    return _record_set(records, f"{what}, by the id that the lists use", fields)
 
 
 def _record_set(name: str, description: str, fields: Iterable[dict[str, Any]]) -> dict[str, Any]:

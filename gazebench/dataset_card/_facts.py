@@ -9,7 +9,7 @@ from typing import Any
 
 from gazebench import landmarks, plugins, weights
 from gazebench.errors import InputError
-from gazebench.manifest import Domain, Manifest, Split
+from gazebench.manifest import Domain, ImageFormat, Manifest, Split
 from gazebench.measures import Measures
 
 _ALIGNMENTS = {
@@ -19,15 +19,19 @@ _ALIGNMENTS = {
     "ffhq": "the oriented square of FFHQ (Karras et al. 2019), from eyes and mouth",
 }
 _SPLITS = {
-    "identity": "by a hash of the person, or of the portrait where the person is unknown; it does "
-    "not move when portraits are added or labelled",
+    "identity": "by a hash of the person, or of the portrait where the person is unknown, into "
+    "about {test_fraction:.3g} test; it does not move when portraits are added or labelled",
     "partition": "the source's own test partition is the test half, all else the train half",
+    "paper": "by lot, as in Zhang et al. (2022), section IV-A: {test_y} portraits of domain Y and "
+    "{test_x} of domain X, those with the lowest hash of seed {split_seed} and id, are the test "
+    "half, less those in quarantine; one person may stand in both halves",
 }
 _FLAGS = {  # settings that are flags of `gazebench build-dataset`; the others go by --set
     "resolution": "--res",
     "align": "--align",
     "landmarks": "--landmarks",
     "split": "--split",
+    "image_format": "--image-format",
     "test_fraction": "--test-fraction",
 }
 
@@ -44,7 +48,9 @@ class Facts:
     found: int  # source faces
     quarantined: dict[str, int]  # by reason
     settings: dict[str, Any]  # that are set; a nested one is named "table.key"
+    encoding: str  # of the image files
     alignment: str
+    padding: str  # what fills a square where it leaves the picture
     splitting: str
     landmarks: str
     least_eye_distance: float  # source pixels
@@ -53,6 +59,7 @@ class Facts:
     leaks: dict[str, int]  # what both halves share
     is_labelled: bool
     is_drawn: bool
+    has_attributes: bool  # attributes.csv stands in the dataset
     people: str
     rebuild: str  # command
 
@@ -74,8 +81,10 @@ def facts_of(manifest: Manifest, info: Mapping[str, Any]) -> Facts:
             found=info["counts"]["found"],
             quarantined=dict(info["counts"]["quarantined"]),
             settings=settings,
+            encoding=_encoding(manifest.image_format, settings),
             alignment=_ALIGNMENTS.get(settings["align"]) or settings["align"],
-            splitting=_SPLITS.get(settings["split"]) or settings["split"],
+            padding=info["padding"],
+            splitting=_SPLITS.get(settings["split"], "").format(**settings) or settings["split"],
             landmarks=_finder(settings["landmarks"]),
             least_eye_distance=float(settings["min_eye_distance_source"]),
             rows=_rows(manifest),
@@ -83,6 +92,7 @@ def facts_of(manifest: Manifest, info: Mapping[str, Any]) -> Facts:
             leaks=dict(info["counts"]["leaks"]),
             is_labelled=any(p.domain for p in manifest.portraits),
             is_drawn=manifest.source == "drawn",
+            has_attributes="attributes" in info,
             people=_people(manifest.source),
             rebuild=_rebuild(manifest.source, settings),
         )
@@ -111,6 +121,16 @@ def _summary(manifest: Manifest, title: str) -> str:
         f'source "{plain(title)}", for gaze correction. Domain X looks at the camera, domain Y '
         "elsewhere."
     )
+
+
+def _encoding(images: ImageFormat, settings: Mapping[str, Any]) -> str:
+    match images:
+        case ImageFormat.PNG:
+            return "PNG"
+        case ImageFormat.WEBP:
+            return "lossless WebP"
+        case ImageFormat.JPEG:
+            return f"JPEG of quality {settings['jpeg_quality']}, chroma whole (4:4:4)"
 
 
 def _finder(name: str) -> str:
@@ -158,6 +178,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _rebuild(source: str, settings: Mapping[str, Any]) -> str:
     left = dict(settings)
+    masks = ["--write-masks"] if left.pop("write_masks", False) else []
     height, width = left.pop("window_height"), left.pop("window_width")
     words = [f"gazebench build-dataset SOURCE OUT --source-type {source}"]
     words.append(f"--window {height}x{width}")
@@ -165,4 +186,4 @@ def _rebuild(source: str, settings: Mapping[str, Any]) -> str:
         f"{_FLAGS[key]} {value}" if key in _FLAGS else f"--set dataset.{key}={value}"
         for key, value in left.items()
     ]
-    return plain(" \\\n  ".join(words), keep="\n")
+    return plain(" \\\n  ".join([*words, *masks]), keep="\n")

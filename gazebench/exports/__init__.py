@@ -13,7 +13,13 @@ from typing import ClassVar, Protocol
 from gazebench import plugins
 from gazebench.exports._content import Content, File
 from gazebench.exports._describing import describe
-from gazebench.exports._description import Description, Exported, read_description
+from gazebench.exports._description import (
+    Description,
+    Exported,
+    Origin,
+    read_description,
+    text_of,
+)
 from gazebench.exports._rights import is_free, notice
 from gazebench.exports._writing import ExportReport, Plan, write
 from gazebench.manifest import Manifest, load_info
@@ -25,11 +31,13 @@ __all__ = [
     "ExportReport",
     "Exported",
     "File",
+    "Origin",
     "Plan",
     "is_free",
     "load",
     "plan",
     "read_description",
+    "text_of",
     "write",
 ]
 

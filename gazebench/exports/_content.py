@@ -45,8 +45,13 @@ class Content:
         halves = {name: tuple(row for row in self.rows if row.split == name) for name in _HALVES}
         return {name: rows for name, rows in halves.items() if rows}
 
-    def png(self, row: Exported) -> bytes:
-        """A portrait's PNG, checked to be the one that was built.
+    @property
+    def suffix(self) -> str:
+        """Ending of the portraits' file names, with its dot."""
+        return self.manifest.image_format.suffix
+
+    def image(self, row: Exported) -> bytes:
+        """A portrait's image file, checked to be the one that was built.
 
         Raises:
             InputError: it cannot be read, or it was changed.
@@ -61,7 +66,7 @@ class Content:
         return data
 
     def size(self, row: Exported) -> int:
-        """Bytes of a portrait's PNG; 0 where pixels stay behind.
+        """Bytes of a portrait's image file; 0 where pixels stay behind.
 
         Raises:
             InputError: it is not there.

@@ -74,6 +74,7 @@ def _origin(manifest: Manifest, info: Mapping[str, Any]) -> Origin:
         tree_hash=manifest.tree_hash,
         gazebench=info["gazebench"],
         recipe=info["recipe"],
+        libraries=info.get("libraries", {}),
     )
 
 

@@ -1,15 +1,16 @@
 """``export.json``: what was exported, from which source faces, and how to make it again.
 
 With a copy of the source, the portraits can be made again from this file alone: each has the name
-and sha256 of its source file, the map from it, its eye boxes, and the sha256 that its PNG must
-have. ``portraits`` and ``quarantine`` hold every column of ``manifest.csv`` and
+and sha256 of its source file, the map from it, its eye boxes, and the sha256 that its image file
+must have. ``portraits`` and ``quarantine`` hold every column of ``manifest.csv`` and
 ``quarantine.csv``, so the tree hash comes out the same, and with ``label`` the fingerprint. Where
 the pixels stay behind, ``identity`` does too: the source's own lists say it.
+`gazebench build-dataset --from-export` makes them again, see ``build.recreate``.
 """
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,6 +50,7 @@ class Origin:
     tree_hash: Sha256
     gazebench: str  # version that built it
     recipe: int
+    libraries: dict[str, str] = field(default_factory=dict)  # their versions, when it was built
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -71,7 +73,7 @@ class Exported:
     id: Id
     source_name: str
     source_sha256: Sha256
-    sha256: Sha256  # of the dataset's PNG
+    sha256: Sha256  # of the dataset's image file
     identity: str | None
     split: Literal["train", "test"]
     label: Literal["X", "Y", "unsure", "reject"] | None
@@ -163,7 +165,7 @@ def read_description(path: Path) -> Description:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except ValidationError as error:
-        raise InputError(f"{path}: no {NAME} of format {FORMAT}: {first_fault(error)}") from None
+        raise InputError(f"{path}: {_fault_of_format(error)}") from None
     fault = next(_faults(description), None)
     if fault:
         raise InputError(f"{path}: {fault}; get an undamaged copy of the export")
@@ -175,6 +177,17 @@ def first_fault(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def _fault_of_format(error: ValidationError) -> str:
+    """The first fault; of a file of another format its number, for all else follows from it."""
+    for fault in error.errors():
+        if fault["loc"] == ("format",) and isinstance(fault["input"], int):
+            return (
+                f"has format {fault['input']}, and this gazebench reads format {FORMAT}; use the "
+                "gazebench that wrote it, or a newer one"
+            )
+    return f"no {NAME} of format {FORMAT}: {first_fault(error)}"
 
 
 def _lines(rows: Sequence[object]) -> str:

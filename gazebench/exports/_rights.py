@@ -31,6 +31,6 @@ def notice(info: Mapping[str, Any], *, with_pixels: bool) -> str:
         )
     return (
         f'Without pixels: the source "{title}" ({terms}) is not known to be free. Whoever has it '
-        "can make the same portraits again; export.json has the maps and sha256 to do and to "
-        "check it."
+        "can make the same portraits again: `gazebench build-dataset SOURCE OUT --from-export "
+        "EXPORT` does it and checks each sha256 in export.json."
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from gazebench.errors import InputError
 from gazebench.exports import Content, Export, Exported, File
+from gazebench.manifest import ImageFormat
 from gazebench.reader import decode
 
 _FOLDERS = {"Y": "0", "X": "1"}
@@ -58,22 +59,35 @@ def _center(left: int, top: int, right: int, bottom: int) -> tuple[int, int]:
 
 
 def _jpeg(content: Content, row: Exported) -> bytes:
+    data = content.image(row)
+    if _is_jpeg(content):  # a second compression would lose more
+        return data
     buffer = io.BytesIO()
-    picture = decode(content.png(row), row.id)
+    picture = decode(data, row.id)
     picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
     return buffer.getvalue()
+
+
+def _is_jpeg(content: Content) -> bool:
+    return content.manifest.image_format is ImageFormat.JPEG
+
+
+def _pictures(content: Content) -> str:
+    if not content.with_pixels:
+        return "The folders 0 and 1 are not here: this export is without pixels."
+    if _is_jpeg(content):
+        quality = content.info["settings"]["jpeg_quality"]
+        return f"Pictures are the dataset's own: JPEG of quality {quality}, chroma whole (4:4:4)."
+    return (
+        f"Pictures are JPEG of quality {_QUALITY} without chroma subsampling, because the layout "
+        f"wants .jpg.\nThe dataset itself is lossless ({content.manifest.image_format})."
+    )
 
 
 def _readme(content: Content, domains: dict[str, list[Exported]]) -> str:
     side, (height, width) = content.manifest.resolution, content.manifest.window
     tests = {label: sum(r.split == "test" for r in rows) for label, rows in domains.items()}
     left_out = len(content.rows) - sum(map(len, domains.values()))
-    pictures = (
-        f"Pictures are JPEG of quality {_QUALITY} without chroma subsampling, because the layout "
-        "wants .jpg.\nThe dataset itself has PNG."
-        if content.with_pixels
-        else "The folders 0 and 1 are not here: this export is without pixels."
-    )
     return f"""{content.manifest.name}, in the layout of CelebGaze
 
 {content.notice}
@@ -89,7 +103,7 @@ There is no split file: the test half is the last {tests["Y"]} lines of 0.txt an
 {tests["X"]} lines of 1.txt. (The code released with CelebGaze takes the last 300 and 100: set its
 numbers.)
 
-{pictures}
+{_pictures(content)}
 Left out, because they are in neither domain: {left_out} portraits.
 
 export.json says of each portrait where it comes from and what it must be.

@@ -18,8 +18,7 @@ _COLUMNS = (
     "sha256",
     *(f"{eye}_eye_{side}" for eye in ("left", "right") for side in _SIDES),
 )
-_FILES = {
-    "train/ID.png, test/ID.png": "the portraits, where pixels are",
+_TABLES = {
     "train/metadata.csv, test/metadata.csv": "file_name, domain (X, Y or empty), sha256, the "
     "eye boxes",
 }
@@ -32,17 +31,20 @@ class HuggingFaceFolder(Export):
 
     def files(self, content: Content) -> Iterator[File]:
         """The card, then each half's table and pictures."""
-        yield File("README.md", lambda: (_head(content) + content.card(_FILES)).encode())
+        suffix = content.suffix
+        pictures = {f"train/ID{suffix}, test/ID{suffix}": "the portraits, where pixels are"}
+        card = functools.partial(content.card, {**pictures, **_TABLES})
+        yield File("README.md", lambda: (_head(content) + card()).encode())
         for half, rows in content.halves().items():
-            yield File(f"{half}/metadata.csv", functools.partial(_table, rows))
+            yield File(f"{half}/metadata.csv", functools.partial(_table, rows, suffix))
             for row in rows if content.with_pixels else ():
-                yield File(f"{half}/{row.id}.png", functools.partial(content.png, row), 1)
+                yield File(f"{half}/{row.id}{suffix}", functools.partial(content.image, row), 1)
 
 
-def _table(rows: Sequence[Exported]) -> bytes:
+def _table(rows: Sequence[Exported], suffix: str) -> bytes:
     lines = (
         [
-            f"{row.id}.png",
+            f"{row.id}{suffix}",
             row.label if row.label in ("X", "Y") else "",
             row.sha256,
             *row.left_eye,

@@ -1,4 +1,4 @@
-"""One Parquet file per half: the columns of ``manifest.csv``, the domain, the PNG as bytes."""
+"""One Parquet file per half: the columns of ``manifest.csv``, the domain, the picture as bytes."""
 
 import csv
 import functools
@@ -89,7 +89,7 @@ def _values(content: Content, row: Exported) -> dict[str, Any]:
         for column, cell in next(csv.DictReader(io.StringIO(line, newline=""))).items()
     }
     values["domain"] = row.label if row.label in ("X", "Y") else None
-    return {**values, "image": content.png(row)} if content.with_pixels else values
+    return {**values, "image": content.image(row)} if content.with_pixels else values
 
 
 def _pyarrow() -> Any:

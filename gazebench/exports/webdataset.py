@@ -1,4 +1,4 @@
-"""Tar shards that the webdataset library streams: ``ID.png`` and ``ID.json`` side by side.
+"""Tar shards that the webdataset library streams: picture and ``ID.json`` side by side.
 
 A shard holds at most 64 MB. Its bytes depend on the dataset alone: members in the order of ids,
 no times, no owners.
@@ -61,7 +61,7 @@ def _tar(content: Content, rows: Sequence[Exported]) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for row in rows:
             if content.with_pixels:
-                _add(tar, f"{_key(row)}.png", content.png(row))
+                _add(tar, f"{_key(row)}{content.suffix}", content.image(row))
             _add(tar, f"{_key(row)}.json", _json(row))
     return buffer.getvalue()
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeGuard
 
 from PIL import Image
 
@@ -45,6 +45,15 @@ class LandmarkFinder(Protocol):
     """Finds the face of a picture. Built once per worker process."""
 
     model: ClassVar[str]  # name in `gazebench weights list`, "" for none
+    memory_bytes: ClassVar[int | None] = 4 << 30  # address space of a worker; None: no limit
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Fetch what a finder needs; called once, before there are workers.
+
+        Raises:
+            MissingPartError: it cannot be had.
+        """
 
     def find(self, picture: Image.Image, face: SourceFace) -> FoundFace:
         """The picture's face.
@@ -55,9 +64,22 @@ class LandmarkFinder(Protocol):
         ...
 
 
+class FaceDetector(LandmarkFinder, Protocol):
+    """A finder that sees faces itself."""
+
+    def boxes(self, picture: Image.Image) -> list[tuple[float, float, float, float]]:
+        """Every face: left, top, right, bottom, pixels of the picture."""
+        ...
+
+
 def load(package: ModuleType, name: str) -> type[LandmarkFinder]:
     """The finder in ``package/name.py``."""
     return plugins.load(package, name, marker="find")
+
+
+def detects(kind: type[LandmarkFinder]) -> TypeGuard[type[FaceDetector]]:
+    """Whether the finder sees faces itself, and is not told where they are."""
+    return hasattr(kind, "boxes")
 
 
 def eyes_of_68(points: list[Point]) -> tuple[Point, Point, Point]:

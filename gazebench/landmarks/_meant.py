@@ -2,11 +2,27 @@
 
 from collections.abc import Sequence
 
-from gazebench.landmarks import FaceError
+from gazebench.landmarks import RIVAL, FaceError
+from gazebench.sources import SourceFace
 
 _LEAST = 0.15  # of the union; boxes that people drew take in the whole head, detectors' do not
 
 Edges = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def chosen(found: Sequence[Edges], face: SourceFace) -> int:
+    """Index of the detection to take: the one in the source's box, else the largest.
+
+    Raises:
+        FaceError: none is in the box, or the largest is not ``RIVAL`` times as large as the next.
+    """
+    if face.box:
+        return meant(found, face.box)
+    areas = [(right - left) * (bottom - top) for left, top, right, bottom in found]
+    best, *others = sorted(range(len(found)), key=lambda index: -areas[index])
+    if others and areas[best] < RIVAL * areas[others[0]]:
+        raise FaceError("multiple_faces", f"{len(found)} faces, the largest two of like size")
+    return best
 
 
 def meant(found: Sequence[Edges], box: tuple[float, float, float, float]) -> int:

@@ -5,6 +5,7 @@ face is detected on a reduced copy of the picture, the landmarks are fitted at f
 """
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,14 @@ from PIL import Image
 from gazebench import weights
 from gazebench.geometry import Point
 from gazebench.landmarks import RIVAL, FaceError, FoundFace, LandmarkFinder, eyes_of_68, ordered
-from gazebench.landmarks._meant import meant
+from gazebench.landmarks._meant import chosen
 from gazebench.sources import SourceFace
 
 SIDES = (320, 640, 1024)  # longest side of the copies that are searched, one after the other
-_SMALLEST = 80  # side in pixels of the smallest face that dlib's detector finds
+_SMALLEST = 72  # side in pixels of the smallest box that dlib's detector gives
+_CERTAIN = math.sqrt(RIVAL) * _SMALLEST  # a face this large cannot have a rival that is not seen
+_STEP = 1.02  # boxes come in steps of 1.2: a copy this much larger than needed is large enough
+_AROUND = 0.5  # of a face's box, on each side: the landmark model looks no further
 
 
 class _Detection(NamedTuple):
@@ -45,14 +49,10 @@ class Dlib(LandmarkFinder):
 
     def find(self, picture: Image.Image, face: SourceFace) -> FoundFace:
         """The picture's face: the one in the source's box where there is one, else the largest."""
-        found = sorted(self._search(picture, thorough=face.box is not None), key=lambda d: -d.area)
+        found = self._search(picture, thorough=face.box is not None)
         if not found:
             raise FaceError("no_face", "no face found")
-        best = found[0]
-        if face.box:
-            best = found[meant([detection[:4] for detection in found], face.box)]
-        elif len(found) > 1 and best.area < RIVAL * found[1].area:
-            raise FaceError("multiple_faces", f"{len(found)} faces, the largest two of like size")
+        best = found[chosen([detection[:4] for detection in found], face)]
         points = self._landmarks(picture, best)
         left, right, mouth = eyes_of_68(points)
         left, right = ordered(left, right)
@@ -65,33 +65,58 @@ class Dlib(LandmarkFinder):
             points=tuple(points),
         )
 
+    def boxes(self, picture: Image.Image) -> list[tuple[float, float, float, float]]:
+        """Every face of the picture."""
+        return [detection[:4] for detection in self._search(picture, thorough=True)]
+
     def _search(self, picture: Image.Image, *, thorough: bool) -> list[_Detection]:
         longest = max(picture.size)
+        sides = sorted({min(s, longest) for s in SIDES})
+        if thorough:  # the finest copy shows all that the coarser ones do
+            del sides[:-1]
         found: list[_Detection] = []
-        for side in sorted({min(s, longest) for s in SIDES}):
+        while sides:
+            side = sides.pop(0)
             found = self._detect(picture, side / longest)
-            # a face this large cannot have a rival below the detector's smallest face
-            large = any(d.area * (side / longest) ** 2 >= RIVAL * _SMALLEST**2 for d in found)
-            if large and not thorough:
+            if thorough or not found:
+                continue
+            largest = math.sqrt(max(d.area for d in found)) * side / longest
+            if largest >= _CERTAIN:
                 return found
+            enough = math.ceil(side * _CERTAIN / largest * _STEP)
+            if sides and enough < sides[0]:
+                sides.insert(0, enough)
         return found or self._detect(picture, min(2.0, 2 * SIDES[-1] / longest))
 
     def _detect(self, picture: Image.Image, scale: float) -> list[_Detection]:
-        width, height = (max(1, round(side * scale)) for side in picture.size)
-        copy = picture.convert("L")
-        if (width, height) != picture.size:
-            copy = copy.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        copy = _grey(picture, scale)
         boxes, scores, _ = self._detector.run(np.asarray(copy), 0, 0.0)
-        sx, sy = picture.width / width, picture.height / height
+        sx, sy = picture.width / copy.width, picture.height / copy.height
         return [
             _Detection(b.left() * sx, b.top() * sy, b.right() * sx, b.bottom() * sy, score)
             for b, score in zip(boxes, scores, strict=True)
         ]
 
     def _landmarks(self, picture: Image.Image, box: _Detection) -> list[Point]:
-        corners = (round(v) for v in (box.left, box.top, box.right, box.bottom))
-        shape = self._predictor(np.asarray(picture), self._dlib.rectangle(*corners))
-        return [Point(float(p.x), float(p.y)) for p in shape.parts()]
+        left, top, right, bottom = (round(v) for v in box[:4])
+        margin = math.ceil(_AROUND * max(right - left, bottom - top))
+        x, y = max(0, left - margin), max(0, top - margin)
+        near = picture.crop(
+            (x, y, min(picture.width, right + margin), min(picture.height, bottom + margin))
+        )
+        face = self._dlib.rectangle(left - x, top - y, right - x, bottom - y)
+        shape = self._predictor(np.asarray(near), face)
+        return [Point(float(p.x + x), float(p.y + y)) for p in shape.parts()]
+
+
+def _grey(picture: Image.Image, scale: float) -> Image.Image:
+    """A grey copy of ``scale`` times the size."""
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    whole = min(math.floor(1 / scale + 1e-9), *picture.size)
+    copy = (picture.reduce(whole) if whole > 1 else picture).convert("L")
+    if copy.size == (width, height):
+        return copy
+    return copy.resize((width, height), Image.Resampling.BILINEAR)
 
 
 @functools.cache

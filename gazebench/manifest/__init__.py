@@ -21,16 +21,19 @@ from gazebench.manifest.files import (
     read_labels,
     read_manifest,
 )
-from gazebench.manifest.types import Domain, Portrait, Split
+from gazebench.manifest.types import Domain, ImageFormat, Portrait, Split
 from gazebench.store import asking
 
 __all__ = [
     "COLUMNS",
     "Domain",
+    "ImageFormat",
     "Manifest",
     "Portrait",
     "Split",
     "csv_text",
+    "has_masks",
+    "image_format",
     "load_info",
     "manifest_csv",
     "read_csv",
@@ -38,7 +41,7 @@ __all__ = [
     "read_manifest",
 ]
 
-FORMAT = 1  # of dataset.json and manifest.csv
+FORMAT = 2  # of dataset.json and manifest.csv
 LABELS = ("X", "Y", "unsure", "reject")  # of labels.csv
 
 
@@ -53,6 +56,8 @@ class Manifest:
     window: tuple[int, int]  # height and width of an eye box
     tree_hash: str  # of everything the build made
     portraits: tuple[Portrait, ...]
+    image_format: ImageFormat = ImageFormat.PNG
+    has_masks: bool = False  # masks/ID.png stand beside the portraits
 
     @classmethod
     def load(cls, root: Path) -> Self:
@@ -72,6 +77,8 @@ class Manifest:
                 window=(info["window"][0], info["window"][1]),
                 tree_hash=info["tree_hash"],
                 portraits=tuple(portraits),
+                image_format=image_format(info),
+                has_masks=has_masks(info),
             )
         except (KeyError, TypeError, IndexError) as error:
             raise InputError(
@@ -97,7 +104,7 @@ class Manifest:
 
     def path(self, portrait: Portrait) -> Path:
         """Where the portrait's image file stands."""
-        return self.root / portrait.image
+        return self.root / self.image_format.file(portrait.id)
 
     @cached_property
     def by_id(self) -> dict[str, Portrait]:
@@ -139,5 +146,35 @@ def load_info(root: Path) -> dict[str, Any]:
             f"{path}: damaged ({error}); run `gazebench build-dataset` again"
         ) from None
     if not isinstance(info, dict) or info.get("format") != FORMAT:
-        raise InputError(f"{path}: not a dataset of this version (format {FORMAT})")
+        raise InputError(
+            f"{path}: not of this version (format {FORMAT}); run the same `gazebench "
+            "build-dataset` again, which makes the lists anew"
+        )
     return info
+
+
+def image_format(info: Mapping[str, Any]) -> ImageFormat:
+    """What the image files are of the dataset whose ``dataset.json`` is ``info``.
+
+    PNG where the build is older than the choice.
+
+    Raises:
+        InputError: a format that this gazebench does not know.
+    """
+    name = _settings(info).get("image_format", ImageFormat.PNG)
+    if name not in list(ImageFormat):
+        raise InputError(
+            f"dataset.json: portraits are {name!r}, which this gazebench does not know; "
+            "build the dataset again, or use the gazebench that built it"
+        )
+    return ImageFormat(name)
+
+
+def has_masks(info: Mapping[str, Any]) -> bool:
+    """Whether the dataset whose ``dataset.json`` is ``info`` was built with masks."""
+    return bool(_settings(info).get("write_masks", False))
+
+
+def _settings(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = info.get("settings")
+    return found if isinstance(found, Mapping) else {}

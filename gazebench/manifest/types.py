@@ -1,4 +1,4 @@
-"""A portrait, its domain and its split."""
+"""A portrait, its domain, its split, and what its image file is."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,23 @@ class Split(StrEnum):
 
     TRAIN = "train"
     TEST = "test"
+
+
+class ImageFormat(StrEnum):
+    """What the image files of a dataset are, all alike; WebP is the lossless one."""
+
+    PNG = "png"
+    WEBP = "webp"
+    JPEG = "jpeg"
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the file names, with its dot."""
+        return ".jpg" if self is ImageFormat.JPEG else f".{self}"
+
+    def file(self, id_: str) -> str:
+        """Path of a portrait's image file below the dataset's folder."""
+        return f"images/{id_}{self.suffix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +59,6 @@ class Portrait:
     sha256: str  # of the portrait's image file: an edited image is another portrait
     phash: str = ""  # perceptual hash of the portrait, 64 hex digits
     near_duplicate: str = ""  # first id of its group of look-alikes, "" for none
-
-    @property
-    def image(self) -> str:
-        """Path of the image file below the dataset's folder."""
-        return f"images/{self.id}.png"
 
     @property
     def eyes(self) -> tuple[Box, Box]:

@@ -23,10 +23,11 @@ class SourceFace:
     path: Path
     member: str = ""  # name inside the archive at ``path``; "" for a file of its own
     identity: str | None = None  # person
-    partition: str | None = None  # the source's own split: "train", "val", "test"
+    partition: str | None = None  # the source's own split, or the plan's: "train", "val", "test"
     eyes: tuple[Point, Point] | None = None  # the source's own eye points, left then right
     mouth: Point | None = None  # middle of the mouth's corners
     box: tuple[float, float, float, float] | None = None  # x, y, width, height of the face meant
+    attributes: int | None = None  # CelebA's forty, see manifest.attributes
     label: str | None = None  # domain that the source puts it into: "X" or "Y"
 
 

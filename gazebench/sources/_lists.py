@@ -5,13 +5,14 @@ line, before any work.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from gazebench.errors import InputError
 
 _INTEGER = re.compile(r"-?[0-9]+")
+_AGAIN = "download the list again"
 V = TypeVar("V")
 
 
@@ -34,18 +35,22 @@ def rows(path: Path, columns: int, *, more: bool = False) -> Iterator[tuple[int,
             yield number, _check_width(path, number, kept, columns)
 
 
-def counted_rows(path: Path, columns: int, *, unnamed: int = 1) -> Iterator[tuple[int, list[str]]]:
+def counted_rows(
+    path: Path, columns: int, *, unnamed: int = 1, names: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
     """As ``rows``, for a list whose first line is a count and whose second names its columns.
 
-    ``unnamed``: columns without a name; the picture's has none in the landmark lists.
+    ``unnamed``: columns without a name; the picture's has none in the landmark lists. ``names``:
+    what the columns must be called.
 
     Raises:
-        InputError: also when the count is not that of the lines.
+        InputError: also when the count is not that of the lines, or a column has another name.
     """
     numbered = ((number, line) for number, line in enumerate(_lines(path), 1) if line.strip())
     first, count = next(numbered)
     expected = integer(count.strip(), path, first)
-    _check_width(path, *next(numbered, (first, "")), columns - unnamed)
+    second, header = next(numbered, (first, ""))
+    _check_names(path, second, _check_width(path, second, header, columns - unnamed), names)
     found = 0
     for number, line in numbered:
         found += 1
@@ -82,15 +87,24 @@ def _check_width(path: Path, number: int, line: str, columns: int) -> list[str]:
     return words
 
 
-def _lines(path: Path) -> list[str]:
+def _check_names(path: Path, number: int, words: list[str], names: Sequence[str]) -> None:
+    for word, name in zip(words, names, strict=False):
+        if word != name:
+            raise InputError(f"{path}, line {number}: column {word!r}, expected {name!r}")
+
+
+def _lines(path: Path) -> Iterator[str]:
+    is_empty = True
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:  # line by line: a list may have 200,000
+            for line in file:
+                if is_empty and line.lstrip().startswith("<"):
+                    raise InputError(f"{path}, line 1: a web page, not the list; {_AGAIN}")
+                is_empty = is_empty and not line.strip()
+                yield line
     except UnicodeDecodeError:
         raise InputError(f"{path}: is no text file") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
-    if not text.strip():
-        raise InputError(f"{path}: is empty; download the list again")
-    if text.lstrip().startswith("<"):
-        raise InputError(f"{path}, line 1: a web page, not the list; download the list itself")
-    return text.splitlines()
+    if is_empty:
+        raise InputError(f"{path}: is empty; {_AGAIN}")

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from gazebench.errors import InputError
 from gazebench.geometry import Point
-from gazebench.sources import Source, SourceFace, _archive, _lists, safe_ids, text_name
+from gazebench.sources import Source, SourceFace, _archive, _attributes, _lists, safe_ids, text_name
 
 _PARTITIONS = {"0": "train", "1": "val", "2": "test"}
 _NAME = "img_align_celeba"
@@ -32,6 +32,7 @@ class CelebA(Source):
         self.identities = read_identities(places)
         self.partitions = read_partitions(places)
         self._eyes = _read_eyes(places)
+        self._attributes = _attributes.read(_attributes.CELEBA, places)
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
@@ -53,6 +54,7 @@ class CelebA(Source):
                 identity=self.identities.get(listed),
                 partition=self.partitions.get(listed),
                 eyes=self._eyes.get(listed),
+                attributes=self._attributes.get(listed),
             )
 
     def remarks(self) -> list[str]:

@@ -1,14 +1,15 @@
 """CelebA-HQ as it comes with CelebAMask-HQ: ``CelebA-HQ-img`` and its mapping to CelebA.
 
 Karras et al., Progressive Growing of GANs, ICLR 2018; Lee et al., MaskGAN, CVPR 2020. The
-pictures are 1024x1024; identities and partitions come from CelebA's own lists by the mapping.
+pictures are 1024x1024; identities, partitions and attributes come from CelebA's own lists by the
+mapping, attributes else from the list that comes with CelebAMask-HQ.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from gazebench.errors import InputError
-from gazebench.sources import Source, SourceFace, _lists, celeba, text_name
+from gazebench.sources import Source, SourceFace, _attributes, _lists, celeba, text_name
 
 _FOLDER = "CelebA-HQ-img"
 _MAPPING = "CelebA-HQ-to-CelebA-mapping.txt"
@@ -30,6 +31,8 @@ class CelebAHQ(Source):
         self._original = _read_mapping(_lists.find(_MAPPING, *places))
         self._identities = celeba.read_identities(places)
         self._partitions = celeba.read_partitions(places)
+        self._attributes = _attributes.read(_attributes.CELEBA, places)
+        self._own_attributes = _attributes.read(_attributes.MASK_HQ, places)
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
@@ -46,6 +49,9 @@ class CelebAHQ(Source):
                 path=path,
                 identity=self._identities.get(original),
                 partition=self._partitions.get(original),
+                attributes=self._attributes.get(
+                    original, self._own_attributes.get(f"{path.stem}.jpg")
+                ),
             )
 
     def remarks(self) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gazebench.errors import InputError
 from gazebench.geometry import Point, mean_point
-from gazebench.sources import Source, SourceFace, _lists, celeba, text_name
+from gazebench.sources import Source, SourceFace, _attributes, _lists, celeba, text_name
 
 _NAME = "img_celeba"
 _BOXES = "list_bbox_celeba.txt"
@@ -33,6 +33,7 @@ class CelebAWild(Source):
         self._partitions = celeba.read_partitions(places)
         self._boxes = _read_boxes(_lists.find(_BOXES, *places))
         self._points = _read_points(_lists.find(_LANDMARKS, *places))
+        self._attributes = _attributes.read(_attributes.CELEBA, places)
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
@@ -53,6 +54,7 @@ class CelebAWild(Source):
                 eyes=points and points[:2],
                 mouth=points and points[2],
                 box=self._boxes.get(listed),
+                attributes=self._attributes.get(listed),
             )
 
     def remarks(self) -> list[str]:

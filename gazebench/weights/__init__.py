@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from gazebench import store
 from gazebench.errors import InputError, MissingPartError
-from gazebench.weights.catalogue import ENTRIES, Entry, Shipped, Tensorial
+from gazebench.weights.catalogue import ENTRIES, Entry, Original, Shipped, Tensorial
 from gazebench.weights.convert import digest_of
-from gazebench.weights.fetch import obtain
+from gazebench.weights.fetch import obtain, obtain_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +38,15 @@ class WeightCard:
 def names() -> list[str]:
     """Names of all weights, in the catalogue's order."""
     return list(ENTRIES)
+
+
+def wanted() -> list[str]:
+    """Names of the weights that can be used here: not those for a package that is missing."""
+    return [
+        name
+        for name, entry in ENTRIES.items()
+        if not isinstance(entry, Original) or importlib.util.find_spec(entry.package)
+    ]
 
 
 def describe(name: str) -> WeightCard:
@@ -107,8 +116,8 @@ def tensors(name: str) -> "dict[str, Tensor]":
         InputError: there are no such weights, or they are no tensors.
         MissingPartError: they cannot be had.
     """
-    if isinstance(_entry(name), Shipped):
-        raise InputError(f"weights {name} are a file of a dependency, not tensors")
+    if not isinstance(_entry(name), Tensorial):
+        raise InputError(f"weights {name} are a file, not tensors; use its path")
     import safetensors.torch
 
     return safetensors.torch.load_file(path(name))
@@ -133,14 +142,20 @@ def _entry(name: str) -> Entry:
 def _place(entry: Entry) -> Path | None:
     if isinstance(entry, Tensorial):
         return cache_folder() / f"{entry.name}.safetensors"
+    if isinstance(entry, Original):
+        return cache_folder() / entry.file
     spec = importlib.util.find_spec(entry.package)  # finds a package without importing it
     roots = spec.submodule_search_locations if spec else None
     return Path(roots[0], entry.member) if roots else None
 
 
-def _install(entry: Tensorial, folder: Path) -> Path:
+def _install(entry: Tensorial | Original, folder: Path) -> Path:
     import safetensors.numpy
 
+    if isinstance(entry, Original):
+        place = folder / entry.file
+        store.write(place, obtain_file(entry, folder))
+        return place
     found = obtain(entry, folder)
     place = folder / f"{entry.name}.safetensors"
     store.write(place, safetensors.numpy.save(dict(sorted(found.items()))))
@@ -163,6 +178,8 @@ def _hash(place: Path, is_tensors: bool, _changed: int, _size: int) -> str:
 def _sources(entry: Entry) -> tuple[str, ...]:
     if isinstance(entry, Shipped):
         return (entry.requirement,)
+    if isinstance(entry, Original):
+        return (entry.url,)
     return entry.official.url, entry.artefact.requirement
 
 

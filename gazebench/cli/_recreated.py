@@ -1,0 +1,76 @@
+"""What ``build-dataset --from-export`` says of its options, and at the end."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gazebench.errors import IncompleteError
+
+if TYPE_CHECKING:
+    from gazebench.build.recreate import Result
+    from gazebench.build.recreation import Recreation
+
+_SHOWN = 10
+
+
+def check_options(**options: Any) -> None:
+    """That no option was given that chooses other faces than those of the export.
+
+    Raises:
+        UsageError: one was.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise click.UsageError(
+                f"--{name} does not go with --from-export, which makes the portraits of the export"
+            )
+
+
+def conclude(recreation: "Recreation", out: Path) -> None:
+    """Print whether the dataset at ``out`` is the one that was exported.
+
+    Raises:
+        IncompleteError: portraits are missing, named with the reason.
+    """
+    from gazebench.build import recreate
+
+    result = recreate.result(recreation, out)
+    if result.failures:
+        for name, reason, sentence in result.failures[:_SHOWN]:
+            click.echo(f"  {name!r}: {reason}: {_printable(sentence)}")
+        raise IncompleteError(_incomplete(recreation, result, out))
+    click.echo(f"{result.portraits:,} of {result.wanted:,} portraits recreated, every sha256 equal")
+    if result.is_same:
+        click.echo("the tree hash is the export's: this is the same dataset")
+    else:
+        click.echo(f"note: the tree hash is not the export's: {_why(result)}; scores on the two do")
+        click.echo("not compare")
+
+
+def _incomplete(recreation: "Recreation", result: "Result", out: Path) -> str:
+    from gazebench.build import recreate
+
+    more = len(result.failures) - _SHOWN
+    where = f"{more:,} more and these" if more > 0 else "these"
+    sentence = (
+        f"{result.portraits:,} of {result.wanted:,} portraits recreated, {len(result.failures):,} "
+        f"not ({where} stand in {out / 'quarantine.csv'}); mend the source and run the same "
+        "command again, it tries only these"
+    )
+    if any(reason == "portrait_differs" for _, reason, _ in result.failures):
+        circumstances = recreate.circumstances(recreation.description.dataset)
+        sentence += f". Other versions make other portraits: {circumstances}"
+    return sentence
+
+
+def _printable(text: str) -> str:
+    # it may quote the export, which is somebody else's
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _why(result: "Result") -> str:
+    if not result.other_columns:
+        return "the source has no list of persons, or another one"
+    columns = (f"{name} in {n:,} lines" for name, n in result.other_columns.items())
+    return f"manifest.csv differs ({', '.join(columns)})"

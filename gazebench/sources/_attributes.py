@@ -1,0 +1,29 @@
+"""CelebA's list of attributes, and the one that comes with CelebAMask-HQ in the same layout."""
+
+from pathlib import Path
+
+from gazebench.errors import InputError
+from gazebench.manifest.attributes import ATTRIBUTES, bits_of
+from gazebench.sources import _lists
+
+CELEBA = "list_attr_celeba.txt"
+MASK_HQ = "CelebAMask-HQ-attribute-anno.txt"
+
+
+def read(name: str, places: list[Path]) -> dict[str, int]:
+    """Attributes by picture name, see ``manifest.attributes``; empty when there is no such list.
+
+    Raises:
+        InputError: the list is damaged, or its columns are not the forty attributes.
+    """
+    path = _lists.find(name, *places)
+    table: dict[str, int] = {}
+    if path is None:
+        return table
+    for line, (picture, *words) in _lists.counted_rows(path, 1 + len(ATTRIBUTES), names=ATTRIBUTES):
+        try:
+            bits = bits_of(words)
+        except ValueError as error:
+            raise InputError(f"{path}, line {line}: {error}") from None
+        _lists.put(table, picture, bits, path, line)
+    return table
