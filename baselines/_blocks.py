@@ -74,6 +74,15 @@ def tile(condition: Tensor, image: Tensor) -> Tensor:
     return torch.cat([image, planes], dim=1)
 
 
+def random_flip(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Each of the images (N, C, H, W) mirrored left to right, or not, with equal chance.
+
+    ``generator`` must be on the images' device.
+    """
+    chance = torch.rand(len(image), 1, 1, 1, generator=generator, device=image.device)
+    return torch.where(chance < 0.5, image.flip(-1), image)
+
+
 def init_normal(network: nn.Module, std: float = 0.02) -> None:
     """Draw every convolution weight from N(0, std) and zero its bias, in place."""
     for module in network.modules():
@@ -90,10 +99,22 @@ def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> Adam:
     return Adam(parameters, lr=lr, betas=betas, fused=fused)
 
 
+def constant_then_linear(step: int, steps: int, constant: int) -> float:
+    """Factor on a learning rate: 1 for ``constant`` steps, then falling to 0 in a straight line."""
+    if step < constant or steps <= constant:
+        return 1.0
+    return (steps - step) / (steps - constant)
+
+
+def stepwise_linear(step: int, steps: int, constant: int, stride: int) -> float:
+    """``constant_then_linear``, which changes only every ``stride`` steps."""
+    return constant_then_linear(step if step < constant else step - step % stride, steps, constant)
+
+
 @contextlib.contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Let gradients pass through the network, but compute none for its parameters."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Let gradients pass through the networks, but compute none for their parameters."""
+    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
     _require(parameters, False)
     try:
         yield

@@ -84,6 +84,7 @@ class PRGAN(TrainableMethod):
         keeps_outside=True,
     )
     inference_networks = ("G",)
+    uncompiled = ("D",)  # the gradient penalty
     small_settings: ClassVar = {"width": 8, "residual_blocks": 1, "critic_steps": 2}
 
     class Config(Settings):

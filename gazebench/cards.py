@@ -12,7 +12,8 @@ class MethodCard:
     """What a reader of the leaderboard wants to know about a method."""
 
     title: str
-    kind: Literal["method", "control"] = "method"  # a control bounds the scale
+    # a control bounds the scale; a part is trained for other methods and corrects nothing itself
+    kind: Literal["method", "control", "part"] = "method"
     paper: str = ""  # citation, "" for a control
     year: int | None = None
     url: str = ""  # arXiv or DOI address

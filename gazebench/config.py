@@ -22,6 +22,7 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+_TRACKS = Path(__file__).parent / "tracks"
 TABLES = ("dataset", "training", "methods")  # of a settings file that serves every command
 
 
@@ -42,6 +43,22 @@ def read(path: Path | None, overrides: Iterable[str] = ()) -> dict[str, Any]:
         if name not in TABLES:
             raise InputError(f"unknown settings table {name!r}; {_nearest(name, TABLES)}")
     return values
+
+
+def tracks() -> list[str]:
+    """Names of the shipped settings files, sorted."""
+    return sorted(path.stem for path in _TRACKS.glob("*.toml"))
+
+
+def track(name: str) -> Path:
+    """The shipped settings file of a dataset that methods are compared on.
+
+    Raises:
+        InputError: there is none (the nearest is named).
+    """
+    if name not in tracks():
+        raise InputError(f"unknown track {name!r}; {_nearest(name, tracks())}")
+    return _TRACKS / f"{name}.toml"
 
 
 def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """What a method costs: parameters and forward passes per second.
 
-Tables I and VI of Zhang et al. (2022) count parameters by two rules, so both are given.
+Tables I and VI of Zhang et al. (2022) count parameters by different rules, so three are given.
 """
 
 import statistics
@@ -33,6 +33,14 @@ CARDS = {
         help="Weights of all networks that training needs, discriminators included.",
         region="networks",
     ),
+    "parameters_training_vgg": MetricCard(
+        title="Parameters, with VGG",
+        unit="M",
+        digits=2,
+        higher_is_better=False,
+        help="With the frozen VGG-16 besides, where a loss looks through it (the rule of Table I).",
+        region="networks",
+    ),
     "fps": MetricCard(
         title="FPS",
         unit="1/s",
@@ -45,11 +53,12 @@ CARDS = {
 }
 
 
-def parameters(inference: int, training: int) -> dict[str, Score]:
-    """Scores of two parameter counts, in millions."""
+def parameters(inference: int, training: int, with_frozen: int) -> dict[str, Score]:
+    """Scores of three parameter counts, in millions."""
     return {
         "parameters_inference": Score(value=inference / 1e6, n=1),
         "parameters_training": Score(value=training / 1e6, n=1),
+        "parameters_training_vgg": Score(value=with_frozen / 1e6, n=1),
     }
 
 

@@ -4,9 +4,8 @@ A method is one file of ``baselines/``; its file name is its name. It subclasses
 ``TrainableMethod``) by name and implements what stands here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -18,6 +17,7 @@ from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.data import Batch, Draw
 from gazebench.errors import InputError
+from gazebench.plugins import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,15 @@ class Task:
 
     resolution: int  # side of a portrait, pixels
     window: tuple[int, int]  # height and width of an eye box, pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A network that comes, trained, from a run of another method."""
+
+    method: str  # whose training makes it
+    network: str  # its letter there
+    settings: Mapping[str, Any]  # what that training's settings must have been
 
 
 class Method(Protocol):
@@ -64,14 +73,39 @@ class TrainableMethod(Method, Protocol):
     step reads them from the dictionaries every time.
 
     ``Config`` has at least ``batch`` (portraits per domain in a draw) and ``steps``.
-    ``small_settings`` makes it small enough for a test on two cores.
+    ``small_settings`` makes it small enough for a test on two cores. A network without trainable
+    parameters is kept in checkpoints like the others.
     """
 
     networks: dict[str, nn.Module]  # by the paper's letters: "G", "D", "G_x"
     optimisers: dict[str, Optimizer]
-    inference_networks: ClassVar[tuple[str, ...]]  # names of those that ``correct`` needs
+    inference_networks: tuple[str, ...]  # names of those that ``correct`` and ``animate`` need
     small_settings: ClassVar[dict[str, Any]]  # overrides of ``Config``
+    uncompiled: ClassVar[tuple[str, ...]] = ()  # whose gradients are differentiated once more
     backward: Callable[[Tensor], None]  # set by the engine; ``Tensor.backward`` until then
+
+    @classmethod
+    def parts(cls, config: Any, task: Task) -> Mapping[str, Part]:
+        """Networks, by letter, that another method's training gives; they stay as they are."""
+        return {}
+
+    def start_training(self, device: torch.device) -> None:
+        """Get ready what training alone needs, such as a frozen network that a loss looks through.
+
+        Raises:
+            MissingPartError: something cannot be had.
+        """
+
+    def frozen_parameters(self) -> int:
+        """Parameters of what ``start_training`` loads, such as VGG; some papers count them too."""
+        return 0
+
+    def pictures(self, batch: Batch) -> Tensor | None:
+        """What a person wants to see besides corrections: K pictures per portrait.
+
+        (N, K, 3, h, w) in [-1, 1], or None.
+        """
+        return None
 
     def training_step(self, draw: Draw) -> dict[str, Tensor]:
         """One update of the generator with all that belongs to it; ``draw()`` gives (x, y).
@@ -93,18 +127,28 @@ class Animator(Protocol):
         ...
 
 
-def load(package: ModuleType, name: str) -> type[Method]:
-    """The method in ``package/name.py``.
+def load(content: Content, name: str) -> type[Method]:
+    """The method in ``name.py`` of a package, or of files beside it (``plugins.extend``).
 
     Raises:
-        InputError: there is no such file, or it does not define exactly one method.
+        InputError: no such file, it cannot be imported, or it does not define exactly one method.
     """
-    return plugins.load(package, name, marker="card")
+    return plugins.load(content, name, marker="card")
 
 
 def is_trainable(method: type[Method]) -> bool:
     """Whether the method must be trained before it can correct."""
     return hasattr(method, "training_step")
+
+
+def corrects(method: type[Method]) -> bool:
+    """Whether the method corrects portraits; else it is trained for others' sake."""
+    return method.card.kind != "part"
+
+
+def animates(method: type[Method]) -> bool:
+    """Whether the method is an ``Animator`` as well."""
+    return hasattr(method, "animate")
 
 
 def count_parameters(networks: Iterable[nn.Module]) -> int:

@@ -1,44 +1,225 @@
 """Content found by file name: one module of a package is one method, metric, source or finder.
 
-Files that start with an underscore are machinery. Listing imports nothing.
+Files that start with an underscore are machinery. Listing imports nothing. A file from elsewhere
+can stand beside a package's modules, under its own file name.
 """
 
+import contextlib
 import difflib
+import hashlib
 import importlib
 import pkgutil
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gazebench.errors import InputError
+from gazebench.errors import GazebenchError, InputError, MethodError
 
 
-def names(package: ModuleType) -> list[str]:
-    """Names of what ``package`` holds, from its file names alone, sorted."""
-    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_")
+@dataclass(frozen=True, slots=True)
+class OutsideFile:
+    """A Python file from anywhere, as it was when it was read."""
+
+    path: Path  # as typed
+    text: bytes = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What its content is called: the file name without ``.py``."""
+        return self.path.stem
+
+    @property
+    def sha256(self) -> str:
+        """Of the text."""
+        return hashlib.sha256(self.text).hexdigest()
 
 
-def load(package: ModuleType, name: str, *, marker: str) -> type[Any]:
-    """Import the one class in ``package/name.py`` that has the attribute ``marker``.
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """A package, and files from elsewhere beside its modules."""
+
+    package: ModuleType
+    files: Mapping[str, OutsideFile]  # by name
+
+
+Content = ModuleType | Extended
+
+
+def names(content: Content) -> list[str]:
+    """Names of what ``content`` holds, from its file names alone, sorted."""
+    found = [m.name for m in pkgutil.iter_modules(_package(content).__path__) if m.name[0] != "_"]
+    return sorted([*found, *_files(content)])
+
+
+def load(content: Content, name: str, *, marker: str) -> type[Any]:
+    """Import the one class in ``content``'s file ``name.py`` that has the attribute ``marker``.
 
     Raises:
-        InputError: no such file, or the file defines none or several such classes.
+        InputError: no such file, it cannot be imported, or it defines none or several such classes.
     """
+    file = outside(content, name)
+    if file:
+        return load_file(file, marker=marker)
+    package = _package(content)
     kind = package.__name__.rpartition(".")[2]
-    known = names(package)
+    known = names(content)
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise InputError(f"no {name!r} in {kind}; {hint}there are: {', '.join(known)}")
     module = importlib.import_module(f"{package.__name__}.{name}")
-    return the_class(module, marker=marker)
+    return _the_class(module, module.__name__, marker)
 
 
-def the_class(module: ModuleType, *, marker: str) -> type[Any]:
-    """The one class defined in ``module`` that has the attribute ``marker``.
+def extend(package: ModuleType, words: Iterable[str]) -> tuple[Content, list[str]]:
+    """The package with the files that ``words`` give by their paths, and the name of every word.
+
+    A word that ends with ``.py`` or holds a folder is a path, any other is a name already.
 
     Raises:
-        InputError: there is none, or more than one.
+        InputError: no such file, or its name is taken or cannot be one.
     """
+    found: dict[str, OutsideFile] = {}
+    called: list[str] = []
+    for word in words:
+        if not _is_path(word):
+            called.append(word)
+            continue
+        file = read_file(Path(word))
+        _refuse_taken(file, package, found)
+        found[file.name] = file
+        called.append(file.name)
+    return (Extended(package, found) if found else package), called
+
+
+def read_file(path: Path) -> OutsideFile:
+    """The Python file at ``path``; nothing of it is run.
+
+    Raises:
+        InputError: it cannot be read, or its name cannot be that of a method.
+    """
+    if path.suffix != ".py" or not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", path.stem):
+        raise InputError(
+            f"{path}: the file's name is the method's; it has letters, digits, _ and -, does not "
+            "start with _, and ends with .py"
+        )
+    try:
+        return OutsideFile(path, path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def load_file(file: OutsideFile, *, marker: str) -> type[Any]:
+    """Run a file and give its one class that has the attribute ``marker``; twice gives it again.
+
+    Raises:
+        InputError: the file cannot be run, or it defines none or several such classes.
+    """
+    return _the_class(_module(file), str(file.path), marker)
+
+
+def outside(content: Content, name: str) -> OutsideFile | None:
+    """The file from elsewhere called ``name``; None for what belongs to the package."""
+    return _files(content).get(name)
+
+
+def sha256(content: Content, name: str) -> str | None:
+    """Of the file from elsewhere called ``name``; None for what belongs to the package."""
+    file = outside(content, name)
+    return file.sha256 if file else None
+
+
+def typed(content: Content, name: str) -> str:
+    """How a command line calls ``name``: by its path, if it is a file from elsewhere."""
+    file = outside(content, name)
+    return str(file.path) if file else name
+
+
+@contextlib.contextmanager
+def blaming(content: Content, name: str) -> Iterator[None]:
+    """Around code that runs ``name``: what a file from elsewhere raises becomes a sentence.
+
+    Raises:
+        MethodError: an exception came through a line of that file, which is named.
+    """
+    file = outside(content, name)
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if isinstance(error, GazebenchError) or not file or not line_in(error, file.path):
+            raise
+        raise MethodError(sentence(error, file.path)) from error
+
+
+def sentence(error: BaseException, path: Path) -> str:
+    """What was raised, after the last line of the file at ``path`` that it came through."""
+    line = line_in(error, path)
+    text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())[:300]
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{path}, line {line}: {what}" if line else f"{path}: {what}"
+
+
+def line_in(error: BaseException, path: Path) -> int | None:
+    """Number of the last line of the file at ``path`` that an exception came through, if any."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    lines = [
+        number
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == str(path)
+    ]
+    return lines[-1] if lines else None
+
+
+def _package(content: Content) -> ModuleType:
+    return content.package if isinstance(content, Extended) else content
+
+
+def _files(content: Content) -> Mapping[str, OutsideFile]:
+    return content.files if isinstance(content, Extended) else {}
+
+
+def _is_path(word: str) -> bool:
+    return word.endswith(".py") or "/" in word or "\\" in word
+
+
+def _refuse_taken(
+    file: OutsideFile, package: ModuleType, others: Mapping[str, OutsideFile]
+) -> None:
+    other = others.get(file.name)
+    if other and other.path != file.path:
+        raise InputError(f"{file.path} and {other.path} have one name; rename one of them")
+    if file.name in (*names(package), "all"):
+        raise InputError(
+            f"{file.path}: {file.name!r} means something here already; rename the file"
+        )
+
+
+def _module(file: OutsideFile) -> ModuleType:
+    # a name of its own, so that a file called json.py is nobody else's json
+    digest = hashlib.sha256(f"{file.path.absolute()} {file.sha256}".encode()).hexdigest()
+    name = f"_gazebench_file_{digest[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = str(file.path)
+    sys.modules[name] = module  # where pydantic and dataclasses look names up
+    try:
+        exec(compile(file.text, str(file.path), "exec", dont_inherit=True), vars(module))
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise InputError(f"{sentence(error, file.path)} (at import)") from error
+    return module
+
+
+def _the_class(module: ModuleType, where: str, marker: str) -> type[Any]:
     found = [
         value
         for value in vars(module).values()
@@ -48,7 +229,7 @@ def the_class(module: ModuleType, *, marker: str) -> type[Any]:
     ]
     if len(found) != 1:
         raise InputError(
-            f"{module.__name__} must define one class with {marker!r}, it defines {len(found)}; "
+            f"{where} must define one class with {marker!r}, it defines {len(found)}; "
             "see CONTRIBUTING.md"
         )
     return found[0]

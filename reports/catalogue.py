@@ -1,15 +1,21 @@
-"""The methods and metrics that exist, as Markdown tables for a README."""
+"""The methods and metrics that exist, as Markdown for a README."""
 
-from collections.abc import Iterable, Mapping
+import inspect
+import io
+import itertools
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping
 
+from gazebench import config
 from gazebench.cards import MethodCard, MetricCard
+from gazebench.config import Settings
 from gazebench.reports.columns import MISSING
 from gazebench.reports.texts import markdown
 
 
 def methods_table(cards: Mapping[str, MethodCard]) -> str:
     """A Markdown table of methods by name, in the order given."""
-    heads = ("name", "method", "paper", "year", "code", "licence", "supervision", "differs")
+    heads = ("name", "method", "kind", "paper", "year", "code", "licence", "supervision", "differs")
     return _table(heads, (_method_line(name, card) for name, card in cards.items()))
 
 
@@ -19,11 +25,41 @@ def metrics_table(cards: Mapping[str, MetricCard]) -> str:
     return _table(heads, (_metric_line(name, card) for name, card in cards.items()))
 
 
+def settings_table(name: str, model: type[Settings]) -> str:
+    """The settings of the method ``name`` with their defaults and comments, as TOML.
+
+    It is a table of a settings file; a setting without a value is written as a comment.
+    """
+    said = {key: text for kind in reversed(model.__mro__) for key, text in _comments(kind)}
+    values = model().model_dump(mode="json")
+    lines = {key: _setting(key, value) for key, value in values.items()}
+    width = max(map(len, lines.values()), default=0)
+    rows = (f"{line:<{width}}  {said.get(key, '')}".rstrip() for key, line in lines.items())
+    return "\n".join((f"[methods.{name}]", *rows)) + "\n"
+
+
+def _setting(key: str, value: object) -> str:
+    return f"# {key} =" if value is None else config.dump({key: value}).strip()
+
+
+def _comments(model: type) -> Iterator[tuple[str, str]]:
+    """Fields of a settings class and the comments that stand after them in its source."""
+    if model is Settings or not issubclass(model, Settings):
+        return
+    field = ""
+    tokens = list(tokenize.generate_tokens(io.StringIO(inspect.getsource(model)).readline))
+    for before, token in itertools.pairwise(tokens):
+        if token.string == ":" and before.string in model.model_fields:
+            field = before.string
+        if token.type == tokenize.COMMENT and before.type not in (tokenize.NL, tokenize.NEWLINE):
+            yield field, token.string
+
+
 def _method_line(name: str, card: MethodCard) -> list[str]:
-    title = markdown(card.title) + (" (control)" if card.kind == "control" else "")
     return [
         f"`{name}`",
-        title,
+        markdown(card.title),
+        card.kind,
         _link(card.paper, card.url),
         str(card.year or ""),
         _link("code" if card.code else "", card.code),

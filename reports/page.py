@@ -33,6 +33,8 @@ KNOWN = {
     "python": "Python",
     "torch": "PyTorch",
     "steps": "Steps",
+    "images": "Portraits seen in training",
+    "budget": "Training budget",
     "seed": "Seed",
     "training_seconds": "Training, seconds",
     "checkpoint_sha256": "Checkpoint, sha256",

@@ -1,9 +1,21 @@
 """The numbers that Zhang et al. (2022) printed, shown in grey beside ours, never among them."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedCount:
+    """A number of parameters as printed."""
+
+    method: str
+    resolution: int
+    rule: str  # "inference", or "training_vgg": with discriminators and a frozen VGG-16
+    millions: str  # text as printed
+    without: Sequence[str] = ()  # networks that the printed variant does not have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +44,7 @@ class Published:
 
 def table_1(resolution: int) -> Published:
     """Table I for portraits of ``resolution`` pixels: CelebHQGaze for 512, else CelebGaze."""
-    text = resources.files("gazebench.reports").joinpath("paper.toml").read_text(encoding="utf-8")
-    table = tomllib.loads(text)["table_1"]
+    table = _tables()["table_1"]
     dataset = "CelebHQGaze" if resolution == table["CelebHQGaze"]["resolution"] else "CelebGaze"
     columns = {k: v for k, v in table[dataset].items() if k != "resolution"}
     return Published(
@@ -47,3 +58,41 @@ def table_1(resolution: int) -> Published:
         methods=table["methods"],
         rows=columns,
     )
+
+
+def parameter_counts() -> list[PublishedCount]:
+    """All printed numbers of parameters: of Table I by one rule, of Table VI by the other."""
+    found: list[PublishedCount] = []
+    for table in (table_1(256), table_1(512)):
+        for method, row in table.rows.items():
+            if millions := row.get("parameters_training_vgg"):
+                count = PublishedCount(
+                    method=method,
+                    resolution=table.resolution,
+                    rule="training_vgg",
+                    millions=millions,
+                )
+                found.append(count)
+    return found + [PublishedCount(**row) for row in _tables()["table_6"]["rows"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedUpsampling:
+    """Table VI as printed, of portraits of 512 pixels."""
+
+    source: str
+    caveats: tuple[str, ...]
+    rows: Mapping[str, Mapping[str, str]]  # up-sampler → title and texts as printed
+
+
+def table_6() -> PublishedUpsampling:
+    """Table VI."""
+    table = _tables()["table_6"]
+    return PublishedUpsampling(
+        source=table["source"], caveats=tuple(table["caveats"]), rows=table["printed"]
+    )
+
+
+def _tables() -> dict[str, Any]:
+    text = resources.files("gazebench.reports").joinpath("paper.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -1,9 +1,9 @@
 """Table I: one row per run, from results that compare; nothing is ever copied into a cell."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from gazebench.cards import MetricCard
 from gazebench.errors import InputError
@@ -152,7 +152,8 @@ def _rows(
         _row(result, names[result.run], {k: cells[k][result.run] for k in cells}, footnotes)
         for result in ordered
     ]
-    return rows, footnotes.texts + _never_measured(results, cells.keys())
+    texts = [*footnotes.texts, *_never_measured(results, cells.keys()), *_trainings(rows)]
+    return rows, texts
 
 
 def _place(
@@ -203,3 +204,24 @@ def _never_measured(results: Sequence[RunResult], measured: Iterable[str]) -> li
             title = result.metrics[key].title if key in result.metrics else key
             reasons.setdefault(title, {})[result.skipped[key].rstrip(".")] = None
     return [f"{title} was not measured: {'; '.join(why)}." for title, why in reasons.items()]
+
+
+def _trainings(rows: Sequence[Row]) -> Iterator[str]:
+    """One footnote on how long each run was trained; scores of other budgets compare less well."""
+    told = [f"{row.label} {text}" for row in rows if (text := _training(row.result.provenance))]
+    if told:
+        yield f"Trained: {'; '.join(told)}."
+
+
+def _training(facts: Mapping[str, Any]) -> str:
+    """Steps, portraits seen and minutes, as far as they are known; "" for no training."""
+    if "step" not in facts:
+        return ""
+    texts = [f"{facts['step']:,} steps"]
+    if facts.get("images"):
+        texts.append(f"{facts['images']:,} portraits seen")
+    if "training_seconds" in facts:
+        texts.append(f"{facts['training_seconds'] / 60:,.1f} minutes")
+    for part in dict(facts.get("parts") or {}).values():
+        texts.append(f"besides {part['method']}'s {part['step']:,} steps")
+    return ", ".join(texts)

@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import shutil
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -72,3 +73,14 @@ def _choose(portraits: Path) -> dict[str, str]:
         if label in ("X", "Y")
         for name in islice(names, PER_CELL)
     }
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Torch on one core: small networks gain nothing from more, and lose much on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -13,7 +13,15 @@ from PIL import Image, ImageDraw
 from gazebench import store
 from gazebench.cards import MethodCard, MetricCard
 from gazebench.geometry import Box, Point, eye_window
-from gazebench.manifest import ImageFormat, Manifest, Portrait, Split, csv_text, manifest_csv
+from gazebench.manifest import (
+    FORMAT,
+    ImageFormat,
+    Manifest,
+    Portrait,
+    Split,
+    csv_text,
+    manifest_csv,
+)
 from gazebench.results import DatasetFacts, RunResult, Score
 
 SIDE = 64
@@ -103,7 +111,7 @@ def make_dataset(root: Path, *, name: str = "drawn faces", portraits: int = PORT
         store.make_folder(root / "images")
         pixels.save(root / ImageFormat.PNG.file(rows[-1].id))
     info = {
-        "format": 1,
+        "format": FORMAT,
         "name": name,
         "source": "folder",
         "resolution": SIDE,

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gazebench import baselines, cli, methods, metrics, plugins
 from gazebench.baselines.prgan import PRGAN
-from gazebench.reports.catalogue import methods_table, metrics_table
+from gazebench.reports.catalogue import methods_table, metrics_table, settings_table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -23,20 +23,46 @@ def between(text: str, name: str) -> str:
     return found.group(1)
 
 
-def tables() -> dict[str, str]:
-    """The generated tables of the README."""
-    kinds = {name: methods.load(baselines, name).card for name in plugins.names(baselines)}
-    cards = {name: metrics.load(metrics, name).card for name in plugins.names(metrics)}
-    return {"methods": methods_table(kinds), "metrics": metrics_table(cards)}
+def metrics_part() -> str:
+    """The generated table of the README."""
+    return metrics_table({n: metrics.load(metrics, n).card for n in plugins.names(metrics)})
 
 
-@pytest.mark.parametrize("name", ["methods", "metrics"])
-def test_the_readme_tables_are_the_cards(name: str, request: pytest.FixtureRequest) -> None:
-    text, table = README.read_text(), tables()[name]
+KINDS = {name: methods.load(baselines, name) for name in plugins.names(baselines)}
+
+
+def methods_part() -> str:
+    """The generated table of baselines/README.md."""
+    return methods_table({name: kind.card for name, kind in KINDS.items()})
+
+
+def settings_part() -> str:
+    """The generated blocks of baselines/README.md: a method's settings each."""
+    kinds = {name: kind for name, kind in KINDS.items() if kind.Config.model_fields}
+    blocks = (
+        f"### {kind.card.title}\n\n```toml\n{settings_table(name, kind.Config)}```\n"
+        for name, kind in kinds.items()
+    )
+    return "\n".join(blocks)
+
+
+GENERATED = {
+    "metrics": (README, metrics_part),
+    "methods": (ROOT / "baselines" / "README.md", methods_part),
+    "settings": (ROOT / "baselines" / "README.md", settings_part),
+}
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_the_generated_parts_of_the_documents_are_the_code(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    document, part = GENERATED[name]
+    text, wanted = document.read_text(), part()
     if request.config.getoption("--update-golden"):
         marker = f"<!-- {name} -->\n"
-        README.write_text(text.replace(marker + between(text, name), marker + table))
-    assert between(README.read_text(), name) == table
+        document.write_text(text.replace(marker + between(text, name), marker + wanted))
+    assert between(document.read_text(), name) == wanted
 
 
 SMALL_PRGAN = [
@@ -61,6 +87,7 @@ def test_the_commands_of_the_readme_run_in_order(
     demo_portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _celeba_hq(demo_portraits, tmp_path)
+    shutil.copy(next(demo_portraits.glob("*.jpg")), tmp_path / "me.jpg")
     monkeypatch.chdir(tmp_path)
     for words in ROAD:
         if words[0] == "score" and "--list" not in words:

@@ -229,8 +229,8 @@ def test_report_is_made_without_torch():
 def test_methods_are_listed_for_a_readme():
     cards = {"prgan": MethodCard(title="PRGAN", paper="He 2019", url="https://x.org/1", year=2019)}
     text = catalogue.methods_table(cards | {"no": MethodCard(title="No|ne", kind="control")})
-    assert "| `prgan` | PRGAN | [He 2019](https://x.org/1) | 2019 | – |" in text
-    assert r"| `no` | No\|ne (control) | – |" in text
+    assert "| `prgan` | PRGAN | method | [He 2019](https://x.org/1) | 2019 | – |" in text
+    assert r"| `no` | No\|ne | control | – |" in text
 
 
 def test_metrics_are_listed_for_a_readme():

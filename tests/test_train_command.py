@@ -39,6 +39,9 @@ def test_a_dry_run_prints_the_settings_that_would_be_used(tmp_path: Path) -> Non
         "precision": "no",
         "sample_every": 1000,
         "checkpoint_every": 1000,
+        "compile": False,
+        "ema": 0.0,
+        "tensorboard": False,
     }
     prgan = printed["methods"]["prgan"]
     assert (prgan["steps"], prgan["lr"], prgan["batch"], prgan["width"]) == (7, 0.5, 5, 64)
@@ -84,6 +87,22 @@ def test_other_settings_end_with_exit_code_7(dataset: Manifest, tmp_path: Path) 
     assert refused.exit_code == 7
     assert "seed: 0 → 1" in refused.output
     assert train(*words, "--seed", "1", "--overwrite").exit_code == 0
+
+
+def test_flags_win_over_the_settings_file(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text("[training]\nema = 0.5\ncompile = true\n")
+    flags = ("--ema", "0.9", "--tensorboard", "--dry-run", "--config", file)
+    table = tomllib.loads(train("data", "run", *flags).output)["training"]
+    assert (table["ema"], table["compile"], table["tensorboard"]) == (0.9, True, True)
+
+
+def test_fewer_portraits_than_the_batch_are_said_aloud(dataset: Manifest, tmp_path: Path) -> None:
+    words = (dataset.root, tmp_path, "--steps", "1", *FLAGS, "--batch", "6")
+    done = train(*words)
+    assert done.exit_code == 0
+    assert "only 4 labelled X and 4 labelled Y for a draw of 6: portraits are drawn" in done.stderr
+    assert done.stderr.count("drawn more than once") == 1
 
 
 def test_ctrl_c_ends_with_exit_code_130_and_goes_on(dataset: Manifest, tmp_path: Path) -> None:

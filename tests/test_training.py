@@ -76,6 +76,12 @@ def test_another_label_is_refused(dataset: Manifest, whole: Path) -> None:
         train(relabelled, whole)
 
 
+def test_another_resolution_is_refused(whole: Path, tmp_path: Path) -> None:
+    larger = make_dataset(tmp_path, 128)
+    with pytest.raises(RefusedError, match=r"resolution: 64 → 128; window: \(8, 12\) → \("):
+        train(larger, whole)
+
+
 def test_overwrite_starts_anew_and_keeps_predictions(dataset: Manifest, tmp_path: Path) -> None:
     train(dataset, tmp_path, steps=2)
     store.write(tmp_path / "predictions" / "a.png", b"")

@@ -23,9 +23,13 @@ folder, 7 refused: made with other settings, 8 a needed part is missing, 130 or 
 _STOPPED = "stopped; what is complete is kept, run the same command to go on"
 
 _ORDER = (
-    ("The road", ("demo", "build-dataset", "label", "train", "eval", "score", "report")),
+    (
+        "The road",
+        ("demo", "build-dataset", "label", "train", "eval", "score", "eval-upsampling", "report"),
+    ),
+    ("With a trained run", ("correct", "animate")),
     ("Datasets", ("inspect", "verify", "merge", "export", "draw")),
-    ("What there is", ("methods", "metrics", "sources", "weights", "doctor")),
+    ("What there is", ("methods", "check-method", "metrics", "sources", "weights", "doctor")),
 )
 
 

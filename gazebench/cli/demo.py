@@ -11,7 +11,7 @@ from gazebench.cli.eval import raise_if_incomplete
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path), default=Path("demo-run"))
-@click.option("--steps", type=click.IntRange(1), help="Training steps. [default: demo.toml's]")
+@click.option("--steps", type=click.IntRange(1), help="Training steps. [default: track demo's]")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(out: Path, steps: int | None, quiet: bool) -> None:
     """Walk the whole road on 128 shipped portraits and print the path of the leaderboard page.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     default=("all",),
     show_default=True,
     metavar="NAME",
-    help="Which method; may be repeated. See `gazebench methods`.",
+    help="Which method, see `gazebench methods`, or the path of a method's file; may be repeated.",
 )
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
 @click.option("--overwrite", is_flag=True, help="Make predictions and scores anew.")
@@ -44,16 +44,18 @@ def command(
     \b
     gazebench eval data/hq runs --method all
     gazebench eval data/hq runs --method identity --method prgan --device cuda
+    gazebench eval data/hq runs --method all --method my/own.py
     """
-    from gazebench import baselines, metrics
+    from gazebench import baselines, metrics, plugins
     from gazebench.evaluate import Evaluation, find
     from gazebench.manifest import Manifest
     from gazebench.methods import pick_device
 
+    content, names = plugins.extend(baselines, methods)
     evaluation = Evaluation(
         manifest=Manifest.load(dataset),
         runs=runs,
-        methods=baselines,
+        methods=content,
         metrics=metrics,
         device=pick_device(device),
         date=now(),
@@ -61,7 +63,7 @@ def command(
         overwrite=overwrite,
         quiet=quiet,
     )
-    entries, missing = find(baselines, runs, methods)
+    entries, missing = find(content, runs, names)
     report = evaluation.run(entries)
     show(report)
     click.echo(f"next: gazebench report {runs} board")

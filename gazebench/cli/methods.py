@@ -4,14 +4,36 @@ import click
 
 
 @click.command()
-def command() -> None:
+@click.option(
+    "--params", is_flag=True, help="Count parameters instead, in millions, beside the paper's."
+)
+@click.option(
+    "--res",
+    "resolutions",
+    type=click.IntRange(32),
+    multiple=True,
+    default=(256, 512),
+    show_default=True,
+    metavar="PIXELS",
+    help="Side of the portraits to count for; may be repeated.",
+)
+def command(params: bool, resolutions: tuple[int, ...]) -> None:
     """List the methods that train and eval know, from their cards.
 
     A method is one file of baselines/; its name is the file's. "trained" ones need `gazebench
     train` first, a control bounds the scale.
+
+    With --params, of each trained method at its default settings: the networks that correct
+    (Table VI of Zhang et al. 2022 counts these), all that training needs, and a frozen VGG besides
+    (as Table I counts). In brackets the number in the paper, and how much more ours is.
     """
     from gazebench import baselines, methods, plugins
 
+    if params:
+        from gazebench.cli import _parameters
+
+        click.echo("\n".join(_parameters.table(resolutions)))
+        return
     for name in plugins.names(baselines):
         kind = methods.load(baselines, name)
         card = kind.card

@@ -1,25 +1,60 @@
 """``gazebench train``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gazebench.cli._queue import conclude
+
 if TYPE_CHECKING:
-    from gazebench.training import TrainingResult
+    from gazebench.plugins import Content
+    from gazebench.training import TrainingResult, TrainingSettings
+    from gazebench.training.budget import Budget
+    from gazebench.training.queue import Trainer
 
 
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--method", required=True, metavar="NAME", help="See `gazebench methods`.")
+@click.option(
+    "--method",
+    "methods",
+    required=True,
+    multiple=True,
+    metavar="NAME",
+    help="See `gazebench methods`, or the path of a method's file; may be repeated. Several, or "
+    "all: RUN is the folder of runs.",
+)
+@click.option(
+    "--track",
+    metavar="NAME",
+    help="Shipped settings in place of --config: celebgaze (256 px), celebhqgaze (512 px) or demo "
+    "(minutes on two CPU cores).",
+)
 @click.option(
     "--steps",
     type=click.IntRange(1),
     help="Updates of the generator. [default: the method's, as published]",
 )
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    help="In place of --steps: as many as see so many portraits, the same for every method.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="In place of --steps: as many as take so long, by the speed of the first few.",
+)
 @click.option("--batch", type=click.IntRange(1), help="Portraits per domain in a draw.")
+@click.option(
+    "--pam",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="The trained PAM that the GazeGANs take E_c from. [default: one beside RUN that fits]",
+)
 @click.option("--seed", type=click.IntRange(0), help="[default: 0]")
 @click.option(
     "--device", metavar="NAME", help="cpu, cuda, cuda:1; by default CUDA if there is one."
@@ -31,6 +66,21 @@ if TYPE_CHECKING:
 )
 @click.option("--sample-every", type=click.IntRange(1), help="Steps between pictures.")
 @click.option("--checkpoint-every", type=click.IntRange(1), help="Steps between checkpoints.")
+@click.option(
+    "--compile", is_flag=True, default=None, help="torch.compile the networks: slow to start."
+)
+@click.option(
+    "--ema",
+    metavar="DECAY",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Correct with a moving average of the weights, such as 0.999. [default: 0, off]",
+)
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    default=None,
+    help="Losses and pictures into RUN/tensorboard as well.",
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -49,13 +99,17 @@ if TYPE_CHECKING:
 def command(
     dataset: Path,
     run: Path,
-    method: str,
+    methods: tuple[str, ...],
+    track: str | None,
     config: Path | None,
     overrides: tuple[str, ...],
+    images: int | None,
+    minutes: float | None,
     dry_run: bool,
     overwrite: bool,
     quiet: bool,
     batch: int | None,
+    pam: Path | None,
     **flags: object,
 ) -> None:
     """Train a method on the training half of DATASET, into the folder RUN.
@@ -65,65 +119,141 @@ def command(
     Ctrl-C or SIGTERM it saves first; stopped or killed, the same command goes on and ends with
     the weights it would have had. Other settings or labels are refused, unless --overwrite.
 
+    Several methods go one after the other into RUN/NAME, PAM before those that need one. A method
+    that fails is named at the end (exit code 4) and does not stop the others. A PAM has a budget
+    of its own, as large as that of a method.
+
     \b
     gazebench train --method prgan data runs/prgan
     gazebench train --method prgan data runs/small --steps 2000 --set methods.prgan.width=32
+    gazebench train --method gazegan_v2 data runs/gazegan_v2 --pam runs/pam
+    gazebench train --method all --track celebgaze data runs
+    gazebench train --method prgan --method stargan --minutes 90 data runs
+    gazebench train --method my/own.py data runs/own
     accelerate launch --multi_gpu -m gazebench train --method prgan data runs/prgan
     """
-    from gazebench import baselines, training
+    from gazebench import baselines, plugins, training
     from gazebench.config import build
     from gazebench.manifest import Manifest
+    from gazebench.training import queue
 
-    training_table, table = _tables(config, overrides, method)
+    content, names = plugins.extend(baselines, methods)
+    training_table, tables = _tables(content, config, track, overrides, batch)
     given = {key: value for key, value in flags.items() if value is not None}
     settings = build(training.TrainingSettings, {**training_table, **given}, "training")
-    table = {**table, **({"batch": batch} if batch else {})}
+    budget = _budget(images, minutes, given)
     if dry_run:
-        click.echo(_resolved(method, settings, table), nl=False)
+        click.echo(_resolved(content, names, settings, tables, budget), nl=False)
         return
-    result = training.train(
-        Manifest.load(dataset),
-        run,
-        baselines,
-        method,
-        settings=table,
+    trainer = queue.Trainer(
+        manifest=Manifest.load(dataset),
+        package=content,
+        settings=settings,
+        budget=budget,
         overwrite=overwrite,
         progress=not quiet,
-        **settings.model_dump(),
     )
-    _summarise(result, dataset)
+    _carry_out(trainer, names, tables, run, {"pam": pam} if pam else {})
+
+
+def _carry_out(
+    trainer: "Trainer",
+    names: Sequence[str],
+    tables: Mapping[str, Mapping[str, Any]],
+    run: Path,
+    parts: Mapping[str, Path],
+) -> None:
+    from gazebench import plugins
+    from gazebench.training import queue
+
+    content, dataset = trainer.package, trainer.manifest.root
+    if len(names) == 1 and names != ["all"]:
+        table = tables.get(names[0], {})
+        one = queue.Entry(name=names[0], run=run, settings=table, parts=parts)
+        with plugins.blaming(content, one.name):
+            result = trainer.one(one)
+        _summarise(content, result, dataset)
+        return
+    plan = queue.plan(trainer.manifest, content, names, tables, run, parts)
+    conclude(trainer.run(plan), dataset, run)
+
+
+def _budget(images: int | None, minutes: float | None, given: Mapping[str, object]) -> "Budget":
+    from gazebench.training.budget import Budget
+
+    limits = {"steps": given.get("steps"), "images": images, "minutes": minutes}
+    if len([limit for limit in limits.values() if limit is not None]) > 1:
+        raise click.UsageError("--steps, --images and --minutes exclude each other")
+    return Budget(images=images, minutes=minutes)
 
 
 def _tables(
-    config: Path | None, overrides: tuple[str, ...], method: str
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The tables [training] and [methods.METHOD]; other methods' tables must be of real methods."""
-    from gazebench import baselines, methods
+    content: "Content",
+    config: Path | None,
+    track: str | None,
+    overrides: tuple[str, ...],
+    batch: int | None,
+) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+    """The table [training], and the tables [methods.NAME] by name."""
     from gazebench import config as settings_files
+    from gazebench import methods, plugins
 
-    tables = settings_files.read(config, overrides)
+    if config and track:
+        raise click.UsageError("--config and --track exclude each other; --set changes either")
+    tables = settings_files.read(settings_files.track(track) if track else config, overrides)
     by_method = settings_files.table(tables, "methods")
     for name in by_method:
-        methods.load(baselines, name)  # a misspelt name must not pass in silence
-    return settings_files.table(tables, "training"), settings_files.table(by_method, method)
+        methods.load(content, name)  # a misspelt name must not pass in silence
+    found = {name: settings_files.table(by_method, name) for name in by_method}
+    if batch:
+        found = {n: {**found.get(n, {}), "batch": batch} for n in plugins.names(content)}
+    return settings_files.table(tables, "training"), found
 
 
-def _resolved(name: str, settings: Any, table: Mapping[str, Any]) -> str:
-    from gazebench import baselines, config
+def _resolved(
+    content: "Content",
+    names: Sequence[str],
+    settings: "TrainingSettings",
+    tables: Mapping[str, Mapping[str, Any]],
+    budget: "Budget",
+) -> str:
+    from gazebench import config
     from gazebench.training.engine import trainable
+    from gazebench.training.queue import every
 
     steps = {"steps": settings.steps} if settings.steps else {}
-    method = config.build(trainable(baselines, name).Config, {**table, **steps}, f"methods.{name}")
-    plain = method.model_dump(mode="json")
-    training = {**settings.model_dump(mode="json"), "steps": plain["steps"]}
-    return config.dump({"training": training, "methods": {name: plain}})
+    plain: dict[str, dict[str, Any]] = {}
+    for name in every(content) if "all" in names else names:
+        table = {**tables.get(name, {}), **steps}
+        chosen = config.build(trainable(content, name).Config, table, f"methods.{name}")
+        plain[name] = chosen.model_dump(mode="json")
+    training = settings.model_dump(mode="json")
+    if len(plain) == 1:
+        training["steps"] = next(iter(plain.values()))["steps"]
+    if not budget:
+        return config.dump({"training": training, "methods": plain})
+    for table in (training, *plain.values()):
+        del table["steps"]
+    return f"# steps: as many as {budget} allow\n" + config.dump(
+        {"training": training, "methods": plain}
+    )
 
 
-def _summarise(result: "TrainingResult", dataset: Path) -> None:
+def _summarise(content: "Content", result: "TrainingResult", dataset: Path) -> None:
     if not result.trained:
         click.echo(f"{result.run} is trained already, {result.step} steps; nothing to do")
     else:
         click.echo(
             f"{result.run}: {result.method}, {result.step} steps, {result.seconds:.1f} s in all"
         )
-    click.echo(f"next: gazebench eval {dataset} {result.run.parent} --method {result.method}")
+    click.echo(f"next: {_next(content, result, dataset)}")
+
+
+def _next(content: "Content", result: "TrainingResult", dataset: Path) -> str:
+    from gazebench import methods, plugins
+
+    runs = result.run.parent
+    if methods.corrects(methods.load(content, result.method)):
+        words = plugins.typed(content, result.method)
+        return f"gazebench eval {dataset} {runs} --method {words}"
+    return f"gazebench train --method gazegan_v2 {dataset} {runs / 'gazegan_v2'}"

@@ -21,7 +21,7 @@ from gazebench.training import TrainingSettings
 
 HERE = Path(__file__).parent
 PORTRAITS = HERE / "portraits"
-SETTINGS = HERE / "demo.toml"
+SETTINGS = config.track("demo")
 METHOD = "prgan"
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ def _train(
         baselines,
         METHOD,
         settings=tables["methods"][METHOD],
-        steps=steps or chosen.steps,
+        steps=steps,
         seed=chosen.seed,
         sample_every=chosen.sample_every,
         checkpoint_every=chosen.checkpoint_every,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gazebench import cost, store
+from gazebench import cost, plugins, store
 from gazebench.cards import MethodCard
 from gazebench.data import Pixels
 from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
@@ -22,6 +22,7 @@ from gazebench.evaluate.describing import dataset_facts, declined, gaps, kept, p
 from gazebench.evaluate.scoring import Scoring, flag_copies
 from gazebench.features import Instruments
 from gazebench.manifest import Manifest
+from gazebench.plugins import Content
 from gazebench.predictions import Predictions
 from gazebench.results import RunResult
 
@@ -42,7 +43,7 @@ class Evaluation:
 
     manifest: Manifest
     runs: Path
-    methods: ModuleType  # package of the baselines
+    methods: Content  # the baselines, and files beside them
     metrics: ModuleType  # package of the metrics
     device: torch.device
     date: str  # ISO 8601, written into the results
@@ -63,7 +64,8 @@ class Evaluation:
         failures: list[str] = []
         for entry in entries:
             try:
-                scored.append(self._entry(entry))
+                with plugins.blaming(self.methods, entry.name):
+                    scored.append(self._entry(entry))
             except (DiskError, StoppedError):
                 raise
             except MethodError as error:
@@ -104,14 +106,17 @@ class Evaluation:
             correct(contender, self._pixels, **flags)
             portraits = portraits_to_correct(self.manifest)
             made = Predictions.check(entry.folder / "predictions", self.manifest, portraits)
-            there = kept(entry.folder / "scores.json", self.manifest, contender.checkpoint)
+            there = kept(entry.folder / "scores.json", self.manifest, contender)
             if there and not self.overwrite:
-                return replace(there, notes=()), made
+                return replace(there, notes=contender.notes), made
             costs, facts = read_facts(entry.folder)
             result = self._scored(entry, contender.card, made, facts)
         cards = {name: cost.CARDS[name] for name in costs}
         full = replace(
-            result, scores={**result.scores, **costs}, metrics={**result.metrics, **cards}
+            result,
+            scores={**result.scores, **costs},
+            metrics={**result.metrics, **cards},
+            notes=contender.notes,
         )
         return full, made
 

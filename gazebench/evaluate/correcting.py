@@ -99,6 +99,7 @@ def _made_from(contender: Contender, manifest: Manifest) -> dict[str, Any]:
         "dataset": manifest.fingerprint,
         "checkpoint_sha256": contender.checkpoint,
         "portraits": len(portraits_to_correct(manifest)),
+        **({"file_sha256": contender.file_sha256} if contender.file_sha256 else {}),
     }
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from gazebench import __version__, methods, metrics, plugins
 from gazebench.errors import InputError
-from gazebench.evaluate.contenders import Entry
+from gazebench.evaluate.contenders import Contender, Entry
 from gazebench.evaluate.correcting import portraits_to_correct
 from gazebench.manifest import Domain, Manifest, Split
+from gazebench.plugins import Content
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult
 
 
@@ -45,7 +46,7 @@ def provenance(
 
 
 def declined(
-    entry: Entry, package: ModuleType, metric_package: ModuleType, manifest: Manifest, reason: str
+    entry: Entry, package: Content, metric_package: ModuleType, manifest: Manifest, reason: str
 ) -> RunResult:
     """The result of a method that cannot handle the dataset: a row of dashes with the reason."""
     names = plugins.names(metric_package)
@@ -61,8 +62,8 @@ def declined(
     )
 
 
-def kept(path: Path, manifest: Manifest, checkpoint: str) -> RunResult | None:
-    """The complete result at ``path``, if it is of this dataset, these weights and this version."""
+def kept(path: Path, manifest: Manifest, contender: Contender) -> RunResult | None:
+    """The complete result at ``path``, if it is of this dataset, method and version."""
     if not path.exists():
         return None
     try:
@@ -72,7 +73,8 @@ def kept(path: Path, manifest: Manifest, checkpoint: str) -> RunResult | None:
     same = (
         there.dataset == dataset_facts(manifest)
         and there.benchmark == BENCHMARK
-        and there.provenance.get("checkpoint_sha256", "") == checkpoint
+        and there.provenance.get("checkpoint_sha256", "") == contender.checkpoint
+        and there.provenance.get("file_sha256") == contender.file_sha256
         and not there.skipped
     )
     return there if same else None

@@ -1,15 +1,18 @@
 """Where a step's pictures come from: the coming step's are read while this one computes."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Self
 
 import torch
+from accelerate import Accelerator
 
 from gazebench.data import Batch, Draw, Pixels
 from gazebench.errors import InputError
 from gazebench.manifest import Domain, Manifest, Portrait, Split
+from gazebench.training.folder import Recipe
 
 Pair = tuple[Batch, Batch]
 
@@ -60,6 +63,30 @@ class Loader:
         self._current: _Ahead | None = None
         self._coming: _Ahead | None = None
 
+    @classmethod
+    def of(
+        cls,
+        pixels: Pixels,
+        x: Sequence[Portrait],
+        y: Sequence[Portrait],
+        recipe: Recipe,
+        accelerator: Accelerator,
+        *,
+        ahead: bool | None = None,
+    ) -> Self:
+        """The draws of a recipe, this process's share of them; read ahead where there is a GPU."""
+        return cls(
+            pixels,
+            x,
+            y,
+            batch=recipe.settings["batch"],
+            seed=recipe.seed,
+            device=accelerator.device,
+            process=accelerator.process_index,
+            processes=accelerator.num_processes,
+            ahead=accelerator.device.type != "cpu" if ahead is None else ahead,
+        )
+
     def draw(self, step: int) -> Draw:
         """The draw of ``step``; as many of the next one's batches as the last one used are read."""
         calls = self._current.used if self._current else 0
@@ -107,3 +134,16 @@ def training_portraits(
             f"`gazebench label import {manifest.root} LABELS.csv`"
         )
     return x, y
+
+
+def warn_of_few(
+    x: Sequence[Portrait], y: Sequence[Portrait], recipe: Recipe, say: Callable[[str], None]
+) -> None:
+    """Say it, where a draw must take some portraits of a domain more than once."""
+    count = recipe.settings["batch"] * recipe.processes
+    few = [f"{len(p)} labelled {domain}" for domain, p in (("X", x), ("Y", y)) if len(p) < count]
+    if few:
+        say(
+            f"the training half has only {' and '.join(few)} for a draw of {count}: portraits are "
+            "drawn more than once in it; label more, or lower --batch"
+        )

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from gazebench import config, store
 from gazebench.errors import InputError, RefusedError
 from gazebench.manifest import Manifest
 
-_FREE = ("dataset", "steps")  # the folder's name is only told; steps have their own rule
+_FREE = ("dataset", "budget", "steps")  # the first two are only told; steps have their own rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,19 @@ class RunFolder:
         return self.root / "checkpoints"
 
     @property
+    def tensorboard(self) -> Path:
+        """Folder of TensorBoard's files."""
+        return self.root / "tensorboard"
+
+    @property
     def nan(self) -> Path:
         """What is kept for study after a loss was not finite."""
         return self.root / "nan"
 
     def clear(self) -> None:
         """Remove what a training made; predictions and scores stay."""
-        for path in (self.config, self.log, self.samples, self.checkpoints, self.nan):
+        made = (self.config, self.log, self.samples, self.checkpoints, self.tensorboard, self.nan)
+        for path in made:
             store.remove(path)
 
 
@@ -65,6 +71,10 @@ class Recipe:
     resolution: int
     window: tuple[int, int]  # height and width of an eye box
     settings: Mapping[str, Any]  # of the method, plain values
+    budget: str = ""  # what the steps were made from, such as "30 minutes"; "": given as steps
+    ema: float = 0.0  # decay of the weights' moving average; 0: none
+    file_sha256: str | None = None  # of a method's file from elsewhere
+    parts: Mapping[str, str] = field(default_factory=dict)  # network → sha256 of its weights file
 
     @classmethod
     def of(
@@ -76,6 +86,10 @@ class Recipe:
         seed: int,
         precision: str,
         processes: int,
+        budget: str = "",
+        ema: float = 0.0,
+        file_sha256: str | None = None,
+        parts: Mapping[str, str],
     ) -> Self:
         """The recipe of a method's settings, which say the steps, on a dataset."""
         plain = settings.model_dump(mode="json")
@@ -91,6 +105,10 @@ class Recipe:
             resolution=manifest.resolution,
             window=manifest.window,
             settings=plain,
+            budget=budget,
+            ema=ema,
+            file_sha256=file_sha256,
+            parts=parts,
         )
 
     @classmethod
@@ -148,6 +166,10 @@ def _differences(old: Recipe, new: Recipe) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:
-    top = {k: v for k, v in vars(recipe).items() if k not in (*_FREE, "settings")}
+    top = {k: v for k, v in vars(recipe).items() if k not in (*_FREE, "settings", "parts")}
     table = f"methods.{recipe.method}"
-    return {**top, **{f"{table}.{k}": v for k, v in recipe.settings.items() if k != "steps"}}
+    return {
+        **top,
+        **{f"{table}.{k}": v for k, v in recipe.settings.items() if k != "steps"},
+        **{f"parts.{k}": v for k, v in recipe.parts.items()},
+    }

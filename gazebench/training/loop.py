@@ -4,7 +4,7 @@ import contextlib
 import math
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from gazebench.data import Batch, Pixels
 from gazebench.errors import InputError, StoppedError
 from gazebench.manifest import Manifest
 from gazebench.training import checkpoint, sampling, state
+from gazebench.training.board import Board
 from gazebench.training.checkpoint import Checkpoint
 from gazebench.training.drawing import Loader, training_portraits
 from gazebench.training.folder import RunFolder
 from gazebench.training.log import Log
-from gazebench.training.session import Session
+from gazebench.training.session import Outcome, Session
 from gazebench.training.signals import Stop
 
 
@@ -32,6 +33,7 @@ class TrainingResult:
     method: str
     step: int  # steps done in all
     trained: int  # of them by this call; 0 when the run was finished already
+    images: int  # portraits seen by all calls together, one that came twice counted twice
     seconds: float  # of all calls together
 
 
@@ -47,13 +49,16 @@ class Loop:
         stop: Stop,
         *,
         progress: bool,
+        board: Board | None = None,
     ) -> None:
         self.folder, self.session, self.stop = folder, session, stop
         self.begun = self.done = start.step if start else 0
         self.seconds: float = start.facts["seconds"] if start else 0.0
+        self.images: int = start.facts.get("images", 0) if start else 0
         self.main = session.accelerator.is_main_process
         self.progress = progress and self.main
         self.log = Log(folder.log)
+        self.board = board
         self._open(manifest)
 
     def run(self, sample_every: int, checkpoint_every: int) -> TrainingResult:
@@ -64,7 +69,7 @@ class Loop:
             StoppedError: a process was asked to stop; all is saved.
         """
         steps = self.session.recipe.steps
-        with self._bar() as bar, contextlib.closing(self.loader):
+        with self._bar() as bar, self._open_things():
             while self.done < steps:
                 stopping = self.advance(bar)
                 last = self.done == steps
@@ -80,8 +85,16 @@ class Loop:
             method=self.session.recipe.method,
             step=self.done,
             trained=self.done - self.begun,
+            images=self.images,
             seconds=self.seconds,
         )
+
+    @contextlib.contextmanager
+    def _open_things(self) -> Iterator[None]:
+        with contextlib.closing(self.loader), contextlib.ExitStack() as stack:
+            if self.board:
+                stack.enter_context(contextlib.closing(self.board))
+            yield
 
     def _bar(self) -> tqdm:
         recipe = self.session.recipe
@@ -105,49 +118,49 @@ class Loop:
         with accelerator.main_process_first():  # which makes the cache
             pixels = Pixels.open(manifest)
         self.samples: Batch = pixels.batch(sampling.fixed_portraits(manifest))
-        self.loader = Loader(
-            pixels,
-            *training_portraits(manifest),
-            batch=session.recipe.settings["batch"],
-            seed=session.recipe.seed,
-            device=accelerator.device,
-            process=accelerator.process_index,
-            processes=accelerator.num_processes,
-            ahead=accelerator.device.type != "cpu",
-        )
+        portraits = training_portraits(manifest)
+        self.loader = Loader.of(pixels, *portraits, session.recipe, accelerator)
 
     def advance(self, bar: tqdm) -> bool:
         """One step and its line in the log; whether to stop."""
         began = time.perf_counter()
         outcome = self.session.step(self.done, self.loader, self.stop)
         self.done += 1
-        self._check(outcome.losses)
+        self._check(outcome)
         seconds = time.perf_counter() - began
         self.seconds += seconds
+        self.images += self.loader.images
         speed = self.loader.images / seconds
         if self.main:
-            self.log.add(
-                {
-                    "step": self.done,
-                    "losses": outcome.losses,
-                    "lr": self.session.learning_rates(),
-                    "images_per_s": round(speed, 1),
-                    "seconds": round(self.seconds, 3),
-                    "memory_mb": round(self.session.memory_mb(), 1),
-                }
-            )
+            self._note(outcome, speed)
         shown = {name: f"{value:.3g}" for name, value in outcome.losses.items()}
         bar.set_postfix({**shown, "images/s": f"{speed:.0f}"}, refresh=False)
         bar.update()
         return outcome.stop
 
-    def _check(self, losses: Mapping[str, float]) -> None:
-        bad = next((name for name, value in losses.items() if not math.isfinite(value)), None)
-        if bad:
-            self._give_up(f"loss {bad} is {losses[bad]}", losses)
+    def _note(self, outcome: Outcome, speed: float) -> None:
+        row = {
+            "step": self.done,
+            "losses": outcome.losses,
+            "grad": outcome.gradients,
+            "lr": self.session.learning_rates(),
+            "images_per_s": round(speed, 1),
+            "seconds": round(self.seconds, 3),
+            "memory_mb": round(self.session.memory_mb(), 1),
+        }
+        self.log.add(row)
+        if self.board:
+            self.board.add(row)
+
+    def _check(self, outcome: Outcome) -> None:
+        gradients = {f"gradient of {name}": v for name, v in outcome.gradients.items()}
+        for name, value in {**outcome.losses, **gradients}.items():
+            if not math.isfinite(value):
+                what = name if name in gradients else f"loss {name}"
+                self._give_up(f"{what} is {value}", outcome.losses)
 
     def _give_up(self, what: str, losses: Mapping[str, float]) -> None:
-        self.log.flush()
+        self._flush()
         if self.main:
             facts = {
                 "step": self.done,
@@ -168,15 +181,27 @@ class Loop:
         bad = state.not_finite(weights | others)
         if bad:
             self._give_up(f"{bad} has values that are not finite", {})
-        self.log.flush()
+        self._flush()
         path = checkpoint.folder(self.folder.checkpoints, self.done)
         checkpoint.write(path, weights, others, self._facts())
         checkpoint.prune(self.folder.checkpoints)
 
+    def _flush(self) -> None:
+        self.log.flush()
+        if self.board:
+            self.board.flush()
+
     def _facts(self) -> dict[str, Any]:
-        return {"step": self.done, "seconds": round(self.seconds, 3), **self.session.facts()}
+        return {
+            "step": self.done,
+            "images": self.images,
+            "seconds": round(self.seconds, 3),
+            **self.session.facts(),
+        }
 
     def _sample(self) -> None:
         if self.main:
-            picture = sampling.grid(self.samples, self.session.correct(self.samples).cpu())
+            picture = sampling.grid(self.samples, *self.session.sample(self.samples))
             store.write(self.folder.samples / f"step-{self.done:06d}.png", picture)
+            if self.board:
+                self.board.picture(picture, self.done)

@@ -10,6 +10,17 @@ from gazebench.training.log import Log
 from gazebench.training.session import Session
 
 
+def refuse_other(folder: RunFolder, recipe: Recipe) -> None:
+    """Make sure that the folder holds no run of another recipe, before anything is loaded.
+
+    Raises:
+        RefusedError: it does.
+        InputError: ``config.toml`` is damaged.
+    """
+    if checkpoint.any_there(folder.checkpoints):
+        recipe.refuse_other(Recipe.load(folder.config), folder.root)
+
+
 def start(
     folder: RunFolder, session: Session, *, overwrite: bool, say: Callable[[str], None]
 ) -> Checkpoint | None:

@@ -23,13 +23,19 @@ def fixed_portraits(manifest: Manifest) -> tuple[Portrait, ...]:
     return tuple(pool[place] for place in places)
 
 
-def grid(source: Batch, corrected: Tensor) -> bytes:
-    """A PNG, one column per portrait: source, corrected, eyes of the source, eyes corrected."""
-    images = [_pixels(image) for image in (source.image, corrected)]  # (N, H, W, 3)
-    eyes = [_pixels(eye_patches(image, source.eyes)) for image in (source.image, corrected)]
-    side = min(SIDE, images[0].shape[1])
-    rows = [_row([_scaled(p, side) for p in portraits]) for portraits in images]
-    rows += [_row([_scaled(np.concatenate(list(p), 1), side) for p in pairs]) for pairs in eyes]
+def grid(source: Batch, corrected: Tensor | None, pictures: Tensor | None) -> bytes:
+    """A PNG, one column per portrait.
+
+    Rows: source and corrected, the eyes of both, then the method's own pictures (N, K, 3, h, w).
+    """
+    images = [image for image in (source.image, corrected) if image is not None]
+    side = min(SIDE, source.image.shape[-1])
+    rows = [_row([_scaled(p, side) for p in _pixels(image)]) for image in images]
+    for image in images:
+        pairs = _pixels(eye_patches(image, source.eyes))  # (N, 2, h, w, 3)
+        rows.append(_row([_scaled(np.concatenate(list(pair), 1), side) for pair in pairs]))
+    for row in _pixels(pictures).swapaxes(0, 1) if pictures is not None else ():
+        rows.append(_row([_scaled(p, side) for p in row]))
     file = io.BytesIO()
     Image.fromarray(np.concatenate(rows)).save(file, "PNG")
     return file.getvalue()

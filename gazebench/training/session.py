@@ -9,16 +9,19 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from gazebench import __version__
 from gazebench.config import Settings
 from gazebench.data import Batch
-from gazebench.methods import Task, TrainableMethod
-from gazebench.training import state
+from gazebench.methods import Task, TrainableMethod, corrects
+from gazebench.training import compiling, state
+from gazebench.training.average import Average
 from gazebench.training.checkpoint import Checkpoint
 from gazebench.training.drawing import Loader
 from gazebench.training.folder import Recipe
+from gazebench.training.gradients import Gradients
+from gazebench.training.parts import FoundPart
 from gazebench.training.signals import Stop
 
 
@@ -27,6 +30,7 @@ class Outcome:
     """What one step gave, the same in every process."""
 
     losses: dict[str, float]  # means over the processes
+    gradients: dict[str, float]  # by optimiser: norm at its last update
     stop: bool  # whether any process was asked to stop
 
 
@@ -34,16 +38,33 @@ class Session:
     """Owns the method; the same recipe gives the same weights after every step."""
 
     def __init__(
-        self, kind: type[TrainableMethod], settings: Settings, recipe: Recipe, device: Accelerator
+        self,
+        kind: type[TrainableMethod],
+        settings: Settings,
+        recipe: Recipe,
+        device: Accelerator,
+        parts: Mapping[str, FoundPart],
+        *,
+        compiled: bool = False,
     ) -> None:
-        self.recipe, self.accelerator = recipe, device
+        self.recipe, self.accelerator, self.compiled = recipe, device, compiled
+        self._parts = parts
         torch.manual_seed(seed_of(recipe.seed, "weights"))
         self.method = kind(settings, Task(recipe.resolution, recipe.window))
         self._rates = {
             name: [group["lr"] for group in optimiser.param_groups]
             for name, optimiser in self.method.optimisers.items()
         }
+        for letter, part in parts.items():
+            network = self.method.networks[letter]
+            state.load_networks({letter: network}, (letter,), part.tensors(letter))
+            network.requires_grad_(False)
+        self.method.start_training(device.device)
+        self.networks = self.method.networks  # plain ones, whatever a step goes through
         self._prepare()
+        self.gradients = self._watch()
+        names = self.method.inference_networks
+        self.average = Average(self.networks, names, recipe.ema) if recipe.ema else None
 
     def step(self, step: int, loader: Loader, stop: Stop) -> Outcome:
         """One update of the method, with the learning rates and random numbers of that step."""
@@ -54,7 +75,10 @@ class Session:
             groups = self.method.optimisers[name].param_groups
             for group, rate in zip(groups, rates, strict=True):
                 group["lr"] = rate * scale
+        self.gradients.norms.clear()
         losses = self.method.training_step(loader.draw(step))
+        if self.average:
+            self.average.update(step)
         return self._outcome(losses, stop.signal != 0)
 
     def learning_rates(self) -> dict[str, float]:
@@ -62,19 +86,30 @@ class Session:
         return {n: o.param_groups[0]["lr"] for n, o in self.method.optimisers.items()}
 
     @torch.no_grad()
-    def correct(self, batch: Batch) -> Tensor:
-        """The method's correction, (N, 3, H, W), as it would be made after training."""
+    def sample(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+        """The method's correction (N, 3, H, W), if it corrects, and its own pictures, if any.
+
+        As they would be after training, on the CPU.
+        """
+        batch = batch.to(self.accelerator.device)
         with self._evaluating():
-            return self.method.correct(batch.to(self.accelerator.device))
+            corrected = self.method.correct(batch) if corrects(type(self.method)) else None
+            pictures = self.method.pictures(batch)
+        return tuple(None if p is None else p.cpu() for p in (corrected, pictures))  # type: ignore[return-value]
 
     def tensors(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The networks that correct, and all other tensors of the state."""
-        networks, names = self._bare(), self.method.inference_networks
+        """The networks that correct, averaged if the recipe says so, and all else of the state."""
+        networks, names = self.networks, self.method.inference_networks
         others = [name for name in networks if name not in names]
-        return state.network_tensors(networks, names), {
+        rest = {
             **state.network_tensors(networks, others),
-            **{_key(k): v for k, v in state.optimiser_tensors(self.method.optimisers).items()},
+            **state.under("optimiser", state.optimiser_tensors(self.method.optimisers)),
         }
+        if not self.average:
+            return state.network_tensors(networks, names), rest
+        rest |= state.under("raw", state.copied(self.average.raw()))
+        with self.average.shown():
+            return state.network_tensors(networks, names), rest
 
     def facts(self) -> dict[str, Any]:
         """The state that is no tensor."""
@@ -83,6 +118,8 @@ class Session:
             "optimisers": state.optimiser_facts(self.method.optimisers),
             "scaler": scaler.state_dict() if scaler else None,
             "device": str(self.accelerator.device),
+            "compiled": self.compiled,
+            "parts": {letter: part.facts for letter, part in self._parts.items()},
             "versions": {"gazebench": __version__, "torch": torch.__version__},
         }
 
@@ -92,10 +129,12 @@ class Session:
         Raises:
             InputError: it is of other networks or optimisers.
         """
-        tensors = checkpoint.weights() | checkpoint.state()
-        optimiser = {k.removeprefix(_PREFIX): v for k, v in tensors.items() if _is_key(k)}
-        networks = {k: v for k, v in tensors.items() if not _is_key(k)}
-        state.load_networks(self._bare(), self.method.networks, networks)
+        tensors, rest = checkpoint.weights(), checkpoint.state()
+        optimiser = state.taken("optimiser", rest)
+        raw = state.taken("raw", rest)
+        state.load_networks(self.networks, self.networks, tensors | rest)
+        if self.average:
+            self.average.load(raw)
         state.load_optimisers(self.method.optimisers, checkpoint.facts["optimisers"], optimiser)
         if self.accelerator.scaler and checkpoint.facts["scaler"]:
             self.accelerator.scaler.load_state_dict(dict(checkpoint.facts["scaler"]))
@@ -112,38 +151,48 @@ class Session:
             torch.backends.cudnn.benchmark = True  # shapes never change
             for network in method.networks.values():
                 network.to(memory_format=torch.channels_last)
-        method.networks = {n: accelerator.prepare_model(v) for n, v in method.networks.items()}
-        method.optimisers = {
-            n: accelerator.prepare_optimizer(o) for n, o in method.optimisers.items()
+        method.networks = {
+            # "evaluation" only means: without DistributedDataParallel, see Gradients
+            n: accelerator.prepare_model(v, evaluation_mode=True)
+            for n, v in method.networks.items()
         }
-        method.backward = accelerator.backward
+        if self.compiled:
+            method.networks = compiling.compiled(method.networks, method.uncompiled)
+
+    def _watch(self) -> Gradients:
+        method = self.method
+        gradients = Gradients(self.networks.values(), method.optimisers, self.accelerator)
+        method.optimisers = {
+            n: self.accelerator.prepare_optimizer(o) for n, o in method.optimisers.items()
+        }
+        method.backward = gradients.backward
+        return gradients
 
     def _outcome(self, losses: Mapping[str, Tensor], stop: bool) -> Outcome:
-        device = self.accelerator.device
-        values = [torch.as_tensor(v, device=device).detach().float() for v in losses.values()]
-        values.append(torch.tensor(float(stop), device=device))
+        device, norms = self.accelerator.device, self.gradients.norms
+        scalars = (*losses.values(), *norms.values(), float(stop))
+        values = [torch.as_tensor(v, device=device).detach().float() for v in scalars]
         means = self.accelerator.reduce(torch.stack(values), "mean")
         assert isinstance(means, Tensor)
-        *numbers, stops = means.tolist()
-        return Outcome(dict(zip(losses, numbers, strict=True)), stops > 0)
-
-    def _bare(self) -> dict[str, nn.Module]:
-        """The networks without what spreads them over processes."""
-        networks = self.method.networks.items()
-        return {name: self.accelerator.unwrap_model(network) for name, network in networks}
+        numbers = iter(means.tolist())  # the step's one wait for the device
+        return Outcome(
+            {name: next(numbers) for name in losses},
+            {name: next(numbers) for name in norms},
+            next(numbers) > 0,
+        )
 
     @contextlib.contextmanager
     def _evaluating(self) -> Iterator[None]:
-        wrapped = self.method.networks
-        self.method.networks = self._bare()
-        modules = [m for network in wrapped.values() for m in network.modules()]
+        learning, self.method.networks = self.method.networks, self.networks
+        modules = [m for network in self.networks.values() for m in network.modules()]
         modes = [module.training for module in modules]
         try:
-            for network in wrapped.values():
+            for network in self.networks.values():
                 network.eval()
-            yield
+            with self.average.shown() if self.average else contextlib.nullcontext():
+                yield
         finally:
-            self.method.networks = wrapped
+            self.method.networks = learning
             for module, mode in zip(modules, modes, strict=True):
                 module.training = mode
 
@@ -151,14 +200,3 @@ class Session:
 def seed_of(*parts: object) -> int:
     """A seed that depends on every part."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
-
-
-_PREFIX = "optimiser."
-
-
-def _key(name: str) -> str:
-    return _PREFIX + name
-
-
-def _is_key(name: str) -> bool:
-    return name.startswith(_PREFIX)

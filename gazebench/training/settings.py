@@ -16,3 +16,6 @@ class TrainingSettings(Settings):
     device: str | None = None  # None: CUDA where there is one, else the CPU
     sample_every: int = Field(default=1000, ge=1)  # steps; one more picture at the end
     checkpoint_every: int = Field(default=1000, ge=1)  # steps; one more checkpoint at the end
+    compile: bool = False  # torch.compile of the networks
+    ema: float = Field(default=0.0, ge=0, lt=1)  # decay of the weights' moving average; 0: none
+    tensorboard: bool = False  # losses and pictures for TensorBoard too

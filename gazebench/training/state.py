@@ -14,9 +14,7 @@ from gazebench.errors import InputError
 def network_tensors(networks: Mapping[str, nn.Module], names: Iterable[str]) -> dict[str, Tensor]:
     """Parameters and buffers of the named networks by "network.parameter", copied to the CPU."""
     return {
-        f"{name}.{key}": _copy(value)
-        for name in names
-        for key, value in networks[name].state_dict().items()
+        k: v for name in names for k, v in under(name, copied(networks[name].state_dict())).items()
     }
 
 
@@ -29,11 +27,8 @@ def load_networks(
         InputError: the tensors are of other networks.
     """
     for name in names:
-        own = {
-            k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")
-        }
         try:
-            networks[name].load_state_dict(own)
+            networks[name].load_state_dict(taken(name, tensors))
         except RuntimeError as error:
             first = " ".join(str(error).split())[:300]
             raise InputError(f"network {name} does not fit the checkpoint: {first}") from None
@@ -82,6 +77,22 @@ def load_optimisers(
             optimiser.load_state_dict({"state": state, "param_groups": facts[name]["param_groups"]})
         except ValueError as error:
             raise InputError(f"optimiser {name} does not fit the checkpoint: {error}") from None
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors by "prefix.name"."""
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+def taken(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of ``under``, out of others."""
+    start = f"{prefix}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU, in the usual memory layout."""
+    return {name: _copy(value) for name, value in tensors.items()}
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> str | None:

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 
-from gazebench import config
+from gazebench import config, plugins
 from gazebench.errors import InputError, RefusedError
 from gazebench.manifest import Manifest
 from gazebench.methods import Task, TrainableMethod, pick_device
+from gazebench.plugins import Content
 from gazebench.training import checkpoint, state
 from gazebench.training.engine import aloud, trainable
 from gazebench.training.folder import Recipe, RunFolder
@@ -23,46 +23,58 @@ class Trained:
 
     name: str
     method: TrainableMethod  # in evaluation mode, on the device
+    task: Task  # the geometry it learned
     weights_sha256: str  # of the file with the networks that correct
-    facts: Mapping[str, Any]  # plain values: step, steps, seconds, seed, precision, settings
+    facts: Mapping[str, Any]  # plain values: step, steps, images, seconds, settings and so on
 
 
 def load_trained(
-    package: ModuleType,
+    content: Content,
     run: Path,
-    manifest: Manifest,
+    manifest: Manifest | None,
     *,
     device: torch.device | str | None = None,
+    changes: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = aloud,
 ) -> Trained:
     """The method that was trained in ``run``, with the newest valid checkpoint's weights.
 
     It has the dataset's geometry, which must be the one it learned; the dataset itself may be
-    another, and the fact ``trained_on`` is the fingerprint of its own. ``say`` hears of damaged
-    checkpoints that are passed over.
+    another, and the fact ``trained_on`` is the fingerprint of its own. None stands for pictures of
+    no dataset. ``changes`` are settings that differ from the training's and touch no weight.
+    ``say`` hears of damaged checkpoints that are passed over, and of a method's file from elsewhere
+    that is not what it was in the training.
 
     Raises:
-        InputError: the folder holds no run, no valid checkpoint, or one of another code.
+        InputError: the folder holds no run, no valid checkpoint, or one of another code; or a
+            change names no setting.
         RefusedError: it learned portraits or eye boxes of another size.
     """
     recipe = Recipe.load(RunFolder(run).config)
-    _refuse_geometry(recipe, manifest, run)
+    if manifest is not None:
+        _refuse_geometry(recipe, manifest, run)
     found = checkpoint.newest(RunFolder(run).checkpoints, say)
     if found is None:
+        dataset = manifest.root if manifest else "DATASET"
         raise InputError(
             f"{run}: has no usable checkpoint; run "
-            f"`gazebench train --method {recipe.method} {manifest.root} {run}`"
+            f"`gazebench train --method {recipe.method} {dataset} {run}`"
         )
-    kind = trainable(package, recipe.method)
-    settings = config.build(kind.Config, recipe.settings, f"{run}: methods.{recipe.method}")
-    method = kind(settings, Task(manifest.resolution, manifest.window))
-    state.load_networks(method.networks, kind.inference_networks, found.weights())
+    kind = trainable(content, recipe.method)
+    if recipe.file_sha256 != plugins.sha256(content, recipe.method):
+        say(f"{run}: {recipe.method} is another file than the one it was trained with")
+    wanted = {**recipe.settings, **(changes or {})}
+    settings = config.build(kind.Config, wanted, f"{run}: methods.{recipe.method}")
+    task = Task(recipe.resolution, recipe.window)
+    method = kind(settings, task)
+    state.load_networks(method.networks, method.inference_networks, found.weights())
     place = pick_device(str(device) if device else None)
-    for name in kind.inference_networks:
+    for name in method.inference_networks:
         method.networks[name].to(place).eval().requires_grad_(False)
     return Trained(
         name=recipe.method,
         method=method,
+        task=task,
         weights_sha256=found.weights_sha256,
         facts=_facts(recipe, found),
     )
@@ -72,11 +84,15 @@ def _facts(recipe: Recipe, found: checkpoint.Checkpoint) -> dict[str, Any]:
     return {
         "step": found.step,
         "steps": recipe.steps,
+        "images": found.facts.get("images"),
         "seconds": found.facts["seconds"],
+        "budget": recipe.budget,
+        "parts": found.facts.get("parts", {}),
         "seed": recipe.seed,
         "precision": recipe.precision,
         "settings": dict(recipe.settings),
         "trained_on": recipe.dataset_fingerprint,
+        **({"trained_file_sha256": recipe.file_sha256} if recipe.file_sha256 else {}),
     }
 
 

@@ -41,11 +41,12 @@ def names() -> list[str]:
 
 
 def wanted() -> list[str]:
-    """Names of the weights that can be used here: not those for a package that is missing."""
+    """Names of the weights for every use here: none on request, none for a missing package."""
     return [
         name
         for name, entry in ENTRIES.items()
-        if not isinstance(entry, Original) or importlib.util.find_spec(entry.package)
+        if not isinstance(entry, Original)
+        or (not entry.on_request and importlib.util.find_spec(entry.package))
     ]
 
 

@@ -72,6 +72,7 @@ class Original:
     sha256: str  # of the file
     url: str
     package: str  # import name of the optional package that reads it
+    on_request: bool = False  # fetched only where it is asked for by name
 
     @property
     def file(self) -> str:
@@ -177,6 +178,24 @@ _ENTRIES: tuple[Entry, ...] = (
         sha256="619a31681264d3f7f7fc7a16a42cbbe8b23f31a256f75a366e5a1bcd59b33543",
         url="https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth",
         package="face_alignment",
+    ),
+    Original(
+        name="real_esrgan_x2plus",
+        purpose="eval-upsampling: RRDBNet for twice the size",
+        license="BSD-3-Clause",
+        sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
+        url="https://github.com/xinntao/Real-ESRGAN/releases/download/v0.2.1/RealESRGAN_x2plus.pth",
+        package="torch",
+        on_request=True,
+    ),
+    Original(
+        name="real_esrgan_x4plus",
+        purpose="eval-upsampling: RRDBNet for four times the size",
+        license="BSD-3-Clause",
+        sha256="4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
+        url="https://github.com/xinntao/Real-ESRGAN/releases/download/v0.1.0/RealESRGAN_x4plus.pth",
+        package="torch",
+        on_request=True,
     ),
 )
 

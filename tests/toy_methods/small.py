@@ -26,6 +26,7 @@ class Small(TrainableMethod):
         lr: float = 1e-2
         decays: bool = False
         nan_at: int = -1  # step whose loss is not finite
+        bad_gradient_at: int = -1  # step whose gradient is not
         breaks_at: int = -1  # step after which a weight is not
 
     networks: dict[str, nn.Module]
@@ -56,6 +57,9 @@ class Small(TrainableMethod):
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
         self.backward(losses["adv"] + losses["rec"])
+        if draw.step == self.config.bad_gradient_at:
+            for parameter in self.networks["G"].parameters():
+                nn.init.constant_(parameter.grad, float("nan"))  # type: ignore[arg-type]
         for optimiser in self.optimisers.values():
             optimiser.step()
         if draw.step == self.config.breaks_at:

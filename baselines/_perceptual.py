@@ -1,0 +1,79 @@
+"""The style and content loss of GazeGAN and of the paired PRGAN, on VGG-16.
+
+Simonyan and Zisserman, ICLR 2015; the loss as in the code released with Zhang et al. (2020).
+The code's images are in [-1, 1] without subtraction of a mean, and so are these; its weights are
+TF-slim's, these are torchvision's.
+"""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from gazebench import weights
+
+PARAMETERS = 14_714_688  # of VGG-16's convolutions, conv1_1 to conv5_3
+_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions of each
+
+
+class Perceptual(nn.Module):
+    """Frozen VGG-16 up to conv5_3, and the distance of two images under it."""
+
+    style: ClassVar = (1, 3, 6, 9)  # conv1_2, conv2_2, conv3_3, conv4_3: convolutions from 0 on
+
+    def __init__(self) -> None:
+        """Load the network.
+
+        Raises:
+            MissingPartError: its weights cannot be had.
+        """
+        super().__init__()
+        self.convolutions = nn.ModuleList()
+        self.pool_before = [sum(count for _, count in _BLOCKS[:i]) for i in range(1, len(_BLOCKS))]
+        inputs = 3
+        for channels, count in _BLOCKS:
+            for _ in range(count):
+                self.convolutions.append(nn.Conv2d(inputs, channels, 3, 1, 1))
+                inputs = channels
+        self._load()
+        self.requires_grad_(False).eval()
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Style plus content distance of images (N, 3, H, W) in [-1, 1]; a scalar.
+
+        Content: mean squared difference at conv5_3. Style: at four layers, the sum of squared
+        differences of Gram matrices over the number of features.
+        """
+        features = self._features(torch.cat([a, b]))
+        ours, theirs = features[-1].chunk(2)
+        content = F.mse_loss(ours, theirs)
+        styles = [style_distance(*features[layer].chunk(2)) for layer in self.style]
+        return content + torch.stack(styles).sum()
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        found: list[Tensor] = []
+        for index, convolution in enumerate(self.convolutions):
+            if index in self.pool_before:
+                x = F.max_pool2d(x, 2)
+            x = F.relu(convolution(x))
+            found.append(x)
+        return found
+
+    def _load(self) -> None:
+        tensors = weights.tensors("vgg16")  # features.N.weight and features.N.bias
+        places = sorted({int(name.split(".")[1]) for name in tensors})
+        for convolution, place in zip(self.convolutions, places, strict=True):
+            own = {key: tensors[f"features.{place}.{key}"] for key in ("weight", "bias")}
+            convolution.load_state_dict(own)
+
+
+def style_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Sum of squared differences of the Gram matrices, over the number of features; a scalar."""
+    return (gram(a) - gram(b)).square().sum() / a.numel()
+
+
+def gram(features: Tensor) -> Tensor:
+    """F^T F / (H W C) of features (N, C, H, W): (N, C, C)."""
+    flat = features.flatten(2)  # (N, C, H W)
+    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])

@@ -1,0 +1,300 @@
+"""GazeGANV2: correction and animation of the gaze at half size, then made fine: GCM, GAM and CFM.
+
+Paper: Zhang et al., "Unsupervised high-resolution portrait gaze correction and animation", IEEE TIP
+2022, arXiv 2207.00256. Its code was never published. This follows the paper; where it is silent,
+the code released with GazeGAN, and the layers' sizes are those that give the parameter counts of
+its tables I and VI to the printed digit.
+
+Choices of ours: the order of updates (the three critics, then all generators in one backward pass
+over one forward pass), the layers of G_h, bilinear upsampling, the number of steps, and mirrored
+portraits as in GazeGAN's code. Preset ``paper`` has the printed losses, ``repro`` the perceptual
+loss of GazeGAN besides: the printed count of parameters holds VGG-16, so it was there.
+
+Ablations of the paper are settings: A ``content_code = false``, B ``synthesis_as_training =
+false``, C ``weight_fp = 0``, D ``coarse_to_fine = false``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gazebench.baselines._blocks import constant_then_linear, frozen
+from gazebench.baselines._eyes import halved, joined, seen
+from gazebench.baselines._gazegan_v2 import (
+    GazeGANV2Config,
+    networks_of,
+    optimisers_of,
+    shrink_of,
+)
+from gazebench.baselines._inpainting import (
+    ALPHAS,
+    View,
+    between,
+    code_of,
+    descend,
+    eye_strips,
+    flipped_together,
+    logits_of,
+    pam_part,
+)
+from gazebench.baselines._losses import logistic_critic, logistic_generator, window_l1
+from gazebench.baselines._perceptual import PARAMETERS, Perceptual
+from gazebench.baselines._refining import Fine, Painted, Scene, crop_size
+from gazebench.cards import MethodCard
+from gazebench.data import Batch, Draw
+from gazebench.errors import MethodError
+from gazebench.methods import Part, Task, TrainableMethod
+
+GENERATORS, RECONSTRUCTION = ("G_x", "G_y"), ("rec", "rec_h")  # of the losses' names
+
+
+class GazeGANV2(TrainableMethod):
+    """GazeGANV2: gaze correction, gaze animation and the coarse-to-fine module."""
+
+    card = MethodCard(
+        title="GazeGANV2",
+        paper="Zhang et al., Unsupervised high-resolution portrait gaze correction and animation, "
+        "IEEE TIP 2022",
+        year=2022,
+        url="https://arxiv.org/abs/2207.00256",
+        supervision="unpaired X/Y",
+        differs="no code was published: layers follow GazeGAN's and the printed parameter counts, "
+        "those of G_h are ours; perceptual loss as in GazeGAN (preset repro); VGG-16 weights are "
+        "torchvision's",
+        keeps_outside=True,
+    )
+    small_settings: ClassVar = {
+        "preset": "paper",
+        "batch": 1,
+        "width": 2,
+        "code": 8,
+        "angle": 8,
+        "divisor": 8,
+    }
+    Config = GazeGANV2Config
+
+    inference_networks: tuple[str, ...]
+    networks: dict[str, nn.Module]
+    optimisers: dict[str, Optimizer]
+    backward: Callable[[Tensor], None]
+
+    def __init__(self, config: GazeGANV2Config, task: Task) -> None:
+        unit, least = 32 * max(config.divisor, shrink_of(config)), 64 * shrink_of(config)
+        if task.resolution % unit or task.resolution < least:
+            raise MethodError(
+                f"GazeGANV2 with divisor = {config.divisor} needs portraits whose side is a "
+                f"multiple of {unit} and at least {least}, these have {task.resolution}"
+            )
+        self.config, self.task = config, task
+        self.side = task.resolution // config.divisor
+        self.perceptual: Perceptual | None = None
+        self.networks = networks_of(config, task)
+        wanted = ("E_c", "E_r", "G_x", "G_y", "G_h")
+        self.inference_networks = tuple(n for n in wanted if n in self.networks)
+        self.optimisers = optimisers_of(config, self.networks)
+        self.backward = Tensor.backward
+
+    @classmethod
+    def parts(cls, config: GazeGANV2Config, task: Task) -> Mapping[str, Part]:
+        """E_c, from PAM, unless ablated."""
+        if not config.content_code:
+            return {}
+        shrink, width = shrink_of(config), config.width
+        part = pam_part(code=config.code, divisor=config.divisor, shrink=shrink, width=width)
+        return {"E_c": part}
+
+    def start_training(self, device: torch.device) -> None:
+        """Load VGG-16, if the perceptual loss has a weight."""
+        if self.config.weight_per:
+            self.perceptual = Perceptual().to(device)
+
+    def frozen_parameters(self) -> int:
+        """Of VGG-16, if it is used."""
+        return PARAMETERS if self.config.weight_per else 0
+
+    def correct(self, batch: Batch) -> Tensor:
+        """y^x made fine; every pixel outside the eye boxes is the source's."""
+        scene = self._scene(batch)
+        return self._whole(batch, scene, self._painted(scene, "G_x", scene.content))
+
+    def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
+        """G_y at codes r between those of the source (0) and its correction (1), made fine.
+
+        (N, A, 3, H, W); any alpha, outside 0 to 1 it extrapolates.
+        """
+        scene = self._scene(batch)
+        corrected = self._corrected(scene)
+        angles = self._angle(scene.view.patches), self._angle(corrected.eyes)
+        end = self._content(corrected.eyes) if self.config.interpolate_content else scene.content
+        images = []
+        for alpha in alphas:
+            condition = [between(*angles, alpha), between(scene.content, end, alpha)]
+            painted = self._painted(scene, "G_y", torch.cat(condition, 1))
+            images.append(self._whole(batch, scene, painted))
+        return torch.stack(images, 1)
+
+    def pictures(self, batch: Batch) -> Tensor:
+        """Both eyes as the gaze moves from the source to its correction, (N, 5, 3, h, 2w)."""
+        return eye_strips(self.animate(batch, ALPHAS), batch.eyes)
+
+    def training_step(self, draw: Draw) -> dict[str, Tensor]:
+        """One update of every network, on one draw: the critics, then the generators."""
+        x, y = (self._scene(batch) for batch in flipped_together(draw, self.config.flip))
+        painted_x = self._painted(x, "G_x", x.content)
+        condition = torch.cat([self._angle(y.view.patches), y.content], 1)
+        painted_y = self._painted(y, "G_y", condition)
+        target, retold = self._retold(y) if self.config.synthesis_as_training else (None, None)
+        losses = self._update_critics(x, y, painted_x, painted_y, retold)
+        discriminators = [n for letter, n in self.networks.items() if letter[0] == "D"]
+        with frozen(*discriminators):
+            ours = self._correction_losses(x, painted_x)
+            ours |= self._animation_losses(y, painted_y)
+            if target and retold:
+                ours |= self._retold_losses(target, retold)
+            generators = [o for letter, o in self.optimisers.items() if letter[0] == "G"]
+            return losses | descend(generators, self.backward, ours, self._weights())
+
+    def learning_rate_scale(self, step: int, steps: int) -> float:
+        """1 for ``constant_steps``, then falling to 0 in a straight line."""
+        return constant_then_linear(step, steps, self.config.constant_steps)
+
+    def _scene(self, batch: Batch) -> Scene:
+        view = View.of(*seen(batch, shrink_of(self.config)), self.side)
+        fine = None
+        if self.config.coarse_to_fine:
+            fine = Fine.of(batch, self.task, self.config.upsampling)
+        return Scene(view, fine, self._content(view.patches))
+
+    def _content(self, patches: Tensor) -> Tensor:
+        if not self.config.content_code:
+            return patches.new_zeros(len(patches), 0)
+        return code_of(self.networks["E_c"], patches)
+
+    def _angle(self, patches: Tensor) -> Tensor:
+        return code_of(self.networks["E_r"], patches, joint=self.config.joint_angle)
+
+    def _painted(self, scene: Scene, letter: str, condition: Tensor) -> Painted:
+        view, fine = scene.view, scene.fine
+        image = self.networks[letter](view.masked, view.mask, condition)
+        crops = fine.refined(self.networks["G_h"], image) if fine else None
+        return Painted(image, view.eyes_of(image), crops)
+
+    def _whole(self, batch: Batch, scene: Scene, painted: Painted) -> Tensor:
+        """The painted eyes in the portraits, (N, 3, H, W)."""
+        if scene.fine is None or painted.crops is None:
+            return torch.where(batch.mask > 0, painted.image, batch.image)
+        return scene.fine.pasted(painted.crops)
+
+    def _corrected(self, y: Scene) -> Painted:
+        """y^x, as a constant; with CFM it is the fine correction at half size (section III-C)."""
+        with torch.no_grad():
+            painted = self._painted(y, "G_x", y.content)
+            if y.fine is None or painted.crops is None:
+                return painted
+            image = halved(y.fine.pasted(painted.crops))
+            return Painted(image, y.view.eyes_of(image), painted.crops)
+
+    def _retold(self, y: Scene) -> tuple[Painted, Painted]:
+        """Synthesis-As-Training: y^x, and what G_y makes of the codes of its eyes (equation 6)."""
+        target = self._corrected(y)
+        condition = torch.cat([self._angle(target.eyes), self._content(target.eyes)], 1)
+        return target, self._painted(y, "G_y", condition)
+
+    def _update_critics(
+        self, x: Scene, y: Scene, x_made: Painted, y_made: Painted, retold: Painted | None
+    ) -> dict[str, Tensor]:
+        """One update each of D_x (equation 11), D_y (12) and D_h (13)."""
+        x_made, y_made = x_made.detach(), y_made.detach()
+        fakes_x = [x_made, retold.detach()] if retold else [x_made]
+        losses = self._update_critic("D_x", x.view, fakes_x)
+        losses |= self._update_critic("D_y", y.view, [y_made])
+        if not (x.fine and y.fine and x_made.crops is not None and y_made.crops is not None):
+            return losses
+        kinds = [x.fine.eyes_of(x.fine.image), y.fine.eyes_of(y.fine.image)]
+        judged = self._judged_fine([*kinds, x_made.crops, y_made.crops])
+        adv = logistic_critic(judged[0], [judged[2]]) + logistic_critic(judged[1], [judged[3]])
+        return losses | descend([self.optimisers["D_h"]], self.backward, {"D_h/adv": adv}, {})
+
+    def _update_critic(self, letter: str, view: View, fakes: list[Painted]) -> dict[str, Tensor]:
+        seen_by_it = [(view.image, view.patches), *[(f.image, f.eyes) for f in fakes]]
+        real, *others = logits_of(self.networks[letter], seen_by_it)
+        losses = {f"{letter}/adv": logistic_critic(real, others)}
+        return descend([self.optimisers[letter]], self.backward, losses, {})
+
+    def _judged_fine(self, crops: Sequence[Tensor]) -> list[Tensor]:
+        """Logits of D_h for several kinds of crops (N, 2, 3, h, w)."""
+        size = (self.side, self.side)
+        patches = F.interpolate(joined(torch.cat(list(crops))), size, mode="bilinear")
+        logits: Tensor = self.networks["D_h"](patches)
+        return list(logits.split([len(crop) for crop in crops]))
+
+    def _correction_losses(self, x: Scene, made: Painted) -> dict[str, Tensor]:
+        """Equation 15."""
+        (logits,) = logits_of(self.networks["D_x"], [(made.image, made.eyes)])
+        losses = {"G_x/adv": logistic_generator(logits)}
+        losses |= self._told_apart("G_x", x, made)
+        return losses | self._perceptual_loss("G_x/per", x.view.patches, made.eyes)
+
+    def _animation_losses(self, y: Scene, made: Painted) -> dict[str, Tensor]:
+        """Equation 16 but for what Synthesis-As-Training adds."""
+        (logits,) = logits_of(self.networks["D_y"], [(made.image, made.eyes)])
+        losses = {"G_y/adv": logistic_generator(logits)}
+        losses |= self._told_apart("G_y", y, made)
+        losses |= self._content_loss("G_y/fp", y.content, made.eyes)
+        return losses | self._perceptual_loss("G_y/per", y.view.patches, made.eyes)
+
+    def _retold_losses(self, target: Painted, made: Painted) -> dict[str, Tensor]:
+        """What Synthesis-As-Training adds to equation 16."""
+        (logits,) = logits_of(self.networks["D_x"], [(made.image, made.eyes)])
+        losses = {"G_y/adv_x": logistic_generator(logits)}
+        losses |= self._distances("G_y", "_x", target.image, target.crops, made)
+        losses |= self._content_loss("G_y/fp_x", self._content(target.eyes), made.eyes)
+        return losses | self._perceptual_loss("G_y/per_x", target.eyes, made.eyes)
+
+    def _told_apart(self, letter: str, scene: Scene, made: Painted) -> dict[str, Tensor]:
+        """Distance of a reconstruction, and how well D_h tells it from the real thing."""
+        fine = scene.fine
+        if fine is None or made.crops is None:
+            return self._distances(letter, "", scene.view.image, None, made)
+        losses = {f"{letter}/adv_h": logistic_generator(*self._judged_fine([made.crops]))}
+        real = fine.eyes_of(fine.image)
+        return losses | self._distances(letter, "", scene.view.image, real, made)
+
+    def _distances(
+        self, letter: str, ending: str, image: Tensor, crops: Tensor | None, made: Painted
+    ) -> dict[str, Tensor]:
+        """Equations 8, 9 and 10: at the size of the generators, and of the crops in full."""
+        height, width = self.task.window
+        shrink = shrink_of(self.config)
+        window = height // shrink, width // shrink
+        losses = {f"{letter}/rec{ending}": window_l1(made.image, image, window)}
+        if crops is not None and made.crops is not None:
+            size = crop_size(self.task)
+            losses[f"{letter}/rec_h{ending}"] = window_l1(made.crops, crops, size)
+        return losses
+
+    def _content_loss(self, name: str, content: Tensor, eyes: Tensor) -> dict[str, Tensor]:
+        """One term of equation 14."""
+        if not (self.config.content_code and self.config.weight_fp):
+            return {}
+        return {name: (self._content(eyes) - content).abs().mean()}
+
+    def _perceptual_loss(self, name: str, real: Tensor, made: Tensor) -> dict[str, Tensor]:
+        """Of the left eyes plus that of the right eyes, patches (N, 2, 3, S, S)."""
+        if self.perceptual is None:
+            return {}
+        return {name: 2 * self.perceptual(real.flatten(0, 1), made.flatten(0, 1))}
+
+    def _weights(self) -> dict[str, float]:
+        config = self.config
+        return {
+            **{f"{letter}/{n}": config.weight_rec for letter in GENERATORS for n in RECONSTRUCTION},
+            **{f"G_y/{n}_x": config.weight_rec_x for n in RECONSTRUCTION},
+            **{f"G_y/fp{ending}": config.weight_fp for ending in ("", "_x")},
+            **dict.fromkeys(("G_x/per", "G_y/per", "G_y/per_x"), config.weight_per),
+            "G_y/adv_x": config.weight_adv_x,
+        }

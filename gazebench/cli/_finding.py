@@ -1,0 +1,34 @@
+"""How the faces of photographs are found, as options of the commands that take photographs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_OPTIONS = (
+    click.option(
+        "--align",
+        type=click.Choice(["none", "eyes", "ffhq"]),
+        default="ffhq",
+        show_default=True,
+        help="How the face is cut out: as the portraits that the run learned. ffhq also fits "
+        "CelebA-HQ, eyes fits CelebGaze.",
+    ),
+    click.option(
+        "--landmarks",
+        "finder",
+        default="dlib",
+        show_default=True,
+        help="Landmark finder: dlib, or face_alignment (an extra; finds more, wants a GPU).",
+    ),
+    click.option(
+        "--all-faces", is_flag=True, help="Every face of a photograph, not the largest alone."
+    ),
+)
+
+
+def finding_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options ``align``, ``finder`` and ``all_faces``."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

@@ -1,0 +1,90 @@
+"""Drawn portraits in memory, for checks that need no data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gazebench.data import Pixels
+from gazebench.geometry import Box, Point, eye_window
+from gazebench.manifest import Domain, Manifest, Portrait, Split
+
+_PORTRAITS = 8  # half of them X
+
+
+def drawn_dataset(resolution: int, seed: int = 0) -> Pixels:
+    """Eight drawn portraits in memory: smooth noise with dark discs in the eye boxes."""
+    eyes = Point(0.31 * resolution, 0.36 * resolution), Point(0.69 * resolution, 0.36 * resolution)
+    return _pixels(resolution, [eyes] * _PORTRAITS, seed)
+
+
+def edge_dataset(resolution: int, seed: int = 0) -> Pixels:
+    """The same with eye boxes where a dataset may just have them.
+
+    In opposite corners, side by side, at odd pixels with one higher than the other.
+    """
+    height, width = eye_window(resolution)
+    low, far = resolution - height, resolution - width
+    middle = far // 2 - width // 2
+    corners = [  # left and top of the left box, then of the right one
+        ((0, 0), (far, low)),
+        ((0, low), (far, 0)),
+        ((middle, 7), (middle + width, 7)),
+        ((3, 5), (far - 5, 2 * (low // 3) + 1)),
+    ]
+    eyes = [
+        (Point(x + width / 2, y + height / 2), Point(u + width / 2, v + height / 2))
+        for (x, y), (u, v) in corners
+        for _ in range(_PORTRAITS // len(corners))  # one in each domain
+    ]
+    return _pixels(resolution, eyes, seed)
+
+
+def _pixels(resolution: int, eyes: Sequence[tuple[Point, Point]], seed: int) -> Pixels:
+    rng = np.random.default_rng(seed)
+    window = eye_window(resolution)
+    portraits = tuple(_portrait(index, pair, *window) for index, pair in enumerate(eyes))
+    manifest = Manifest(
+        root=Path("drawn"),
+        name="drawn",
+        source="drawn",
+        resolution=resolution,
+        window=window,
+        tree_hash="",
+        portraits=portraits,
+    )
+    array = np.stack([_drawn(rng, resolution, p) for p in portraits])
+    return Pixels(manifest, array, {p.id: i for i, p in enumerate(portraits)})
+
+
+def _drawn(rng: np.random.Generator, side: int, portrait: Portrait) -> np.ndarray:
+    coarse = rng.uniform(60, 200, (4, 4, 3))
+    tile = np.ones((-(-side // 4), -(-side // 4), 1))
+    image = np.kron(coarse, tile)[:side, :side]
+    rows, columns = np.mgrid[:side, :side]
+    height, width = portrait.left_eye.height, portrait.left_eye.width
+    for center in (portrait.left_center, portrait.right_center):
+        x = center.x + rng.uniform(-0.2, 0.2) * width
+        disc = (columns - x) ** 2 + (rows - center.y) ** 2 < (height / 3) ** 2
+        image[disc] = rng.uniform(0, 50)
+    return image.astype(np.uint8)
+
+
+def _portrait(index: int, eyes: tuple[Point, Point], height: int, width: int) -> Portrait:
+    left, right = eyes
+    return Portrait(
+        id=f"drawn-{index}",
+        source_name=f"drawn-{index}",
+        identity=None,
+        split=Split.TRAIN,
+        domain=Domain.CAMERA if index % 2 else Domain.AWAY,
+        left_eye=Box.around(left, height, width),
+        right_eye=Box.around(right, height, width),
+        left_center=left,
+        right_center=right,
+        transform=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        score=1.0,
+        faces=1,
+        source_sha256="",
+        sha256="",
+    )

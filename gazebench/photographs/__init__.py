@@ -1,0 +1,146 @@
+"""Photographs of any size: their faces as portraits, and what a method makes of them put back.
+
+A face is found and cut as a build does it. Of the photograph only pixels inside the turned eye
+boxes change. It is read as any picture is (upright, RGB, transparency on black) and written as
+PNG, which alone keeps every other pixel; an RGB colour profile goes along, all else of its
+metadata does not.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from gazebench import landmarks
+from gazebench.build.settings import DatasetSettings
+from gazebench.build.shard import Portraitist
+from gazebench.data import Batch, batch_of, to_float, to_uint8
+from gazebench.errors import InputError
+from gazebench.landmarks import FaceError
+from gazebench.manifest import Portrait
+from gazebench.methods import Animator, Task
+from gazebench.moving import Frames
+from gazebench.photographs.pasting import paste
+from gazebench.reader import decode, read_bytes
+from gazebench.sources import SourceFace
+
+Pixels = NDArray[np.uint8]
+LONGEST = 1024  # side of a moving photograph, pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A photograph with the portraits of its faces."""
+
+    pixels: Pixels  # (H, W, 3)
+    portraits: tuple[Portrait, ...]  # N
+    crops: Pixels  # (N, S, S, 3), the portraits' pixels
+    profile: bytes | None  # ICC, of RGB pixels
+
+    def batch(self, device: torch.device | str) -> Batch:
+        """The portraits as a batch."""
+        pixels = torch.from_numpy(self.crops).to(device).permute(0, 3, 1, 2)
+        return batch_of(self.portraits, to_float(pixels.contiguous()))
+
+    def with_portraits(self, images: Tensor) -> Pixels:
+        """The photograph, (H, W, 3), with what ``images`` (N, 3, S, S) have in the eye boxes."""
+        made = to_uint8(images).permute(0, 2, 3, 1).cpu().numpy()
+        pixels = self.pixels.copy()
+        for portrait, before, after in zip(self.portraits, self.crops, made, strict=True):
+            paste(pixels, portrait.transform, portrait.eyes, before, after)
+        return pixels
+
+
+class Photographer:
+    """Reads photographs and finds their faces, for a method of one geometry.
+
+    ``align`` and ``finder``: those of the dataset that the method was trained on, names as of
+    ``build-dataset``.
+
+    Raises:
+        InputError: there is no such finder, or it knows only listed eyes.
+        MissingPartError: what the finder needs cannot be had.
+    """
+
+    def __init__(self, task: Task, *, align: str, finder: str, all_faces: bool = False) -> None:
+        height, width = task.window
+        kind = landmarks.load(landmarks, finder)
+        if not landmarks.detects(kind):
+            raise InputError(f"--landmarks {finder}: finds no face; give dlib or face_alignment")
+        kind.prepare()
+        self.facts = {"align": align, "landmarks": finder, "all_faces": all_faces}
+        self._finder = kind() if all_faces else None
+        self._portray = Portraitist(
+            DatasetSettings.model_validate(
+                {
+                    "resolution": task.resolution,
+                    "window_height": height,
+                    "window_width": width,
+                    "align": align,
+                    "landmarks": finder,
+                }
+            )
+        )
+
+    def open(self, path: Path) -> Photograph:
+        """The photograph at ``path`` with its largest face, or with all that can be used.
+
+        Raises:
+            PictureError: it cannot be read.
+            FaceError: no face of it can be used; the code is that of the quarantine list.
+        """
+        data = read_bytes(path)
+        picture = decode(data, str(path))
+        outcomes = [self._portray(face) for face in self._faces(path, picture)]
+        found = [(o.portrait, o.files) for o in outcomes if o.portrait]
+        if not found:
+            reason, sentence = outcomes[0].reason, outcomes[0].sentence
+            hint = "; --all-faces takes them all" if reason == "multiple_faces" else ""
+            raise FaceError(reason, f"{path}: {sentence}{hint}")
+        return Photograph(
+            pixels=np.asarray(picture),
+            portraits=tuple(portrait for portrait, _ in found),
+            crops=np.stack([np.asarray(decode(files[0][1], str(path))) for _, files in found]),
+            profile=_profile(data),
+        )
+
+    def _faces(self, path: Path, picture: Image.Image) -> Iterator[SourceFace]:
+        boxes = self._finder.boxes(picture) if self._finder else ()
+        for left, top, right, bottom in boxes:
+            box = (left, top, right - left, bottom - top)
+            yield SourceFace(id=path.stem, name=path.name, path=path, box=box)
+        if not boxes:
+            yield SourceFace(id=path.stem, name=path.name, path=path)
+
+
+def animate(
+    method: Animator,
+    photograph: Photograph,
+    alphas: Sequence[float],
+    *,
+    device: torch.device | str,
+) -> Frames:
+    """The photograph, reduced to at most 1024 pixels a side, at every alpha: (1, A, h, w, 3)."""
+    with torch.no_grad():
+        images = method.animate(photograph.batch(device), alphas)  # (N, A, 3, S, S)
+    moments = [_reduced(photograph.with_portraits(image)) for image in images.unbind(1)]
+    return np.stack(moments)[None]
+
+
+def _reduced(pixels: Pixels) -> Pixels:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def _profile(data: bytes) -> bytes | None:
+    """The colour profile of a picture that ``decode`` takes, if it is one of RGB."""
+    with Image.open(io.BytesIO(data)) as image:
+        profile = image.info.get("icc_profile")
+    return profile if profile and profile[16:20] == b"RGB " else None

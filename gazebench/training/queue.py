@@ -1,0 +1,223 @@
+"""Several methods trained one after the other under one rule, whatever becomes of one of them."""
+
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gazebench import config, methods, plugins
+from gazebench.errors import (
+    DiskError,
+    GazebenchError,
+    InputError,
+    MissingPartError,
+    RefusedError,
+    StoppedError,
+)
+from gazebench.manifest import Manifest
+from gazebench.methods import Task
+from gazebench.plugins import Content
+from gazebench.training import log
+from gazebench.training.budget import Budget, kept_steps, measure
+from gazebench.training.engine import aloud, train, trainable
+from gazebench.training.folder import RunFolder
+from gazebench.training.loop import TrainingResult
+from gazebench.training.settings import TrainingSettings
+
+_ALIKE = (InputError, MissingPartError, RefusedError)  # in all processes or in none
+_PACE_OPTIONS = ("seed", "device", "precision", "compile", "ema")  # that a step's speed is made of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One training of the queue."""
+
+    name: str  # of the method
+    run: Path
+    settings: Mapping[str, Any]  # the method's table
+    parts: Mapping[str, Path]  # method → run that gives a part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueReport:
+    """What became of the entries."""
+
+    results: tuple[TrainingResult, ...]
+    failures: tuple[str, ...]  # "RUN: why" of those that are not trained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """What all trainings of a queue have alike."""
+
+    manifest: Manifest
+    package: Content  # of the methods
+    settings: TrainingSettings
+    budget: Budget
+    overwrite: bool = False
+    progress: bool = True
+    say: Callable[[str], None] = aloud
+
+    def run(self, entries: Sequence[Entry]) -> QueueReport:
+        """Train every entry; what one fails of is kept, and the others go on.
+
+        The same call goes on where an earlier one stopped, and passes over what is trained.
+
+        Raises:
+            DiskError: no space or not writable.
+            StoppedError: a signal asked for it; all is saved.
+        """
+        results: list[TrainingResult] = []
+        failures: list[str] = []
+        for number, entry in enumerate(entries, 1):
+            self._tell(f"{number} of {len(entries)}: {entry.run.name}")
+            try:
+                results.append(self.one(entry))
+            except (DiskError, StoppedError):
+                raise
+            except Exception as error:
+                failures.append(f"{entry.run.name}: {self._sentence(error, entry)}")
+                self._tell(failures[-1])
+                if _processes() > 1 and not isinstance(error, _ALIKE):
+                    raise  # the others would wait for this one for ever
+        return QueueReport(results=tuple(results), failures=tuple(failures))
+
+    def one(self, entry: Entry) -> TrainingResult:
+        """Train one entry, for as many steps as the budget has.
+
+        Raises:
+            GazebenchError: as ``train`` does.
+        """
+        options = self.settings.model_dump()
+        if self.budget:
+            options["steps"] = self._steps(entry)
+        return train(
+            self.manifest,
+            entry.run,
+            self.package,
+            entry.name,
+            settings=entry.settings,
+            parts=entry.parts,
+            budget=str(self.budget),
+            overwrite=self.overwrite,
+            progress=self.progress,
+            say=self.say,
+            **options,
+        )
+
+    def _steps(self, entry: Entry) -> int:
+        kind = trainable(self.package, entry.name)
+        chosen = config.build(kind.Config, entry.settings, f"methods.{entry.name}")
+        kept = None if self.overwrite else kept_steps(entry.run, self.budget, chosen)
+        if kept is not None:
+            return kept
+        pace = measure(
+            self.budget,
+            self.manifest,
+            entry.run,
+            self.package,
+            entry.name,
+            settings=entry.settings,
+            parts=entry.parts,
+            **{key: getattr(self.settings, key) for key in _PACE_OPTIONS},
+        )
+        steps = self.budget.steps(pace)
+        speed = f", {pace.seconds:.3g} s each" if pace.seconds else ""
+        self._tell(f"{self.budget}: {steps} steps of {pace.images} portraits{speed}")
+        return steps
+
+    def _sentence(self, error: Exception, entry: Entry) -> str:
+        if isinstance(error, GazebenchError):
+            return str(error)
+        if isinstance(error, torch.OutOfMemoryError):
+            return (
+                "the GPU's memory is full; lower the batch, as in "
+                f"--set methods.{entry.name}.batch=4, or take --precision bf16"
+            )
+        self._tell(traceback.format_exc().rstrip())  # a mistake in a method's file is to be found
+        return f"{type(error).__name__}: {error}"
+
+    def _tell(self, sentence: str) -> None:
+        if is_main():
+            self.say(sentence)
+
+
+def plan(
+    manifest: Manifest,
+    package: Content,
+    names: Sequence[str],
+    tables: Mapping[str, Mapping[str, Any]],
+    runs: Path,
+    parts: Mapping[str, Path],
+) -> list[Entry]:
+    """The trainings of the methods ``names`` ("all" for every one that corrects), in order.
+
+    Each goes into ``runs/NAME``. A method with parts comes after the training that gives them,
+    ``runs/PART``, or ``runs/PART-SETTING-VALUE`` where it needs other settings than the table's;
+    ``parts`` has runs that are trained already.
+
+    Raises:
+        InputError: no such method, one without training, bad settings, or no method takes what is
+            in ``parts``.
+    """
+    wanted = every(package) if "all" in names else names
+    found: dict[Path, Entry] = {}
+    for name in wanted:
+        for entry in _entries(manifest, package, name, {}, tables, runs, parts):
+            found.setdefault(entry.run, entry)
+    taken = {method for entry in found.values() for method in entry.parts}
+    for method in parts.keys() - taken:
+        raise InputError(f"none of {', '.join(wanted)} takes a part of {method}")
+    return list(found.values())
+
+
+def every(package: Content) -> list[str]:
+    """Names of the methods that are trained and correct portraits."""
+    kinds = {name: methods.load(package, name) for name in plugins.names(package)}
+    return [n for n, kind in kinds.items() if methods.is_trainable(kind) and methods.corrects(kind)]
+
+
+def _entries(
+    manifest: Manifest,
+    package: Content,
+    name: str,
+    needed: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, Any]],
+    runs: Path,
+    given: Mapping[str, Path],
+) -> Iterator[Entry]:
+    """The training of a method whose settings must be ``needed``, last, after those it needs."""
+    kind = trainable(package, name)
+    own = config.build(kind.Config, tables.get(name, {}), f"methods.{name}")
+    other = {k: v for k, v in needed.items() if getattr(own, k) != v}
+    table = {**tables.get(name, {}), **other}
+    chosen = config.build(kind.Config, table, f"methods.{name}")
+    parts: dict[str, Path] = {}
+    for part in kind.parts(chosen, Task(manifest.resolution, manifest.window)).values():
+        if part.method in given:
+            parts[part.method] = given[part.method]
+            continue
+        before = list(_entries(manifest, package, part.method, part.settings, tables, runs, given))
+        yield from before
+        parts[part.method] = before[-1].run
+    folder = "-".join([name, *(f"{key}-{value}" for key, value in other.items())])
+    yield Entry(name=name, run=runs / folder, settings=table, parts=parts)
+
+
+def last_losses(run: Path) -> Mapping[str, float]:
+    """Losses of the newest step in a run's log; none where there is no log."""
+    rows = log.read(RunFolder(run).log)
+    return rows[-1]["losses"] if rows else {}
+
+
+def is_main() -> bool:
+    """Whether this process is the only one, or the one of several that writes and speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))

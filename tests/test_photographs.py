@@ -1,0 +1,232 @@
+"""A practitioner's photograph: found, corrected, and whole around the eyes."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import toy_methods
+from click.testing import CliRunner, Result
+from PIL import Image, ImageCms
+from torch import Tensor
+from toy_methods.still import Still
+from training_folders import make_dataset
+
+from gazebench import align, baselines, cli, training
+from gazebench.baselines.gazegan_v2 import GazeGANV2
+from gazebench.baselines.pam import PAM
+from gazebench.data import Batch
+from gazebench.errors import InputError, MethodError, RefusedError
+from gazebench.landmarks import FaceError
+from gazebench.methods import Task
+from gazebench.photographs import Photographer
+from gazebench.photographs.correcting import correct, destinations
+from gazebench.reader import read_picture
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+TASK = Task(256, (30, 50))
+BY: dict[str, Any] = {"weights_sha256": "", "device": "cpu"}
+
+
+class Red(Still):
+    """Paints the eye boxes red."""
+
+    def correct(self, batch: Batch) -> Tensor:
+        red = torch.tensor([1.0, -1.0, -1.0])[:, None, None]
+        return torch.where(batch.mask > 0, red, batch.image)
+
+
+def red() -> Red:
+    return Red(Red.Config(), TASK)
+
+
+@pytest.fixture(scope="module")
+def photographer() -> Photographer:
+    return Photographer(TASK, align="ffhq", finder="dlib")
+
+
+@pytest.fixture
+def photo(demo_portraits: Path, tmp_path: Path) -> Path:
+    """A large photograph, not square, with a turned face away from its middle."""
+    face = read_picture(sorted(demo_portraits.glob("*.jpg"))[0]).resize((700, 700))
+    picture = Image.new("RGB", (1300, 1000), (70, 90, 110))
+    picture.paste(face.rotate(14, Image.Resampling.BICUBIC, fillcolor=(70, 90, 110)), (450, 200))
+    picture.save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """GazeGANV2 after one step."""
+    root = tmp_path_factory.mktemp("trained")
+    settings: dict[str, Any] = {**GazeGANV2.small_settings, "content_code": False}
+    manifest = make_dataset(root / "dataset", 256)
+    training.train(
+        manifest, root / "run", baselines, "gazegan_v2",
+        settings=settings, steps=1, device="cpu", progress=False,
+    )  # fmt: skip
+    return root / "run"
+
+
+def gazebench(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli.main, [str(word) for word in words])
+
+
+def test_a_method_that_changes_nothing_gives_the_photograph_back(
+    photographer: Photographer, photo: Path, tmp_path: Path
+) -> None:
+    places = {photo: tmp_path / "out.png"}
+    assert correct(Still(Still.Config(), TASK), photographer, places, **BY) == []
+    assert np.array_equal(
+        np.asarray(read_picture(tmp_path / "out.png")), np.asarray(read_picture(photo))
+    )
+
+
+def test_only_pixels_in_the_turned_boxes_change(photographer: Photographer, photo: Path) -> None:
+    found = photographer.open(photo)
+    after = found.with_portraits(red().correct(found.batch("cpu")))
+    y, x = np.nonzero((after != found.pixels).any(axis=2))
+    (portrait,) = found.portraits
+    a, b, c, d, e, f = portrait.transform
+    assert abs(b / a) > 0.1  # the face is turned
+    column, row = np.round(a * x + b * y + c), np.round(d * x + e * y + f)
+    in_box = [
+        (box.left <= column) & (column < box.right) & (box.top <= row) & (row < box.bottom)
+        for box in portrait.eyes
+    ]
+    assert (in_box[0] | in_box[1]).all()
+    assert in_box[0].sum() > 1000 < in_box[1].sum()
+
+
+def test_the_middle_of_each_eye_is_what_the_method_painted(
+    photographer: Photographer, photo: Path
+) -> None:
+    found = photographer.open(photo)
+    after = found.with_portraits(red().correct(found.batch("cpu")))
+    (portrait,) = found.portraits
+    back = align.invert(portrait.transform)
+    for center in (portrait.left_center, portrait.right_center):
+        x, y = (round(v) for v in align.apply(back, center))
+        assert after[y, x].tolist() == [255, 0, 0]
+
+
+def test_orientation_is_applied_and_an_rgb_profile_kept(
+    photographer: Photographer, photo: Path, tmp_path: Path
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    lying = read_picture(photo).transpose(Image.Transpose.ROTATE_90)
+    lying.save(tmp_path / "lying.jpg", quality=95, exif=exif, icc_profile=profile)
+    places = {tmp_path / "lying.jpg": tmp_path / "out.png"}
+    assert correct(red(), photographer, places, **BY) == []
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.size == (1300, 1000)
+        assert out.info["icc_profile"] == profile
+        assert not out.getexif()
+
+
+def test_two_faces_are_corrected_where_that_is_asked_for(
+    demo_portraits: Path, tmp_path: Path, photographer: Photographer
+) -> None:
+    both = Image.new("RGB", (800, 400))
+    for place, path in enumerate(sorted(demo_portraits.glob("*.jpg"))[:2]):
+        both.paste(read_picture(path).resize((400, 400)), (400 * place, 0))
+    both.save(tmp_path / "both.png")
+    with pytest.raises(FaceError, match="--all-faces"):
+        photographer.open(tmp_path / "both.png")
+    every = Photographer(TASK, align="ffhq", finder="dlib", all_faces=True)
+    found = every.open(tmp_path / "both.png")
+    changed = found.with_portraits(red().correct(found.batch("cpu"))) != found.pixels
+    assert len(found.portraits) == 2
+    assert changed[:, :400].any()
+    assert changed[:, 400:].any()
+
+
+def test_a_finder_that_sees_nothing_itself_is_refused() -> None:
+    with pytest.raises(InputError, match="dlib or face_alignment"):
+        Photographer(TASK, align="ffhq", finder="listed")
+
+
+def test_a_part_of_other_methods_corrects_nothing(photographer: Photographer) -> None:
+    pam = PAM(PAM.Config(**PAM.small_settings), TASK)  # type: ignore[arg-type]
+    with pytest.raises(MethodError, match="corrects no portraits"):
+        correct(pam, photographer, {}, **BY)  # type: ignore[arg-type]
+
+
+def test_no_photograph_is_written_over(tmp_path: Path) -> None:
+    photo, other = tmp_path / "a.png", tmp_path / "b" / "a.jpg"
+    with pytest.raises(InputError, match="is one of the photographs"):
+        destinations([photo], tmp_path)
+    with pytest.raises(InputError, match="both would become"):
+        destinations([photo, other], tmp_path / "out")
+    assert destinations([other], tmp_path) == {other: photo}
+
+
+def test_what_is_done_is_kept_and_what_is_not_the_same_is_refused(
+    photographer: Photographer, photo: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "out.png"
+    assert correct(red(), photographer, {photo: place}, **BY) == []
+    written = place.stat().st_mtime_ns
+    assert correct(red(), photographer, {photo: place}, **BY) == []
+    assert place.stat().st_mtime_ns == written
+    other: dict[str, Any] = {**BY, "weights_sha256": "other"}
+    with pytest.raises(RefusedError, match="--overwrite"):
+        correct(red(), photographer, {photo: place}, **other)
+    assert correct(red(), photographer, {photo: place}, overwrite=True, **other) == []
+    assert place.stat().st_mtime_ns > written
+
+
+def test_a_foreign_file_is_not_written_over(
+    photographer: Photographer, photo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out.png").write_text("mine")
+    with pytest.raises(RefusedError, match="is there already"):
+        correct(red(), photographer, {photo: tmp_path / "out.png"}, **BY)
+
+
+def test_the_command_corrects_what_it_can_and_names_the_rest(
+    run: Path, demo_portraits: Path, tmp_path: Path
+) -> None:
+    good = sorted(demo_portraits.glob("*.jpg"))[1]
+    Image.new("RGB", (400, 300), "teal").save(tmp_path / "wall.png")
+    (tmp_path / "torn.jpg").write_bytes(good.read_bytes()[:2000])
+    words = (tmp_path / "wall.png", tmp_path / "torn.jpg", good, "--out", tmp_path / "out")
+    result = gazebench("correct", run, *words, "--device", "cpu", "--quiet")
+    assert result.exit_code == 4, result.output
+    assert "1 of 3 photographs corrected" in result.output
+    assert "wall.png: no face found" in result.output
+    assert "torn.jpg: damaged" in result.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{good.stem}.png"]
+    assert read_picture(tmp_path / "out" / f"{good.stem}.png").size == read_picture(good).size
+    again = gazebench("correct", run, good, "--out", tmp_path / "out", "--align", "eyes")
+    assert again.exit_code == 7
+
+
+def test_settings_of_a_run_can_change_where_no_weight_depends_on_them(run: Path) -> None:
+    changes = {"interpolate_content": True}
+    plain = training.load_trained(baselines, run, None, device="cpu")
+    other: Any = training.load_trained(baselines, run, None, device="cpu", changes=changes)
+    assert plain.task == TASK
+    assert other.method.config.interpolate_content
+    with pytest.raises(InputError, match="interpolate_content"):
+        training.load_trained(baselines, run, None, changes={"interpolate_contents": True})
+
+
+def test_a_photograph_moves_and_keeps_its_shape(run: Path, photo: Path, tmp_path: Path) -> None:
+    words = ("--photo", photo, tmp_path / "out.webp", "--alphas", "0,1,3", "--device", "cpu")
+    result = gazebench("animate", run, *words)
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "out.webp") as moving:
+        assert moving.size == (1024, 788)
+        assert getattr(moving, "n_frames", 1) == 4
+
+
+def test_a_folder_without_a_run_says_what_makes_one(tmp_path: Path) -> None:
+    shutil.copytree(Path(toy_methods.__file__).parent, tmp_path / "no-run")
+    result = gazebench("correct", tmp_path / "no-run", "me.jpg", "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "gazebench train" in result.output
