@@ -43,7 +43,7 @@ class PAM(TrainableMethod):
         differs="trained on X and Y as in the released graph; no spectral normalisation",
     )
     inference_networks = ("E_c", "decoder")
-    small_settings: ClassVar = {"batch": 2, "width": 4, "code": 8}
+    small_settings: ClassVar = {"batch": 2, "width": 2, "code": 8, "divisor": 8}
 
     class Config(Settings):
         """Settings; the defaults are the paper's, or its authors' code's."""

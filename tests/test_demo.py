@@ -15,7 +15,7 @@ from gazebench.manifest import Manifest
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo")
-    result = CliRunner().invoke(main, ["demo", str(out), "--steps", "30", "--quiet"])
+    result = CliRunner().invoke(main, ["demo", str(out), "--steps", "3", "--quiet"])
     assert result.exit_code == 0, result.output
     assert str(out / "board" / "index.html") in result.output
     return out
@@ -30,7 +30,7 @@ def test_identity_is_perfect_preservation(demo: Path) -> None:
     assert scores(demo, "identity")["lpips_outside"]["value"] == 0
 
 
-@pytest.mark.parametrize("run", ["prgan", "eye_bank"])
+@pytest.mark.parametrize("run", ["prgan", "gazegan", "gazegan_v2", "eye_bank"])
 def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str) -> None:
     manifest = Manifest.load(demo / "demo-256")
     paths = sorted((demo / "runs" / run / "predictions").glob("*.png"))
@@ -48,7 +48,7 @@ def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str
 def test_a_second_demo_only_writes_the_page_again(demo: Path) -> None:
     before = (demo / "runs" / "prgan" / "scores.json").stat().st_mtime_ns
     page = (demo / "board" / "index.html").read_bytes()
-    result = CliRunner().invoke(main, ["demo", str(demo), "--steps", "30", "--quiet"])
+    result = CliRunner().invoke(main, ["demo", str(demo), "--steps", "3", "--quiet"])
     assert result.exit_code == 0
     assert (demo / "runs" / "prgan" / "predictions.json").stat().st_mtime_ns < before
     assert (demo / "board" / "index.html").read_bytes() == page

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from gazebench import baselines, cli, methods, metrics, plugins
-from gazebench.baselines.prgan import PRGAN
 from gazebench.reports.catalogue import methods_table, metrics_table, settings_table
 
 ROOT = Path(__file__).parents[1]
@@ -65,10 +64,11 @@ def test_the_generated_parts_of_the_documents_are_the_code(
     assert between(document.read_text(), name) == wanted
 
 
-SMALL_PRGAN = [
+SMALL_METHODS = [
     word
-    for key, value in PRGAN.small_settings.items()
-    for word in ("--set", f"methods.prgan.{key}={value}")
+    for name, kind in KINDS.items()
+    for key, value in getattr(kind, "small_settings", {}).items()
+    for word in ("--set", f"methods.{name}.{key}={value}")
 ]
 
 
@@ -80,7 +80,7 @@ def commands(text: str) -> list[list[str]]:
 
 
 ROAD = commands(README.read_text())
-SMALL = {"train": ["--steps", "2", *SMALL_PRGAN], "build-dataset": ["--test-fraction", "0.4"]}
+SMALL = {"train": ["--steps", "2", *SMALL_METHODS], "build-dataset": ["--test-fraction", "0.4"]}
 
 
 def test_the_commands_of_the_readme_run_in_order(

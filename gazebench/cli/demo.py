@@ -16,9 +16,9 @@ from gazebench.cli.eval import raise_if_incomplete
 def command(out: Path, steps: int | None, quiet: bool) -> None:
     """Walk the whole road on 128 shipped portraits and print the path of the leaderboard page.
 
-    Builds a dataset at 256 px, imports its labels, trains PRGAN for some minutes, evaluates every
-    method and writes the page, all into OUT (default: demo-run). Stopped, the same command goes
-    on. The people do not exist.
+    Builds a dataset at 256 px, imports its labels, trains every method for a minute or two,
+    evaluates them and writes the page, all into OUT (default: demo-run). Stopped, the same command
+    goes on. The people do not exist.
     """
     from gazebench import demo
 

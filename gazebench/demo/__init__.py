@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gazebench import baselines, build, config, metrics, sources, training
+from gazebench import baselines, build, config, metrics, sources
 from gazebench.annotation.labels import import_csv
 from gazebench.build.settings import DatasetSettings
 from gazebench.evaluate import Evaluation, find
@@ -18,11 +18,13 @@ from gazebench.manifest import Manifest
 from gazebench.methods import pick_device
 from gazebench.reports.report import write_report
 from gazebench.training import TrainingSettings
+from gazebench.training.budget import Budget
+from gazebench.training.queue import Trainer
+from gazebench.training.queue import plan as plan_queue
 
 HERE = Path(__file__).parent
 PORTRAITS = HERE / "portraits"
 SETTINGS = config.track("demo")
-METHOD = "prgan"
 T = TypeVar("T")
 
 
@@ -62,16 +64,17 @@ def run(
         f"gazebench label import {dataset} labels.csv",
         lambda: import_csv(dataset, PORTRAITS / "labels.csv", replace=True),
     )
-    road.step(
-        f"gazebench train --method {METHOD} {dataset} {runs / METHOD}",
-        lambda: _train(dataset, runs / METHOD, tables, steps, quiet),
+    untrained = road.step(
+        f"gazebench train --method all --track demo {dataset} {runs}",
+        lambda: _train(dataset, runs, tables, steps, quiet),
     )
     failures = road.step(
         f"gazebench eval {dataset} {runs} --method all",
         lambda: _evaluate(dataset, runs, date, command, quiet),
     )
     report = road.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
-    return DemoReport(page=report.page, failures=failures, seconds=time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return DemoReport(page=report.page, failures=(*untrained, *failures), seconds=seconds)
 
 
 class _Road:
@@ -95,21 +98,19 @@ def _build(out: Path, table: dict[str, Any], workers: int, quiet: bool) -> None:
 
 
 def _train(
-    dataset: Path, run: Path, tables: dict[str, Any], steps: int | None, quiet: bool
-) -> None:
-    chosen = config.build(TrainingSettings, tables["training"], "training")
-    training.train(
-        Manifest.load(dataset),
-        run,
-        baselines,
-        METHOD,
-        settings=tables["methods"][METHOD],
-        steps=steps,
-        seed=chosen.seed,
-        sample_every=chosen.sample_every,
-        checkpoint_every=chosen.checkpoint_every,
+    dataset: Path, runs: Path, tables: dict[str, Any], steps: int | None, quiet: bool
+) -> tuple[str, ...]:
+    settings = config.build(TrainingSettings, {**tables["training"], "steps": steps}, "training")
+    manifest = Manifest.load(dataset)
+    entries = plan_queue(manifest, baselines, ["all"], tables["methods"], runs, {})
+    trainer = Trainer(
+        manifest=manifest,
+        package=baselines,
+        settings=settings,
+        budget=Budget(),
         progress=not quiet,
     )
+    return trainer.run(entries).failures
 
 
 def _evaluate(dataset: Path, runs: Path, date: str, command: str, quiet: bool) -> tuple[str, ...]:

@@ -4,8 +4,6 @@ Paper: Zhang et al. 2022, section IV-F. Whether the printed numbers are of the f
 eyes is not stated, so both are measured.
 """
 
-import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -16,7 +14,7 @@ from pytorch_msssim import ms_ssim
 from torch import Tensor
 from tqdm import tqdm
 
-from gazebench.cost import RUNS, WARMUP
+from gazebench.cost import frames_per_second
 from gazebench.data import Batch, Pixels, eye_patches, to_float, to_uint8
 from gazebench.errors import InputError
 from gazebench.features import Instruments
@@ -26,7 +24,6 @@ from gazebench.results import Score
 
 EYE_SIDE = 256  # eye crops are resized to it: MS-SSIM needs more than 160 pixels
 _BATCH = 4
-_LONGEST = 60.0  # seconds for one FPS; on a CPU RRDBNet takes seconds a portrait
 
 
 class Upsampler(Protocol):
@@ -90,15 +87,7 @@ class Comparison:
 
     def _speed(self, upsampler: Upsampler) -> Score:
         batch = self.pixels.batch(self.portraits[:1]).to(self.instruments.device)
-        seconds: list[float] = []
-        while len(seconds) < WARMUP + RUNS and sum(seconds) < _LONGEST:
-            began = time.perf_counter()
-            upsampler.double(self.coarse(batch), batch)
-            if batch.image.is_cuda:
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - began)
-        measured = seconds[WARMUP:] or seconds[-1:]
-        return Score(value=1 / statistics.median(measured), n=len(measured))
+        return frames_per_second(lambda b: upsampler.double(self.coarse(b), b), batch)
 
 
 def compare(
