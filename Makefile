@@ -17,7 +17,7 @@ demo: $(VENV)/.installed ## the whole road on the shipped portraits, ending at a
 	$(BIN)/gazebench demo $(OUT)
 
 test: $(VENV)/.installed-dev ## the tests, with the linters and the type checker among them
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 slow: $(VENV)/.installed-dev ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

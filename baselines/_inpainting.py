@@ -1,16 +1,14 @@
 """What GazeGAN and GazeGANV2 do alike: what their networks see of a portrait, codes, updates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from gazebench.baselines._eyes import crop_resized, joined, mask_of, mirrored
 from gazebench.baselines._gaze_networks import PatchEncoder
-from gazebench.baselines._losses import weighted_sum
 from gazebench.data import Batch, Draw, eye_patches
 from gazebench.methods import Part
 
@@ -90,21 +88,6 @@ def flipped_together(draw: Draw, flip: bool) -> tuple[Batch, Batch]:
     if not flip or noise.item() >= 0.5:
         return x, y
     return mirrored(x), mirrored(y)
-
-
-def descend(
-    optimisers: Sequence[Optimizer],
-    backward: Callable[[Tensor], None],
-    losses: Mapping[str, Tensor],
-    weights: Mapping[str, float],
-) -> dict[str, Tensor]:
-    """One update by the weighted sum of the losses; gives them detached."""
-    for optimiser in optimisers:
-        optimiser.zero_grad(set_to_none=True)
-    backward(weighted_sum(losses, weights))
-    for optimiser in optimisers:
-        optimiser.step()
-    return {name: loss.detach() for name, loss in losses.items()}
 
 
 def with_preset(values: Any, presets: Mapping[str, Mapping[str, Any]], default: str) -> Any:

@@ -23,11 +23,11 @@ from torch.optim import Optimizer
 from gazebench.baselines._blocks import (
     adam,
     constant_then_linear,
+    descend,
     frozen,
     init_normal,
     random_flip,
 )
-from gazebench.baselines._losses import weighted_sum
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.data import Batch, Draw
@@ -195,10 +195,7 @@ class CycleGAN(TrainableMethod):
         """One update of both networks of a letter by their weighted losses; gives the losses."""
         cyc, rec = self.config.weight_cyc, self.config.weight_rec
         weights = {"G_A/cyc": cyc, "G_B/cyc": cyc, "G_A/rec": rec, "G_B/rec": rec}
-        self.optimisers[letter].zero_grad(set_to_none=True)
-        self.backward(weighted_sum(losses, weights))
-        self.optimisers[letter].step()
-        return {name: loss.detach() for name, loss in losses.items()}
+        return descend([self.optimisers[letter]], self.backward, losses, weights)
 
     def _augmented(self, image: Tensor, noise: torch.Generator) -> Tensor:
         """Enlarged, cropped at a place of its own and perhaps mirrored: (N, 3, crop, crop)."""

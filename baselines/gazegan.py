@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import adam, frozen, stepwise_linear
+from gazebench.baselines._blocks import adam, descend, frozen, stepwise_linear
 from gazebench.baselines._gaze_networks import Discriminator, Inpainter, PatchEncoder, init_he
 from gazebench.baselines._inpainting import (
     ALPHAS,
@@ -31,7 +31,6 @@ from gazebench.baselines._inpainting import (
     angle_encoder,
     between,
     code_of,
-    descend,
     eye_strips,
     flipped_together,
     logits_of,

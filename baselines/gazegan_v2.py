@@ -22,7 +22,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import constant_then_linear, frozen
+from gazebench.baselines._blocks import constant_then_linear, descend, frozen
 from gazebench.baselines._eyes import halved, joined, seen
 from gazebench.baselines._gazegan_v2 import (
     GazeGANV2Config,
@@ -35,7 +35,6 @@ from gazebench.baselines._inpainting import (
     View,
     between,
     code_of,
-    descend,
     eye_strips,
     flipped_together,
     logits_of,

@@ -21,7 +21,15 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import adam, encoder_decoder, frozen, halvings, init_normal, tile
+from gazebench.baselines._blocks import (
+    adam,
+    descend,
+    encoder_decoder,
+    frozen,
+    halvings,
+    init_normal,
+    tile,
+)
 from gazebench.baselines._losses import (
     gradient_penalty,
     wasserstein_critic,
@@ -186,11 +194,8 @@ class PRGAN(TrainableMethod):
         self, letter: str, losses: dict[str, Tensor], weights: dict[str, float]
     ) -> dict[str, Tensor]:
         """One update of a network by its weighted losses; gives them by "letter/loss"."""
-        total = torch.stack([weights.get(n, 1.0) * loss for n, loss in losses.items()]).sum()
-        self.optimisers[letter].zero_grad(set_to_none=True)
-        self.backward(total)
-        self.optimisers[letter].step()
-        return {f"{letter}/{name}": loss.detach() for name, loss in losses.items()}
+        found = descend([self.optimisers[letter]], self.backward, losses, weights)
+        return {f"{letter}/{name}": loss for name, loss in found.items()}
 
     def _draw(self, draw: Draw) -> tuple[Tensor, Tensor]:
         """Patches of both domains, (4N, 3, P, P), and their own conditions, (4N, 1)."""

@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 from gazebench.baselines._blocks import (
     adam,
     constant_then_linear,
+    descend,
     encoder_decoder,
     frozen,
     halvings,
@@ -33,7 +34,6 @@ from gazebench.baselines._losses import (
     gradient_penalty,
     wasserstein_critic,
     wasserstein_generator,
-    weighted_sum,
 )
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
@@ -181,10 +181,8 @@ class StarGAN(TrainableMethod):
         self, letter: str, losses: dict[str, Tensor], weights: dict[str, float]
     ) -> dict[str, Tensor]:
         """One update of a network by its weighted losses; gives them by "letter/loss"."""
-        self.optimisers[letter].zero_grad(set_to_none=True)
-        self.backward(weighted_sum(losses, weights))
-        self.optimisers[letter].step()
-        return {f"{letter}/{name}": loss.detach() for name, loss in losses.items()}
+        found = descend([self.optimisers[letter]], self.backward, losses, weights)
+        return {f"{letter}/{name}": loss for name, loss in found.items()}
 
     def _draw(self, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
         """Portraits of both domains (2N, 3, R, R), their labels and their targets (2N, 1).
