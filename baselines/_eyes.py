@@ -1,4 +1,4 @@
-"""Eye windows in tensors: cut, resized, pasted, masked, mirrored; and the Laplacian round trip.
+"""Eye windows in tensors: resized, masked, mirrored; and images at half and twice their size.
 
 A window is (left, top, right, bottom), half-open pixels; N portraits have (N, 2, 4), left eye
 first. Nothing here copies numbers to the host, so a GPU never waits.
@@ -39,20 +39,6 @@ def joined(pairs: Tensor) -> Tensor:
 def parted(both: Tensor) -> Tensor:
     """The inverse of ``joined``."""
     return both.unflatten(1, (2, 3))
-
-
-def crop(image: Tensor, boxes: Tensor, height: int, width: int) -> Tensor:
-    """The pixels of boxes of one size that lie in the image: (N, 2, 3, height, width)."""
-    portrait, rows, columns = _places(boxes, height, width)
-    return image.permute(0, 2, 3, 1)[portrait, rows, columns].movedim(-1, 2)
-
-
-def paste(image: Tensor, boxes: Tensor, patches: Tensor) -> Tensor:
-    """A copy of the image with the patches (N, 2, 3, h, w) in its boxes, which do not overlap."""
-    portrait, rows, columns = _places(boxes, *patches.shape[-2:])
-    pasted = image.permute(0, 2, 3, 1).clone()
-    pasted[portrait, rows, columns] = patches.movedim(2, -1)
-    return pasted.permute(0, 3, 1, 2).contiguous()
 
 
 def mask_of(eyes: Tensor, side: int) -> Tensor:
@@ -103,11 +89,3 @@ def doubled(image: Tensor, mode: str = "bilinear") -> Tensor:
     if mode == "nearest":
         return F.interpolate(image, scale_factor=2, mode="nearest")
     return F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-def _places(boxes: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Indices of portrait, row and column that broadcast to (N, 2, height, width)."""
-    portrait = torch.arange(len(boxes), device=boxes.device)[:, None, None, None]
-    rows = boxes[:, :, 1, None, None] + torch.arange(height, device=boxes.device)[:, None]
-    columns = boxes[:, :, 0, None, None] + torch.arange(width, device=boxes.device)
-    return portrait, rows, columns

@@ -53,7 +53,7 @@ def angle_encoder(width: int, side: int, code: int, *, joint: bool) -> PatchEnco
 
 
 def code_of(encoder: nn.Module, patches: Tensor, *, joint: bool = False) -> Tensor:
-    """C or r of eye patches (N, 2, 3, S, S): both eyes' codes one after the other, or one code."""
+    """Code c or r of eye patches (N, 2, 3, S, S): both eyes' one after the other, or one."""
     if joint:
         return encoder(joined(patches))[0]
     codes: Tensor = encoder(patches.flatten(0, 1))[0]
@@ -84,8 +84,10 @@ def flipped_together(draw: Draw, flip: bool) -> tuple[Batch, Batch]:
     The released code mirrored the windows of domain X alone; here both are right.
     """
     x, y = draw()
+    if not flip:
+        return x, y
     noise = torch.rand((), generator=draw.generator, device=draw.generator.device)
-    if not flip or noise.item() >= 0.5:
+    if noise.item() >= 0.5:
         return x, y
     return mirrored(x), mirrored(y)
 

@@ -11,17 +11,15 @@ from torch import Tensor, nn
 
 from gazebench.baselines._eyes import (
     around,
-    crop,
     doubled,
     halved,
     joined,
     mask_of,
     parted,
-    paste,
     snapped,
 )
 from gazebench.baselines._inpainting import View
-from gazebench.data import Batch
+from gazebench.data import Batch, eye_patches, paste_patches
 from gazebench.methods import Task
 
 _PUBLISHED = {(256, (30, 50)): (44, 64), (512, (46, 80)): (64, 96)}
@@ -68,7 +66,7 @@ class Fine:
 
     def eyes_of(self, image: Tensor) -> Tensor:
         """The crops (N, 2, 3, h, w) of an image in full size."""
-        return crop(image, self.boxes, *self.size)
+        return eye_patches(image, self.boxes, self.size)
 
     def rebuilt(self, coarse: Tensor) -> Tensor:
         """The image in full size from one at half size, (N, 3, H, W): equation 2."""
@@ -81,8 +79,9 @@ class Fine:
     def pasted(self, crops: Tensor) -> Tensor:
         """The portraits with the crops' pixels, within [-1, 1], in their eye boxes alone."""
         inner = self.eyes - self.boxes[..., :2].repeat(1, 1, 2)  # the eye boxes within the crops
-        windows = crop(crops.flatten(0, 1), inner.flatten(0, 1)[:, None], *self.window)
-        return paste(self.image, self.eyes, windows.unflatten(0, (-1, 2)).squeeze(2).clamp(-1, 1))
+        windows = eye_patches(crops.flatten(0, 1), inner.flatten(0, 1)[:, None], self.window)
+        pairs = windows.squeeze(1).unflatten(0, (-1, 2)).clamp(-1, 1)  # (N, 2, 3, h, w)
+        return paste_patches(self.image, self.eyes, pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,14 +146,14 @@ class GazeGANV2(TrainableMethod):
         painted_x = self._painted(x, "G_x", x.content)
         condition = torch.cat([self._angle(y.view.patches), y.content], 1)
         painted_y = self._painted(y, "G_y", condition)
-        target, retold = self._retold(y) if self.config.synthesis_as_training else (None, None)
-        losses = self._update_critics(x, y, painted_x, painted_y, retold)
+        again = self._retold(y) if self.config.synthesis_as_training else None
+        losses = self._update_critics(x, y, painted_x, painted_y, again[2] if again else None)
         discriminators = [n for letter, n in self.networks.items() if letter[0] == "D"]
         with frozen(*discriminators):
             ours = self._correction_losses(x, painted_x)
             ours |= self._animation_losses(y, painted_y)
-            if target and retold:
-                ours |= self._retold_losses(target, retold)
+            if again:
+                ours |= self._retold_losses(*again)
             generators = [o for letter, o in self.optimisers.items() if letter[0] == "G"]
             return losses | descend(generators, self.backward, ours, self._weights())
 
@@ -197,11 +197,12 @@ class GazeGANV2(TrainableMethod):
             image = halved(y.fine.pasted(painted.crops))
             return Painted(image, y.view.eyes_of(image), painted.crops)
 
-    def _retold(self, y: Scene) -> tuple[Painted, Painted]:
-        """Synthesis-As-Training: y^x, and what G_y makes of the codes of its eyes (equation 6)."""
+    def _retold(self, y: Scene) -> tuple[Painted, Tensor, Painted]:
+        """Synthesis-As-Training (equation 6): y^x, its c, and what G_y makes of its eyes' codes."""
         target = self._corrected(y)
-        condition = torch.cat([self._angle(target.eyes), self._content(target.eyes)], 1)
-        return target, self._painted(y, "G_y", condition)
+        content = self._content(target.eyes)
+        condition = torch.cat([self._angle(target.eyes), content], 1)
+        return target, content, self._painted(y, "G_y", condition)
 
     def _update_critics(
         self, x: Scene, y: Scene, x_made: Painted, y_made: Painted, retold: Painted | None
@@ -246,12 +247,12 @@ class GazeGANV2(TrainableMethod):
         losses |= self._content_loss("G_y/fp", y.content, made.eyes)
         return losses | self._perceptual_loss("G_y/per", y.view.patches, made.eyes)
 
-    def _retold_losses(self, target: Painted, made: Painted) -> dict[str, Tensor]:
+    def _retold_losses(self, target: Painted, content: Tensor, made: Painted) -> dict[str, Tensor]:
         """What Synthesis-As-Training adds to equation 16."""
         (logits,) = logits_of(self.networks["D_x"], [(made.image, made.eyes)])
         losses = {"G_y/adv_x": logistic_generator(logits)}
         losses |= self._distances("G_y", "_x", target.image, target.crops, made)
-        losses |= self._content_loss("G_y/fp_x", self._content(target.eyes), made.eyes)
+        losses |= self._content_loss("G_y/fp_x", content, made.eyes)
         return losses | self._perceptual_loss("G_y/per_x", target.eyes, made.eyes)
 
     def _told_apart(self, letter: str, scene: Scene, made: Painted) -> dict[str, Tensor]:

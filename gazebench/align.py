@@ -118,9 +118,7 @@ def outside(frame: Square, size: tuple[int, int]) -> float:
     """Share, 0 to 1, of the square that lies outside a picture of ``size`` (width, height)."""
     width, height = size
     half = complex(*frame.half_side)
-    center = complex(*frame.center) + (
-        0.5 + 0.5j
-    )  # so that the picture's edges lie at whole numbers
+    center = complex(*frame.center) + complex(0.5, 0.5)  # the picture's edges at whole numbers
     corners = [center + half * turn for turn in (-1 - 1j, 1 - 1j, 1 + 1j, -1 + 1j)]
     corners = _clipped(corners, lambda p: p.real)
     corners = _clipped(corners, lambda p: p.imag)

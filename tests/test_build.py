@@ -276,6 +276,7 @@ def test_a_half_written_image_of_a_killed_build_is_removed(faces: Path, tmp_path
     (tmp_path / "out" / "build.sqlite").touch()
     (tmp_path / "out" / "images" / ".partial-1-00023.png").write_bytes(b"half")
     build(faces, tmp_path / "out", "--limit", 2)
+    assert not list((tmp_path / "out" / "images").glob(".partial-*"))
     tree_hash(tmp_path / "out")
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from gazebench.baselines._eyes import (
     around,
-    crop,
     crop_resized,
     doubled,
     halved,
@@ -21,7 +20,6 @@ from gazebench.baselines._eyes import (
     mask_of,
     mirrored,
     parted,
-    paste,
     seen,
     snapped,
 )
@@ -92,18 +90,21 @@ def test_a_window_of_the_size_of_its_patch_is_read_in_place() -> None:
 @given(corners())
 def test_crops_are_the_eye_patches_and_go_back_where_they_were(pair: Any) -> None:
     batch = portraits(SIDE, WINDOW, [pair])
-    patches = crop(batch.image, batch.eyes, *WINDOW)
+    patches = eye_patches(batch.image, batch.eyes, WINDOW)
     assert torch.equal(patches, eye_patches(batch.image, batch.eyes))
-    assert torch.equal(paste(batch.image, batch.eyes, patches), batch.image)
-    other = paste(batch.image, batch.eyes, -patches)
-    assert torch.equal(other, paste_patches(batch.image, batch.eyes, -patches))
-    assert torch.equal(crop(other, batch.eyes, *WINDOW), -patches)
+    for eye, (left, top, right, bottom) in enumerate(batch.eyes[0].tolist()):
+        assert torch.equal(patches[0, eye], batch.image[0, :, top:bottom, left:right])
+    assert torch.equal(paste_patches(batch.image, batch.eyes, patches), batch.image)
+    other = paste_patches(batch.image, batch.eyes, -patches)
+    outside = mask_of(batch.eyes, SIDE) == 0
+    assert torch.equal(other * outside, batch.image * outside)
+    assert torch.equal(eye_patches(other, batch.eyes, WINDOW), -patches)
 
 
 def test_gradients_come_back_through_crop_and_paste() -> None:
     batch = portraits(SIDE, WINDOW, [((1, 3), (30, 5))])
     image = batch.image.clone().requires_grad_()
-    crop(image, batch.eyes, *WINDOW).sum().backward()
+    eye_patches(image, batch.eyes, WINDOW).sum().backward()
     assert image.grad is not None
     assert torch.equal(image.grad, batch.mask.expand(-1, 3, -1, -1))
 

@@ -66,9 +66,9 @@ def test_nothing_that_g_y_is_told_reaches_g_x() -> None:
     method = make()
     y = method._scene(faces())
     condition = torch.cat([method._angle(y.view.patches), y.content], 1)
-    target, made = method._retold(y)
+    target, content, made = method._retold(y)
     losses = method._animation_losses(y, method._painted(y, "G_y", condition))
-    total = sum((losses | method._retold_losses(target, made)).values(), torch.zeros(()))
+    total = sum((losses | method._retold_losses(target, content, made)).values(), torch.zeros(()))
     assert {
         n for n, v in method.networks.items() if n[0] in "EG" and n != "E_c" and touches(total, v)
     } == {

@@ -208,6 +208,7 @@ def test_a_half_written_mask_of_a_killed_build_is_removed(source: Path, tmp_path
     (tmp_path / "out" / "build.sqlite").touch()
     (tmp_path / "out" / "masks" / ".partial-1-00023.png").write_bytes(b"half")
     quick_build(source, tmp_path / "out", "--write-masks")
+    assert not list((tmp_path / "out" / "masks").glob(".partial-*"))
     tree_hash(tmp_path / "out")
 
 

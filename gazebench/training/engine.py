@@ -73,12 +73,10 @@ def train(
         StoppedError: a signal asked for it; all is saved.
     """
     kind, how = trainable(content, name), config.build(TrainingSettings, training, "training")
-    table = {**(settings or {}), **({"steps": how.steps} if how.steps else {})}
-    chosen = config.build(kind.Config, table, f"methods.{name}")
+    chosen = _chosen(kind, name, settings or {}, how)
     x, y = training_portraits(manifest)
     found = find_parts(kind, chosen, manifest, run, parts or {})
-    accelerator = accelerator_of(how.device, how.precision)
-    _require(accelerator, how)
+    accelerator = _accelerator(how)
     recipe = _recipe(content, manifest, name, chosen, how, accelerator, found, budget)
     folder, main = RunFolder(run), accelerator.is_main_process
     speak = say if main else _silent
@@ -125,11 +123,20 @@ def accelerator_of(device: str | None, precision: str) -> Accelerator:
         raise InputError(f"--precision {precision}: not usable on {chosen} ({error})") from None
 
 
-def _require(accelerator: Accelerator, how: TrainingSettings) -> None:
+def _chosen(
+    kind: type[TrainableMethod], name: str, table: Mapping[str, Any], how: TrainingSettings
+) -> config.Settings:
+    steps = {"steps": how.steps} if how.steps else {}
+    return config.build(kind.Config, {**table, **steps}, f"methods.{name}")
+
+
+def _accelerator(how: TrainingSettings) -> Accelerator:
+    accelerator = accelerator_of(how.device, how.precision)
     if how.compile:
         require_compiler(accelerator.device)
     if how.tensorboard and accelerator.is_main_process:
         require_tensorboard()
+    return accelerator
 
 
 def _recipe(
