@@ -1,9 +1,9 @@
 """Image files of a dataset: a portrait in its format, and the mask that goes with it."""
 
 import io
-import zlib
 from collections.abc import Iterable
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -14,17 +14,22 @@ from gazebench.masks import eye_mask
 from gazebench.reader import decode
 
 JPEG_QUALITY = 95  # where a build names none
-# no search for repetitions, which photographs lack: faster and smaller than the fastest level
-_PNG_EFFORT = {"compress_level": 1, "compress_type": zlib.Z_HUFFMAN_ONLY}
+# no search for repetitions, which photographs lack: faster and smaller than the fastest level; and
+# one filter for all rows, which is as small as the best of five for each row, in half the time
+_PNG_EFFORT = {
+    "level": 1,
+    "strategy": imagecodecs.PNG.STRATEGY.HUFFMAN_ONLY,
+    "filter": imagecodecs.PNG.FILTER.PAETH,
+}
 _WEBP_EFFORT = {"method": 0, "quality": 0}  # eight times faster than the default for 15 % more
 
 
 def encode(portrait: Image.Image, image_format: ImageFormat, quality: int | None) -> bytes:
     """The portrait's image file; ``quality`` is that of a JPEG, whose chroma is kept whole."""
+    if image_format is ImageFormat.PNG:
+        return bytes(imagecodecs.png_encode(np.asarray(portrait), **_PNG_EFFORT))
     buffer = io.BytesIO()
     match image_format:
-        case ImageFormat.PNG:
-            portrait.save(buffer, "PNG", **_PNG_EFFORT)
         case ImageFormat.WEBP:
             portrait.save(buffer, "WEBP", lossless=True, **_WEBP_EFFORT)
         case ImageFormat.JPEG:

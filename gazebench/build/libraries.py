@@ -11,12 +11,14 @@ _DLIB = ("dlib-bin", "dlib")  # two names under which the same library is instal
 
 def libraries() -> dict[str, str]:
     """Versions by name: of what decodes, finds landmarks, computes, and compresses."""
+    import pyvips  # here, so that no worker inherits what it started
+
     found = {
         "pillow": PIL.__version__,
         "libjpeg": features.version("libjpeg_turbo") or features.version("jpg"),
         "libwebp": features.version("webp"),
-        "zlib": features.version("zlib"),  # both are Pillow's own
-        "zlib_ng": features.version("zlib_ng"),  # in the place of zlib, packs other bytes
+        "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
+        "imagecodecs": _installed("imagecodecs"),  # with a libpng and a zlib of its own
         "numpy": np.__version__,
         "dlib": next(filter(None, map(_installed, _DLIB)), None),
     }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gazebench.build import Plan
 
 # Raised when the same picture would give another portrait, box or decision.
-RECIPE = 2
+RECIPE = 3
 
 # What a build that was begun before there was such a setting has done.
 BEFORE: dict[str, Any] = {"image_format": "png", "jpeg_quality": None, "write_masks": False}
