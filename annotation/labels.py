@@ -13,7 +13,9 @@ from gazebench.manifest import (
     Manifest,
     Split,
     csv_text,
+    iter_manifest,
     read_csv,
+    read_heading,
     read_labels,
 )
 
@@ -82,9 +84,10 @@ def write_source_labels(
     Raises:
         BusyError: another process writes labels there.
     """
-    manifest = Manifest.load(dataset)
+    read_heading(dataset)  # a finished dataset
     with store.locked(dataset):
-        kept = {p.id: labels[p.id] for p in manifest.portraits if p.id in labels}
+        portraits = iter_manifest(dataset / "manifest.csv")
+        kept = {p.id: labels[p.id] for p in portraits if p.id in labels}
         if (dataset / "labels.csv").exists():
             left = {id_: labels[id_] for id_ in earlier or () if id_ in labels}
             if earlier is None or left == kept or left != read_labels(dataset / "labels.csv"):
@@ -99,7 +102,7 @@ def _write(dataset: Path, labels: Mapping[str, str]) -> None:
 
 
 def _read(path: Path, manifest: Manifest) -> tuple[dict[str, str], int]:
-    rows = read_csv(path, ())
+    rows = list(read_csv(path, ()))
     name_column, label_column = _column(path, rows, _NAMES), _column(path, rows, _VALUES)
     meant = _names(manifest)
     labels: dict[str, tuple[str, int]] = {}  # with the line

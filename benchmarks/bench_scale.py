@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import bookkeeping
-from bookkeeping import IMAGE_BYTES, ROUND, SHARDS, WRITTEN, Cost, alone
+from bookkeeping import IMAGE_BYTES, LISTED, ROUND, SHARDS, WRITTEN, Cost, alone
 from layouts import LAYOUTS, REPOSITORY, portraits
 
 from gazebench import build, duplicates, sources
@@ -38,7 +38,7 @@ KINDS = {
     "CelebA in the wild": "512 px, boxes, dlib",
 }
 _KEEPINGS = 3  # times that images are kept; the clock of the fastest counts
-_HASHES = 1500  # that are compared to see how fast that goes
+_HASHES, _SHELVES = 40_000, 10  # that are compared to see how fast that goes: one band, ten values
 _BAND = 16  # bits of a hash that two look-alikes must share, see gazebench/duplicates.py
 
 
@@ -85,7 +85,7 @@ def _report(words: argparse.Namespace) -> Iterator[str]:
         yield from _bookkeeping(costs, Path(name), words.items)
     yield f"\n{words.faces:,.0f} faces in {words.shards} shards"
     yield from _whole(words.faces, makings, costs["keep"], words.price)
-    yield from _walls(words.faces, words.shards, costs)
+    yield from _walls(words.faces, words.shards, costs, LISTED * words.items)
     yield from _pairs(band_share(20 * words.pictures), [1e6, 1e7, words.faces])
 
 
@@ -132,11 +132,11 @@ def _bookkeeping(costs: dict[str, Cost], folder: Path, items: int) -> Iterator[s
     """Seconds and bytes per item of each step; they build on each other's files."""
     bookkeeping.prepare(folder, items)
     steps = {
-        "plan": ("plan: all names, which are done", bookkeeping.found, items),
+        "plan": ("plan: all names, which are done", bookkeeping.found, LISTED * items),
         "keep": (f"keep images of {IMAGE_BYTES // 1000} kB", bookkeeping.written, WRITTEN),
         "count": ("count the quarantined, once", bookkeeping.counted, items),
         "groups": ("near-duplicates, unlike hashes", bookkeeping.grouped, items),
-        "finish": ("plan, and finish a build", bookkeeping.finished, items),
+        "finish": ("finish a build", bookkeeping.finished, items),
         "load": ("load the manifest", bookkeeping.loaded, items),
         "merge": (f"merge {SHARDS} shards", bookkeeping.merged, items),
     }
@@ -162,13 +162,13 @@ def _whole(faces: float, makings: Sequence[Making], keep: Cost, price: float) ->
         )
 
 
-def _walls(faces: float, shards: int, costs: dict[str, Cost]) -> Iterator[str]:
+def _walls(faces: float, shards: int, costs: dict[str, Cost], listed: int) -> Iterator[str]:
     part, listing = faces / shards, costs["plan"]
     hours = listing.cpu * faces / 3600
     counting = costs["count"].cpu * part * part / 2 / ROUND / 3600
     finish, merge, load = costs["finish"], costs["merge"], costs["load"]
-    yield f"  names in each of {shards} jobs: {listing.memory * faces / 1e9:,.0f} GB, {hours:.1f} h"
-    yield f"  names in one job of {part:,.0f} faces: {listing.memory * part / 1e9:.1f} GB"
+    memory = f"{listing.memory * listed / 1e9:.2f} GB, as for {listed:,}"
+    yield f"  names in each of {shards} jobs: {hours:.1f} h; {memory}"
     yield f"  one parent keeps {1 / costs['keep'].wall:,.0f} images/s on this disk"
     yield f"  counting the quarantined every {ROUND} faces: {counting:,.1f} h in a shard"
     minutes = finish.cpu * part / 60
@@ -198,12 +198,13 @@ def band_share(pictures: int) -> float:
 
 
 def pairs_per_second() -> float:
-    """Pairs of hashes compared in a second, when all share one band."""
+    """Pairs of hashes compared in a second, when many share one band."""
     digests = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(_HASHES))
-    hashes = {digest: f"{digest[:-4]}0007" for digest in digests}
+    texts = (f"{digest[:-4]}{n % _SHELVES:04}" for n, digest in enumerate(digests))
+    hashes, each = duplicates.from_hex(texts), _HASHES // _SHELVES
     began = time.process_time()
     duplicates.groups(hashes)
-    return _HASHES * (_HASHES - 1) / 2 / (time.process_time() - began)
+    return _SHELVES * each * (each - 1) / 2 / (time.process_time() - began)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from gazebench import build, duplicates, sources, store
 from gazebench.build.journal import Journal
 from gazebench.build.merge import merge
+from gazebench.build.publish import publish
 from gazebench.build.settings import DatasetSettings
 from gazebench.build.shard import Outcome
 from gazebench.geometry import Box, Point
@@ -26,7 +27,9 @@ from gazebench.sources import SourceFace
 PLAIN = DatasetSettings(resolution=64, align="none", landmarks="dlib")
 SHARDS = 4  # of the merge that is measured
 IMAGE_BYTES, WRITTEN = 300_000, 640  # and how many of them
-ROUND = 32  # faces whose rows are written together, as in a build
+FEW = 40  # portraits that a step is tried on before it is measured
+LISTED = 10  # names in the list that is planned, for each portrait: enough to fill its caches
+ROUND = 8  # faces whose rows are written together, as in a build
 
 
 class Cost(NamedTuple):
@@ -109,10 +112,11 @@ def fill(out: Path, plan: build.Plan) -> None:
 
 def found(folder: Path) -> build.Plan:
     """What each job of a job array does first: list the source, and settle what to do."""
-    plan = build.plan(sources, folder / "names", PLAIN, source="folder", limit=None)
+    plan = build.plan(sources, folder / "list", PLAIN, source="folder", limit=None)
     plan.fingerprint()
     with Journal.open(folder / "build.sqlite", {}) as journal:
-        journal.pending(plan.chosen)
+        for _ in journal.pending(plan.chosen):
+            pass
     return plan
 
 
@@ -135,13 +139,11 @@ def counted(folder: Path) -> None:
 
 
 def finished(folder: Path) -> None:
-    """A build whose faces are all done: lists, near-duplicates, dataset.json and the card."""
-    finish(synthetic_plan(_items(folder)), folder / "whole")
-
-
-def finish(plan: build.Plan, out: Path) -> None:
-    """The last act of a build."""
-    build.build(plan, out, workers=1, overwrite=False, quiet=True)
+    """The last act of a build: near-duplicates, lists, dataset.json and the card."""
+    out = folder / "whole"
+    about = synthetic_plan(1).description()  # that of any number of faces
+    with Journal.read(out / "build.sqlite") as journal:
+        publish(about, journal.done(), journal, out, {})
 
 
 def loaded(folder: Path) -> Manifest:
@@ -149,10 +151,10 @@ def loaded(folder: Path) -> Manifest:
     return Manifest.load(folder / "whole")
 
 
-def grouped(folder: Path) -> dict[str, str]:
+def grouped(folder: Path) -> object:
     """Near-duplicates among hashes that share nothing."""
-    numbers = range(_items(folder))
-    return duplicates.groups({str(n): hashlib.sha256(b"%d" % n).hexdigest() for n in numbers})
+    texts = (hashlib.sha256(b"%d" % n).hexdigest() for n in range(_items(folder)))
+    return duplicates.groups(duplicates.from_hex(texts))
 
 
 def merged(folder: Path) -> None:
@@ -162,8 +164,14 @@ def merged(folder: Path) -> None:
 
 
 def prepare(folder: Path, items: int) -> None:
-    """What the steps find: names, a journal of faces that are all done, and finished shards."""
+    """What the steps find: names, a journal of faces that are all done, and finished shards.
+
+    ``few`` within is the same for some faces only.
+    """
+    if items > FEW:
+        prepare(folder / "few", FEW)
     names(folder / "names", items)
+    names(folder / "list", LISTED * items)
     fill(folder / "whole", synthetic_plan(items))
     for number in range(1, SHARDS + 1):
         plan, root = synthetic_plan(items, (number, SHARDS)), folder / f"shard{number}"
@@ -172,7 +180,7 @@ def prepare(folder: Path, items: int) -> None:
         for done in map(outcome, plan.chosen):
             if done.portrait:
                 (root / "images" / f"{done.id}.png").touch()
-        finish(plan, root)
+        build.build(plan, root, workers=1, overwrite=False, quiet=True)
 
 
 def _items(folder: Path) -> int:
@@ -180,12 +188,16 @@ def _items(folder: Path) -> int:
 
 
 def alone(step: Callable[[Path], object], folder: Path) -> Cost:
-    """The cost of a step in a fresh process."""
+    """The cost of a step in a fresh process that has done it for some faces before.
+
+    What it loads for any number of faces is not in the cost.
+    """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(_measured, step, folder).result()
 
 
 def _measured(step: Callable[[Path], object], folder: Path) -> Cost:
+    step(folder / "few")
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before, wall, cpu = _memory("VmRSS"), time.perf_counter(), time.process_time()
     kept = step(folder)

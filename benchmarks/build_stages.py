@@ -26,7 +26,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "encode": (shard, "encode"),
 }
 BARE = ("decode", "detect", "landmarks", "cut", "encode")  # what nobody can do without
-ROUND = 32  # faces whose files are written together, as in a build
+ROUND = 8  # faces whose files are written together, as in a build
 
 
 @contextlib.contextmanager

@@ -5,14 +5,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from build_runs import FLAGS, build, interrupted, many, tree_hash
 from portrayers import Portrayer, Unmounted
 
-from gazebench.build.cluster import outcomes
+from gazebench.build import cluster
+from gazebench.build.shard import Outcome
+from gazebench.build.workers import Portraying
 from gazebench.errors import GazebenchError, InputError, MissingPartError
 from gazebench.sources import SourceFace
 
@@ -21,6 +24,12 @@ needs_dask = pytest.mark.skipif(
     not has_dask and "CI" not in os.environ, reason="dask[distributed] is not installed"
 )
 FACES = [SourceFace(id=f"{n:03}", name=f"{n:03}.jpg", path=Path(f"{n:03}.jpg")) for n in range(20)]
+
+
+def outcomes(
+    portraying: Portraying, faces: Sequence[SourceFace], address: str, **options: Any
+) -> Iterator[Outcome]:
+    return cluster.outcomes(portraying, iter(faces), len(faces), address, **options)
 
 
 def free_port() -> int:

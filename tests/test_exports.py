@@ -13,7 +13,8 @@ from build_runs import gazebench
 from PIL import Image
 
 from gazebench import align, exports, store
-from gazebench.build.publish import QUARANTINE_COLUMNS, tree_hash
+from gazebench.build.publish import QUARANTINE_COLUMNS
+from gazebench.build.tally import Tree
 from gazebench.errors import InputError
 from gazebench.exports import webdataset as shards
 from gazebench.geometry import Box, Point
@@ -320,9 +321,11 @@ def test_the_lists_of_the_dataset_come_back_from_its_description(
 def test_the_tree_hash_comes_back_too(small_dataset: Path, tmp_path: Path) -> None:
     export(small_dataset, tmp_path, "celebgaze")
     description = exports.read_description(tmp_path)
-    portraits = [row.portrait for row in description.portraits]
-    quarantine = csv_text(QUARANTINE_COLUMNS, [])
-    found = tree_hash(portraits, manifest_csv(portraits), quarantine)
+    tree, portraits = Tree(), [row.portrait for row in description.portraits]
+    for portrait in portraits:
+        tree.add(portrait)
+    lists = (manifest_csv(portraits), csv_text(QUARANTINE_COLUMNS, []))
+    found = tree.hash(*(hashlib.sha256(text.encode()).hexdigest() for text in lists))
     assert found == description.dataset.tree_hash
 
 

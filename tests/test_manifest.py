@@ -152,10 +152,10 @@ def test_labels_that_contradict_each_other_are_refused(dataset: Path) -> None:
 def test_a_file_that_is_no_such_csv_is_a_sentence(tmp_path: Path, content, sentence) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputError, match=rf"t\.csv: {sentence}"):
-        read_csv(tmp_path / "t.csv", ("id", "label"))
+        list(read_csv(tmp_path / "t.csv", ("id", "label")))
 
 
 def test_blank_lines_do_not_shift_line_numbers(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbfid,label\r\n\r\na,X\r\n\r\n\r\nb,Y\r\n")
-    rows = read_csv(tmp_path / "t.csv", ("id", "label"))
+    rows = list(read_csv(tmp_path / "t.csv", ("id", "label")))
     assert rows == [(3, {"id": "a", "label": "X"}), (6, {"id": "b", "label": "Y"})]

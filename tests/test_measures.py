@@ -3,6 +3,8 @@
 import io
 import math
 import shutil
+import tracemalloc
+from itertools import combinations
 from pathlib import Path
 
 import imagehash
@@ -11,10 +13,11 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from gazebench import duplicates, measures
-from gazebench.build.publish import leaks
+from gazebench.build.tally import Leaks
 from gazebench.cli import main
 from gazebench.drawn.folder import Series, draw_folder
 from gazebench.geometry import Point
@@ -66,6 +69,20 @@ def test_a_blurred_portrait_is_less_sharp_and_as_bright(demo_portraits: Path) ->
     assert as_light == pytest.approx(light, abs=1)
 
 
+@pytest.mark.parametrize("side", [64, 512, 2048])
+@pytest.mark.parametrize("kind", ["noise", "chequers"])  # the largest Laplacian there is
+def test_sharpness_is_the_variance_of_the_laplacian(side: int, kind: str) -> None:
+    values = np.random.default_rng(side).integers(0, 256, (side, side)).astype(np.uint8)
+    if kind == "chequers":
+        values = (np.indices((side, side)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    grey = values.astype(float)
+    middle = grey[1:-1, 1:-1]
+    near = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    sharpness, brightness = measures.of_pixels(Image.fromarray(values))
+    assert sharpness == pytest.approx((near - 4 * middle).var(), rel=1e-9)
+    assert brightness == pytest.approx(grey.mean(), rel=1e-12)
+
+
 def test_a_closed_eye_has_no_openness() -> None:
     points = turned(0, 0, 0)
     eye = [Point(x, y) for x, y in [(0, 5), (3, 2), (7, 2), (10, 5), (7, 8), (3, 8)]]
@@ -74,26 +91,23 @@ def test_a_closed_eye_has_no_openness() -> None:
     assert measures.openness([*points[:36], *eye, *closed, *points[48:]]) == 0
 
 
-def copies(picture: Image.Image) -> dict[str, Image.Image]:
+def copies(picture: Image.Image) -> list[Image.Image]:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=50)
-    return {
-        "recompressed": Image.open(buffer),
-        "resized": picture.resize((200, 200)),
-        "brightened": Image.eval(picture, lambda value: min(255, int(value * 1.1))),
-    }
+    brighter = Image.eval(picture, lambda value: min(255, int(value * 1.1)))
+    return [Image.open(buffer), picture.resize((200, 200)), brighter]
+
+
+def grouped(hashes: list[str]) -> list[int]:
+    return duplicates.groups(duplicates.from_hex(hashes)).tolist()
 
 
 def test_copies_are_near_duplicates_and_other_people_are_not(demo_portraits: Path) -> None:
     people = [Image.open(p).convert("RGB") for p in sorted(demo_portraits.glob("*.jpg"))[:20]]
-    hashes = {f"person-{i:02}": duplicates.perceptual_hash(p) for i, p in enumerate(people)}
-    assert duplicates.groups(hashes) == {}
-    for name, copy in copies(people[0]).items():
-        hashes[name] = duplicates.perceptual_hash(copy)
-    found = duplicates.groups(hashes)
-    assert found == dict.fromkeys(
-        ["person-00", "recompressed", "resized", "brightened"], "brightened"
-    )
+    hashes = [duplicates.perceptual_hash(person) for person in people]
+    assert grouped(hashes) == list(range(20))
+    hashes += [duplicates.perceptual_hash(copy) for copy in copies(people[7])]
+    assert grouped(hashes) == [*range(20), 7, 7, 7]
 
 
 def test_the_hash_is_that_of_imagehash(demo_portraits: Path) -> None:
@@ -102,15 +116,55 @@ def test_the_hash_is_that_of_imagehash(demo_portraits: Path) -> None:
         assert duplicates.perceptual_hash(small) == str(imagehash.phash(small, hash_size=16))
 
 
-@given(st.lists(st.integers(0, 2**256 - 1), max_size=12), st.integers(0, duplicates.NEAR))
-def test_grouping_finds_every_close_pair(values: list[int], flips: int) -> None:
-    hashes = {f"{i:03}": f"{value:064x}" for i, value in enumerate(values)}
-    if values:
-        hashes["twin"] = f"{values[0] ^ ((1 << flips) - 1) << 100:064x}"
+def one_by_one(hashes: list[int]) -> list[int]:
+    """The groups, by comparing all with all until nothing changes."""
+    first = list(range(len(hashes)))
+    for _ in hashes:
+        for a, b in combinations(range(len(hashes)), 2):
+            if (hashes[a] ^ hashes[b]).bit_count() <= duplicates.NEAR:
+                first[a] = first[b] = min(first[a], first[b])
+    return first
+
+
+@st.composite
+def families(draw: st.DrawFn) -> list[int]:
+    """Hashes of which some are equal, some near, some a little too far."""
+    hashes = draw(st.lists(st.integers(0, 2**256 - 1), min_size=1, max_size=4))
+    for _ in range(draw(st.integers(0, 12))):
+        bits = draw(st.sets(st.integers(0, 255), max_size=duplicates.NEAR + 2))
+        hashes.append(draw(st.sampled_from(hashes)) ^ sum(1 << bit for bit in bits))
+    return draw(st.permutations(hashes))
+
+
+@pytest.mark.parametrize("numpy", ["as of 2", "1.26"])
+@given(families())
+def test_groups_are_those_of_comparing_all_with_all(numpy: str, hashes: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        if numpy == "1.26":
+            patch.delattr(np, "bitwise_count", raising=False)
+        assert grouped([f"{value:064x}" for value in hashes]) == one_by_one(hashes)
+
+
+def test_no_hash_has_no_group() -> None:
+    assert grouped([]) == []
+
+
+def hashes_of_one_band(number: int) -> NDArray[np.uint8]:
+    """Unlike hashes that all stand on one shelf; the last is near the first."""
+    hashes = np.random.default_rng(1).integers(0, 256, (number, 32), np.uint8)
+    hashes[:, :2] = 7
+    hashes[-1] = hashes[0] ^ ([0] * 30 + [63, 63])
+    return hashes
+
+
+def test_a_long_shelf_is_compared_in_little_memory() -> None:
+    hashes = hashes_of_one_band(20_000)  # a table of all pairs would take 400 MB and more
+    tracemalloc.start()
     found = duplicates.groups(hashes)
-    if values:
-        assert found["twin"] == found["000"]
-    assert all(found[root] == root for root in found.values())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tolist() == [*range(19_999), 0]
+    assert peak < 8e6
 
 
 def build(source: Path, out: Path, *words: str) -> str:
@@ -154,8 +208,10 @@ def test_copies_in_a_folder_are_told_when_the_split_parts_them(faces: Path, tmp_
     assert len(twins) == 7
     assert {p.split for p in twins} == {Split.TRAIN, Split.TEST}
     assert "train and test share 1 exact duplicates, 1 near-duplicates" in output
-    counts = load_info(tmp_path / "out")["counts"]
-    assert counts["leaks"] == leaks(manifest.portraits)
+    leaks = Leaks()
+    for portrait in manifest.portraits:
+        leaks.add(portrait)
+    assert load_info(tmp_path / "out")["counts"]["leaks"] == leaks.counts()
 
 
 def test_head_pose_of_drawn_faces_is_near_the_truth(tmp_path: Path) -> None:

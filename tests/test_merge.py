@@ -120,7 +120,7 @@ def no_shard(shards: list[Path]) -> str:
 def _alter(shard: Path, key: str, value: object) -> None:
     with Journal.read(shard / "build.sqlite") as journal:
         fingerprint = {**journal.fingerprint(), key: value}
-        ids = journal.ids()
+        ids = [p.id for p in journal.portraits()] + [row[0] for row in journal.quarantine()]
     (shard / "build.sqlite").unlink()
     with Journal.open(shard / "build.sqlite", fingerprint) as journal:
         journal.record([Outcome(id=id_, name=id_) for id_ in ids])

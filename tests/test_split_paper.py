@@ -1,5 +1,6 @@
 """The split of the paper: of each domain a fixed number, by lot, chosen before any work."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def faces(ids: set[str], label: str | None = "Y") -> list[SourceFace]:
     return [SourceFace(id=id_, name=id_, path=Path(id_), label=label) for id_ in sorted(ids)]
 
 
-def in_test(chosen: tuple[SourceFace, ...], label: str) -> set[str]:
+def in_test(chosen: Iterable[SourceFace], label: str) -> set[str]:
     return {f.id for f in chosen if f.partition == "test" and f.label == label}
 
 

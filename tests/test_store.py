@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -62,6 +63,34 @@ def test_a_full_disk_leaves_no_array(tmp_path: Path) -> None:
     action = "store.new_array(root / 'a.npy', (5000,)).__enter__()"
     assert python(FULL_DISK.format(action=action), tmp_path).returncode == 5
     assert listing(tmp_path) == []
+
+
+FILL = "with store.new_file(root / 'f') as file: [file.write(b'x' * 99) for _ in range(999)]"
+
+
+def test_a_full_disk_while_a_file_is_filled_leaves_the_old_one(tmp_path: Path) -> None:
+    store.write(tmp_path / "f", b"old")
+    done = python(FULL_DISK.format(action=FILL), tmp_path)
+    assert done.returncode == 5
+    assert "no space left" in done.stdout
+    assert listing(tmp_path) == ["f"]
+    assert (tmp_path / "f").read_bytes() == b"old"
+
+
+def test_a_kill_while_a_file_is_filled_leaves_the_old_one(tmp_path: Path) -> None:
+    store.write(tmp_path / "f", b"old")
+    killed = """
+        import os, signal, sys
+        from pathlib import Path
+        from gazebench import store
+        with store.new_file(Path(sys.argv[1]) / "f") as file:
+            file.write(b"new" * 9999)
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    assert python(killed, tmp_path).returncode == -signal.SIGKILL
+    assert (tmp_path / "f").read_bytes() == b"old"
+    with store.locked(tmp_path):  # as the next writer does
+        assert listing(tmp_path) == [".lock", "f"]
 
 
 def test_a_log_goes_on_after_a_full_disk(tmp_path: Path) -> None:

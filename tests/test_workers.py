@@ -1,28 +1,37 @@
 import os
 import resource
 import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from portrayers import Measured, Portrayer
 
-from gazebench.build.workers import outcomes
+from gazebench.build import workers
+from gazebench.build.shard import Outcome
 from gazebench.errors import GazebenchError, MissingPartError
 from gazebench.sources import SourceFace
 
 FACES = [SourceFace(id=f"{n:03}", name=f"{n:03}.jpg", path=Path(f"{n:03}.jpg")) for n in range(40)]
 
 
-def fates(portrayer: Portrayer, faces: list[SourceFace], workers: int = 2) -> dict[str, str]:
-    found = list(outcomes(portrayer, faces, workers, seconds=1.0))
+def outcomes(
+    portraying: workers.Portraying, faces: Sequence[SourceFace], crew: int, **options: Any
+) -> Iterator[Outcome]:
+    return workers.outcomes(portraying, iter(faces), len(faces), crew, **options)
+
+
+def fates(portrayer: Portrayer, faces: list[SourceFace], crew: int = 2) -> dict[str, str]:
+    found = list(outcomes(portrayer, faces, crew, seconds=1.0))
     assert sorted(o.id for o in found) == [face.id for face in faces]  # none lost, none doubled
     return {o.id: o.reason for o in found if o.reason}
 
 
 @pytest.mark.parametrize("fate", ["exits", "is killed", "is killed while answering"])
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_picture_that_kills_its_worker_costs_only_itself(fate: str, workers: int) -> None:
-    found = fates(Portrayer(fate, ("003", "004", "011")), FACES[:12], workers)
+@pytest.mark.parametrize("crew", [1, 3])
+def test_a_picture_that_kills_its_worker_costs_only_itself(fate: str, crew: int) -> None:
+    found = fates(Portrayer(fate, ("003", "004", "011")), FACES[:12], crew)
     assert found == dict.fromkeys(("003", "004", "011"), "worker_crash")
 
 

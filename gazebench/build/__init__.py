@@ -9,8 +9,9 @@ workers, stops and resumes.
 import contextlib
 import signal
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from gazebench import align, landmarks, sources, store
 from gazebench.build import cluster as clusters
 from gazebench.build import paper
 from gazebench.build import workers as crews
-from gazebench.build.fitting import check_settings
+from gazebench.build.fitting import check_settings, remarks
 from gazebench.build.folder import FOLDERS, check_folder, check_space, clear
 from gazebench.build.journal import Journal
 from gazebench.build.publish import Counts, publish, published_counts
@@ -30,11 +31,14 @@ from gazebench.build.shard import Outcome, Portraitist
 from gazebench.build.sharding import Shard, part
 from gazebench.errors import InputError, StoppedError
 from gazebench.sources import Source, SourceFace, _given
+from gazebench.sources._spooled import SpooledFaces
 
 if TYPE_CHECKING:
     from gazebench.build.recreation import Recreation
 
-_ROUND = 32  # faces whose files share one round of fsync
+# faces whose files share one round of fsync: so few that it is over before a worker has made the
+# next portrait, and waits to hand it over
+_ROUND = 8
 # by landmark finder: what all its workers share
 _PRELOAD = {"dlib": ["gazebench.build._warm"], "face_alignment": ["face_alignment.detection.sfd"]}
 
@@ -46,15 +50,15 @@ class Plan:
     root: Path  # folder of the source
     source: str  # name of the source's layout
     title: str
-    faces: tuple[SourceFace, ...]
+    faces: Sequence[SourceFace]
     remarks: tuple[str, ...]
     settings: DatasetSettings
     license: str
     shard: Shard | None = None  # this build makes only a part of ``faces``
     recreation: "Recreation | None" = None  # what must come out, see ``build.recreate``
 
-    @property
-    def chosen(self) -> tuple[SourceFace, ...]:
+    @cached_property
+    def chosen(self) -> Sequence[SourceFace]:
         """The faces that this build makes portraits of."""
         return part(self.faces, self.shard)
 
@@ -118,23 +122,23 @@ def plan(
         name = source or sources.recognise(layouts, root)
         layout = sources.load(layouts, name)
         reader: Source = layout(root)
-        faces = tuple(reader.faces())
+        faces = SpooledFaces(reader.faces())
     if eyes:
         faces = _given.with_points(faces, eyes)
-    faces = faces[:limit]
+    if limit is not None:
+        faces = faces[:limit]
     if not faces:
         raise InputError(f"{root}: no pictures found (JPEG, PNG, WebP, BMP, at any depth)")
     settings = _settled(settings, layout, eyes)
     check_settings(settings, faces)
     if settings.split == "paper":
         faces = paper.parted(faces, settings)
-    remarks = [*reader.remarks(), *_remarks(faces, eyes)]
     return Plan(
         root=root,
         source=name,
         title=layout.title,
         faces=faces,
-        remarks=tuple(remarks),
+        remarks=(*reader.remarks(), *remarks(faces, eyes)),
         settings=settings,
         license=layout.license,
         shard=shard,
@@ -148,17 +152,6 @@ def _settled(settings: DatasetSettings, layout: type[Source], eyes: Path | None)
     if eyes and settings.landmarks != "listed":
         raise InputError(f"--eyes {eyes}: goes with --landmarks listed, not {settings.landmarks}")
     return settings.resolved(layout.alignment)
-
-
-def _remarks(faces: Sequence[SourceFace], eyes: Path | None) -> list[str]:
-    remarks: list[str] = []
-    unknown = sum(face.identity is None for face in faces)
-    if 0 < unknown < len(faces):
-        remarks.append(f"{unknown:,} pictures have no identity: each counts as another person")
-    unplaced = sum(face.eyes is None for face in faces)
-    if eyes and unplaced:
-        remarks.append(f"{unplaced:,} pictures have no line in {eyes}: they go to quarantine")
-    return remarks
 
 
 def build(
@@ -191,32 +184,35 @@ def build(
         if overwrite:
             clear(out)
         with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
-            pending = _begin(plan, journal)
-            if not pending and (counts := published_counts(out)):
+            number, pending = _begin(plan, journal)
+            if not number and (counts := published_counts(out)):
                 return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=0)
-            check_space(out, len(pending), plan.settings)
-            results = _outcomes(plan, pending, workers, cluster, stopped)
+            check_space(out, number, plan.settings)
+            results = _outcomes(plan, pending, number, workers, cluster, stopped)
             if plan.recreation:
                 results = plan.recreation.checked(results)
             with contextlib.closing(results):
                 store.remove(out / "dataset.json")  # no finished dataset while it is changed
                 for name in FOLDERS:
                     store.remove_partial(out / name)
-                _run(plan, pending, results, journal, out, quiet=quiet, stopped=stopped)
+                _run(plan, number, results, journal, out, quiet=quiet, stopped=stopped)
             known = {f.id: f.attributes for f in plan.chosen if f.attributes is not None}
             counts = publish(plan.description(), plan.found, journal, out, known)
-    return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=len(pending))
+    return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=number)
 
 
-def _begin(plan: Plan, journal: Journal) -> list[SourceFace]:
+def _begin(plan: Plan, journal: Journal) -> tuple[int, Iterable[SourceFace]]:
     if plan.recreation:
-        return plan.recreation.begin(journal, plan.chosen)
-    return journal.pending(plan.chosen)
+        faces = plan.recreation.begin(journal, plan.chosen)
+        return len(faces), faces
+    # each row is of a chosen face: the fingerprint has the list and the shard
+    return len(plan.chosen) - journal.done(), journal.pending(plan.chosen)
 
 
 def _outcomes(
     plan: Plan,
-    pending: Sequence[SourceFace],
+    pending: Iterable[SourceFace],
+    number: int,
     workers: int,
     cluster: str | None,
     stopped: Sequence[int],
@@ -225,10 +221,11 @@ def _outcomes(
     finder = landmarks.load(landmarks, plan.settings.landmarks)
     finder.prepare()
     if cluster is not None:
-        return clusters.outcomes(portraitist, pending, cluster, stopped=stopped)
+        return clusters.outcomes(portraitist, pending, number, cluster, stopped=stopped)
     return crews.outcomes(
         portraitist,
         pending,
+        number,
         workers,
         preload=_PRELOAD.get(plan.settings.landmarks, ()),
         memory_bytes=finder.memory_bytes,
@@ -238,7 +235,7 @@ def _outcomes(
 
 def _run(
     plan: Plan,
-    pending: Sequence[SourceFace],
+    number: int,
     results: Iterator[Outcome],
     journal: Journal,
     out: Path,
@@ -248,8 +245,10 @@ def _run(
 ) -> None:
     done: list[Outcome] = []
     crashed: list[Outcome] = []  # kept at the very end: a build that goes on tries them again
-    with _bar(len(plan.chosen), len(pending), quiet) as bar:
+    left = number
+    with _bar(len(plan.chosen), number, quiet) as bar:
         for outcome in results:
+            left -= outcome.reason not in crews.CRASHES
             (crashed if outcome.reason in crews.CRASHES else done).append(outcome)
             bar.update()
             if len(done) >= _ROUND:
@@ -258,7 +257,7 @@ def _run(
                 bar.set_postfix(quarantined=journal.quarantined())
         _keep(done, journal, out)
     if stopped:
-        left, all_ = len(journal.pending(plan.chosen)), len(plan.chosen)
+        all_ = len(plan.chosen)
         sentence = f"stopped after {all_ - left} of {all_} faces, all kept"
         raise StoppedError(stopped[0], f"{sentence}; run the same command to go on")
     _keep(crashed, journal, out)

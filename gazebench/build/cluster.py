@@ -5,13 +5,14 @@ that kills its worker, or takes too long, is tried once more alone and costs onl
 """
 
 import contextlib
+import itertools
 import logging
 import re
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, cast
@@ -46,14 +47,16 @@ _one_at_a_time = threading.Lock()  # a landmark finder serves one thread
 
 def outcomes(
     portraying: Portraying,
-    faces: Sequence[SourceFace],
+    faces: Iterable[SourceFace],
+    number: int,
     address: str,
     *,
     seconds: float = SECONDS_PER_FACE,
     stopped: Sequence[object] = (),
 ) -> Generator[Outcome]:
-    """Outcomes of ``faces`` as they get done by the cluster at ``address``.
+    """Outcomes of ``faces``, of which there are ``number``, from the cluster at ``address``.
 
+    ``faces`` are asked for as workers get free, none is held that is done.
     ``address``: ``local:N`` for N processes here, else that of a scheduler, such as
     ``tcp://host:8786``. Ends early when ``stopped`` is no longer empty.
 
@@ -62,7 +65,7 @@ def outcomes(
         MissingPartError: Dask is not installed.
         GazebenchError: the cluster failed, too many crashed, or ``portraying`` raised one.
     """
-    if not faces:
+    if number <= 0:
         return
     crashed = 0
     with _connected(address) as client:
@@ -73,7 +76,7 @@ def outcomes(
                     if stopped:
                         return
                     crashed += outcome.reason in CRASHES
-                    check_crashes(crashed, len(faces), outcome)
+                    check_crashes(crashed, number, outcome)
                     yield outcome
 
 
@@ -97,24 +100,25 @@ def check(address: str) -> int:
 
 
 class _Tasks:
-    """Batches that wait, batches that are being worked on, and faces to be tried alone."""
+    """A batch that waits, batches that are being worked on, and faces to be tried alone."""
 
     def __init__(
         self,
         client: "distributed.Client",
         portraying: Portraying,
-        faces: Sequence[SourceFace],
+        faces: Iterable[SourceFace],
         seconds: float,
     ) -> None:
         self._client, self._portraying, self._seconds = client, portraying, seconds
         self._token = f"{client.id}-{time.time_ns()}"
-        self._waiting = deque(faces[i : i + _BATCH] for i in range(0, len(faces), _BATCH))
+        self._coming = iter(faces)
+        self._next = self._batch()  # to be given out; empty when there are no more
         self._alone: deque[SourceFace] = deque()
         self._flying: dict[distributed.Future, tuple[_Batch, bool]] = {}  # is it a second try
         self._heard = time.monotonic()
 
     def has_work(self) -> bool:
-        return bool(self._waiting or self._alone or self._flying)
+        return bool(self._next or self._alone or self._flying)
 
     def answers(self) -> Iterator[Outcome]:
         import distributed
@@ -134,10 +138,14 @@ class _Tasks:
 
     def _hand_out(self) -> None:
         ahead = _AHEAD * max(1, self._threads())
-        while self._waiting and len(self._flying) < ahead:
-            self._submit(tuple(self._waiting.popleft()), is_second=False)
+        while self._next and len(self._flying) < ahead:
+            self._submit(self._next, is_second=False)
+            self._next = self._batch()
         if self._alone and not self._flying:  # nothing else suffers, whatever it does
             self._submit((self._alone.popleft(),), is_second=True)
+
+    def _batch(self) -> _Batch:
+        return tuple(itertools.islice(self._coming, _BATCH))
 
     def _threads(self) -> int:
         try:

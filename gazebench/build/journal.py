@@ -1,13 +1,14 @@
 """The build's journal: one durable row per source face."""
 
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from gazebench.build.settings import BEFORE
 from gazebench.build.shard import Outcome
@@ -30,6 +31,20 @@ CREATE TABLE IF NOT EXISTS faces (
 -- the progress bar asks for their number after every round
 CREATE INDEX IF NOT EXISTS refused ON faces (id) WHERE portrait IS NULL;
 """
+_PORTRAITS = "SELECT portrait FROM faces WHERE portrait IS NOT NULL ORDER BY id"
+_ROWS_OF = "SELECT id FROM faces WHERE id IN"
+_LOOKED_UP = 500  # ids at a time; older SQLite takes 999
+
+
+class Row(NamedTuple):
+    """What is kept of a face."""
+
+    id: str
+    name: str
+    source_sha256: str
+    reason: str
+    sentence: str
+    portrait: str | None
 
 
 class Journal:
@@ -76,29 +91,42 @@ class Journal:
         rows = self._db.execute("SELECT key, value FROM meta")
         return {**BEFORE, **{key: json.loads(value) for key, value in rows}}
 
-    def absorb(self, other: "Journal") -> None:
-        """Add all rows of another journal in one durable transaction."""
-        with self._db:
-            self._insert(other._db.execute("SELECT * FROM faces"))
+    def missing(self, other: "Journal", rows: int) -> Iterator[list[Row]]:
+        """Rows of another journal that this one has not, by id, at most so many at a time."""
+        theirs = map(Row._make, other._db.execute("SELECT * FROM faces ORDER BY id"))
+        while some := list(itertools.islice(theirs, rows)):
+            done = self._among([row.id for row in some])
+            if left := [row for row in some if row.id not in done]:
+                yield left
 
-    def ids(self) -> set[str]:
-        """Ids of the faces that are done."""
-        return {row[0] for row in self._db.execute("SELECT id FROM faces")}
+    def absorb(self, rows: Iterable[Row]) -> None:
+        """Add rows of another journal in one durable transaction."""
+        with self._db:
+            self._insert(rows)
 
     def made(self) -> set[str]:
         """Ids of the faces that have a portrait."""
         query = "SELECT id FROM faces WHERE portrait IS NOT NULL"
         return {row[0] for row in self._db.execute(query)}
 
-    def pending(self, faces: Sequence[SourceFace]) -> list[SourceFace]:
-        """Those of ``faces`` that have no row yet."""
-        done = self.ids()
-        return [face for face in faces if face.id not in done]
+    def pending(self, faces: Iterable[SourceFace]) -> Iterator[SourceFace]:
+        """Those of ``faces`` that have no row yet, looked up as they are asked for.
+
+        Rows may be added in between; of a face that is handed out nobody asks again.
+        """
+        coming = iter(faces)
+        while some := list(itertools.islice(coming, _LOOKED_UP)):
+            done = self._among([face.id for face in some])
+            yield from (face for face in some if face.id not in done)
+
+    def done(self) -> int:
+        """How many faces have a row."""
+        return self._db.execute("SELECT count(*) FROM faces").fetchone()[0]
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Add rows in one durable transaction."""
         rows = [
-            (o.id, o.name, o.source_sha256, o.reason, o.sentence, _to_json(o.portrait))
+            Row(o.id, o.name, o.source_sha256, o.reason, o.sentence, _to_json(o.portrait))
             for o in outcomes
         ]
         with self._db:
@@ -106,8 +134,7 @@ class Journal:
 
     def portraits(self) -> Iterator[Portrait]:
         """Portraits in the order of their ids."""
-        query = "SELECT portrait FROM faces WHERE portrait IS NOT NULL ORDER BY id"
-        for (text,) in self._db.execute(query):
+        for (text,) in self._db.execute(_PORTRAITS):
             yield _from_json(text)
 
     def quarantine(self) -> Iterator[tuple[str, str, str, str]]:
@@ -116,12 +143,26 @@ class Journal:
             "SELECT id, name, reason, sentence FROM faces WHERE portrait IS NULL ORDER BY id"
         )
 
+    def hashes(self) -> Iterator[str]:
+        """Perceptual hashes of the portraits, in the order of their ids."""
+        for (text,) in self._db.execute(_PORTRAITS):
+            yield json.loads(text)["phash"]
+
+    def reasons(self) -> dict[str, int]:
+        """How many faces cannot be used, by reason, in the order of the reasons."""
+        query = "SELECT reason, count(*) FROM faces WHERE portrait IS NULL GROUP BY reason"
+        return dict(sorted(self._db.execute(query)))
+
     def quarantined(self) -> int:
         """How many faces cannot be used."""
         query = "SELECT count(*) FROM faces WHERE portrait IS NULL"
         return self._db.execute(query).fetchone()[0]
 
-    def _insert(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _among(self, ids: Sequence[str]) -> set[str]:
+        marks = ", ".join("?" * len(ids))
+        return {row[0] for row in self._db.execute(f"{_ROWS_OF} ({marks})", ids)}
+
+    def _insert(self, rows: Iterable[Row]) -> None:
         self._db.executemany("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def _claim(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Make one dataset of the shards that the jobs of a job array built.
 
 The result is that of a build without shards, byte for byte. Images become hard links where the
-disk has them. A merge that was stopped goes on; shards are only read.
+disk has them. A merge that was stopped goes on where it was; shards are only read, row by row.
 """
 
 import time
@@ -23,7 +23,7 @@ from gazebench.errors import InputError, RefusedError
 from gazebench.manifest import csv_text, has_masks, image_format, load_info, read_labels
 from gazebench.manifest.attributes import FILE, read_attributes
 
-_ROUND = 256  # files whose links share one round of fsync
+_ROUND = 256  # faces whose links and rows share one round of fsync
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> 
             clear(out)
         with Journal.open(out / "build.sqlite", shards[0].fingerprint) as journal:
             found = sum(shard.found for shard in shards)
-            before = len(journal.ids())
+            before = journal.done()
             if before == found and (counts := published_counts(out)):
                 return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=0)
             store.remove(out / "dataset.json")  # no finished dataset while it is being changed
@@ -84,7 +84,7 @@ def _read(root: Path) -> ShardFolder:
     number, shards = description.pop("shard")
     with Journal.read(root / "build.sqlite") as journal:
         fingerprint = journal.fingerprint()
-        found = len(journal.ids())
+        found = journal.done()
     if fingerprint.pop("shard", None) != [number, shards] or found != info["counts"]["found"]:
         raise InputError(f"{root}: build.sqlite and dataset.json differ; build the shard again")
     return ShardFolder(
@@ -138,17 +138,15 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def _absorb(shard: ShardFolder, journal: Journal, out: Path) -> None:
+    """Add what is not there yet, some faces at a time: their files, then their rows."""
     with Journal.read(shard.root / "build.sqlite") as part:
-        if part.ids() <= journal.ids():  # a merge that was stopped had come further
-            return
-        names = list(_files(shard.description, [p.id for p in part.portraits()]))
-        for name in names:
-            if not (shard.root / name).is_file():
-                raise InputError(f"{shard.root / name}: is lost; build the shard again")
-        for begin in range(0, len(names), _ROUND):
-            some = names[begin : begin + _ROUND]
-            store.link_or_copy((shard.root / name, out / name) for name in some)
-        journal.absorb(part)
+        for rows in journal.missing(part, _ROUND):
+            names = list(_files(shard.description, [row.id for row in rows if row.portrait]))
+            for name in names:
+                if not (shard.root / name).is_file():
+                    raise InputError(f"{shard.root / name}: is lost; build the shard again")
+            store.link_or_copy((shard.root / name, out / name) for name in names)
+            journal.absorb(rows)
 
 
 def _files(description: Mapping[str, Any], ids: Sequence[str]) -> Iterator[str]:

@@ -7,15 +7,18 @@ and shard. A portrait that is added moves at most one other. One person may stan
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gazebench.build.settings import DatasetSettings
 from gazebench.errors import InputError
 from gazebench.sources import SourceFace
+from gazebench.sources._spooled import SpooledFaces
 
 
-def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> tuple[SourceFace, ...]:
+def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> SpooledFaces:
     """The faces with ``partition`` set to the half they belong to.
 
     A face that ends in quarantine is missing from its half; nothing takes its place, because a
@@ -25,21 +28,24 @@ def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> tuple[Sour
         InputError: the source does not know who looks at the camera, or has too few portraits.
     """
     wanted = {"Y": settings.test_y, "X": settings.test_x}
-    known = {label: [face.id for face in faces if face.label == label] for label in wanted}
+    counts = Counter(face.label for face in faces)
+    known = {label: counts[label] for label in wanted}
     if not any(known.values()):
         raise InputError(
             "--split paper: the source does not say which portraits are X and Y, and a split made "
             "before labelling cannot know. Build with --split identity and label; then `gazebench "
             "export --to celebgaze --with-pixels` writes a source that this split can be made of"
         )
-    if any(len(known[label]) < wanted[label] for label in wanted):
-        asked, there = (_words(sizes) for sizes in (wanted, {k: len(v) for k, v in known.items()}))
+    if any(known[label] < wanted[label] for label in wanted):
+        asked, there = _words(wanted), _words(known)
         raise InputError(
             f"--split paper: the test half takes {asked}, the source has {there}; ask for less by "
             "--set dataset.test_y=N --set dataset.test_x=N"
         )
-    test = {id_ for label in wanted for id_ in _lowest(known[label], wanted[label], settings)}
-    return tuple(replace(f, partition="test" if f.id in test else "train") for f in faces)
+    test: set[str] = set()
+    for label, number in wanted.items():
+        test |= _lowest((f.id for f in faces if f.label == label), number, settings)
+    return SpooledFaces(replace(f, partition="test" if f.id in test else "train") for f in faces)
 
 
 def rank(id_: str, seed: int) -> str:
@@ -47,8 +53,8 @@ def rank(id_: str, seed: int) -> str:
     return hashlib.sha256(f"paper {seed} {id_}".encode()).hexdigest()
 
 
-def _lowest(ids: Iterable[str], number: int, settings: DatasetSettings) -> Iterator[str]:
-    yield from sorted(ids, key=lambda id_: rank(id_, settings.split_seed))[:number]
+def _lowest(ids: Iterable[str], number: int, settings: DatasetSettings) -> set[str]:
+    return set(heapq.nsmallest(number, ids, key=lambda id_: rank(id_, settings.split_seed)))
 
 
 def _words(sizes: dict[str, int]) -> str:

@@ -1,29 +1,33 @@
-"""The last act of a build: what the journal holds becomes manifest, quarantine and dataset.json."""
+"""The last act of a build: what the journal holds becomes manifest, quarantine and dataset.json.
+
+The journal is read row by row and the lists are written line by line. In memory are only numbers
+for each portrait, and the id of the first one of each group of near-duplicates.
+"""
 
 import hashlib
 import json
 import os
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gazebench import __version__, dataset_card, store
 from gazebench.build.journal import Journal
 from gazebench.build.libraries import libraries
 from gazebench.build.settings import RECIPE
-from gazebench.duplicates import groups, shared
+from gazebench.build.tally import Tally
+from gazebench.duplicates import from_hex, groups
 from gazebench.errors import GazebenchError, InputError
 from gazebench.manifest import (
     FORMAT,
-    ImageFormat,
     Portrait,
-    Split,
-    csv_text,
+    csv_lines,
     image_format,
     load_info,
-    manifest_csv,
+    manifest_lines,
 )
 from gazebench.manifest.attributes import FILE, attributes_csv
 
@@ -61,70 +65,63 @@ def publish(
         InputError: not one usable face in a whole source.
         GazebenchError: a face was lost on the way.
     """
-    portraits = with_groups(list(journal.portraits()))
-    refused = list(journal.quarantine())
-    reasons = dict(sorted(Counter(row[2] for row in refused).items()))
-    if not portraits and not {"shard", "recreates"} & description.keys():
+    reasons, faces = journal.reasons(), journal.done()
+    refused = sum(reasons.values())
+    if faces == refused and not {"shard", "recreates"} & description.keys():
         raise InputError(_no_face(out, reasons))
-    manifest, quarantine = manifest_csv(portraits), csv_text(QUARANTINE_COLUMNS, refused)
+    if found != faces:
+        made = f"{faces - refused} portraits and {refused} in quarantine"
+        raise GazebenchError(f"{out}: {found} faces found, but {made}; please report")
+    tally = Tally(image_format(description))
+    lines = manifest_lines(tally.of(with_groups(journal)))
+    manifest = _written(out / "manifest.csv", lines)
+    lines = csv_lines(QUARANTINE_COLUMNS, journal.quarantine())
+    quarantine = _written(out / "quarantine.csv", lines)
     counts = Counts(
         found=found,
-        portraits=len(portraits),
-        test=sum(p.split == "test" for p in portraits),
+        portraits=faces - refused,
+        test=tally.test,
         quarantined=reasons,
-        leaks=leaks(portraits),
-        tree_hash=tree_hash(portraits, manifest, quarantine, image_format(description)),
+        leaks=tally.leaks.counts(),
+        tree_hash=tally.tree.hash(manifest, quarantine),
     )
-    if counts.found != counts.portraits + len(refused):
-        raise GazebenchError(f"{out}: {counts.found} faces found, but {counts}; please report")
     info = _info(description, counts, _name(out))
-    lists = {"manifest.csv": manifest, "quarantine.csv": quarantine}
-    if known := {p.id: attributes[p.id] for p in portraits if p.id in attributes}:
-        lists[FILE] = attributes_csv(known)
-        info["attributes"] = hashlib.sha256(lists[FILE].encode()).hexdigest()
-    store.write_many((out / name, text) for name, text in lists.items())
+    if known := _known(attributes, journal):
+        info["attributes"] = _written(out / FILE, [attributes_csv(known)])
     store.write(out / "dataset.json", json.dumps(info, indent=1) + "\n")
+    del tally  # the card counts anew
     dataset_card.write(out)
     return counts
 
 
-def with_groups(portraits: list[Portrait]) -> list[Portrait]:
-    """The portraits, each with the first id of its group of near-duplicates."""
-    group = groups({p.id: p.phash for p in portraits})
-    return [replace(p, near_duplicate=group.get(p.id, "")) for p in portraits]
+def with_groups(journal: Journal) -> Iterator[Portrait]:
+    """The portraits by id, each with the first id of its group of near-duplicates."""
+    first = groups(from_hex(journal.hashes()))
+    has_others = np.bincount(first, minlength=len(first)) > 1
+    ids: dict[int, str] = {}  # of the first ones of groups
+    for index, portrait in enumerate(journal.portraits()):
+        leader = int(first[index])
+        if not has_others[leader]:
+            yield portrait
+        else:
+            yield replace(portrait, near_duplicate=ids.setdefault(leader, portrait.id))
 
 
-def leaks(portraits: Iterable[Portrait]) -> dict[str, int]:
-    """How many people, source files and groups of near-duplicates stand in both halves."""
-    train: list[Portrait] = []
-    test: list[Portrait] = []
-    for portrait in portraits:
-        (test if portrait.split == Split.TEST else train).append(portrait)
-    keys = {
-        "identities": lambda p: p.identity or "",
-        "exact duplicates": lambda p: p.source_sha256,
-        "near-duplicates": lambda p: p.near_duplicate,
-    }
-    return {name: len(shared(map(key, train), map(key, test))) for name, key in keys.items()}
-
-
-def tree_hash(
-    portraits: Iterable[Portrait],
-    manifest: str,
-    quarantine: str,
-    images: ImageFormat = ImageFormat.PNG,
-) -> str:
-    """One digest of everything a build made: image files, manifest and quarantine.
-
-    Masks are not in it: they follow from the eye boxes of the manifest, so a dataset is the same
-    with and without them. `gazebench verify` checks them against the boxes.
-    """
+def _written(path: Path, lines: Iterable[str]) -> str:
+    """Write a list durably as its lines come; its sha256."""
     digest = hashlib.sha256()
-    for portrait in portraits:
-        digest.update(f"{images.file(portrait.id)} {portrait.sha256}\n".encode())
-    for name, text in (("manifest.csv", manifest), ("quarantine.csv", quarantine)):
-        digest.update(f"{name} {hashlib.sha256(text.encode()).hexdigest()}\n".encode())
+    with store.new_file(path) as file:
+        for line in lines:
+            data = line.encode()
+            digest.update(data)
+            file.write(data)
     return digest.hexdigest()
+
+
+def _known(attributes: Mapping[str, int], journal: Journal) -> dict[str, int]:
+    """Those of portraits, by id."""
+    made = journal.made() if attributes else set[str]()
+    return {id_: attributes[id_] for id_ in sorted(made & attributes.keys())}
 
 
 def published_counts(out: Path) -> Counts | None:

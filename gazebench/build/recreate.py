@@ -189,7 +189,8 @@ def _check_layout(
 
 def _meant(rows: Sequence[Exported], faces: Iterable[SourceFace]) -> dict[str, SourceFace]:
     """The face of each row by its id, where the source has one of that name."""
-    known = {(face.name, face.id): face for face in faces}
+    wanted = {r.source_name for r in rows}  # the source may have many more
+    known = {(face.name, face.id): face for face in faces if face.name in wanted}
     by_name = {name: face for (name, _), face in known.items()}
     found = {r.id: known.get((r.source_name, r.id), by_name.get(r.source_name)) for r in rows}
     people = {r.id: r.identity for r in rows}

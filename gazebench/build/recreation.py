@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -54,7 +54,7 @@ class Recreation:
         kept = {key: value for key, value in whole.items() if key not in _OF_THE_SOURCE}
         return {**BEFORE, **kept, "export": digest[:16]}
 
-    def begin(self, journal: Journal, faces: tuple[SourceFace, ...]) -> list[SourceFace]:
+    def begin(self, journal: Journal, faces: Iterable[SourceFace]) -> list[SourceFace]:
         """Record the faces that need no work; those of ``faces`` that are not made yet."""
         made = journal.made()
         rows = [self.rows[id_] for id_ in sorted(self.absent - made)]

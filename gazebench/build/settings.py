@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from gazebench.config import Settings
 from gazebench.errors import InputError
 from gazebench.geometry import eye_window
 from gazebench.manifest import ImageFormat
+from gazebench.sources import SourceFace
 
 if TYPE_CHECKING:
     from gazebench.build import Plan
@@ -88,8 +89,7 @@ class DatasetSettings(Settings):
 def fingerprint(plan: "Plan") -> dict[str, Any]:
     """Everything the dataset depends on, as plain values that can be compared one by one."""
     model = landmarks.load(landmarks, plan.settings.landmarks).model
-    rows = [(f.id, f.name, f.identity, f.partition, f.eyes, f.mouth, f.box) for f in plan.faces]
-    attributes = [(f.id, f.attributes) for f in plan.faces if f.attributes is not None]
+    pictures, attributes = _digests(plan.faces)
     filters = plan.settings.filter.model_dump()
     if filters["max_outside"] is None:  # a build begun before there was this filter has none of it
         del filters["max_outside"]
@@ -98,12 +98,25 @@ def fingerprint(plan: "Plan") -> dict[str, Any]:
         "filter": filters,
         "source": plan.source,
         "pictures": len(plan.faces),
-        "list of pictures": _digest(rows),
-        "attributes": _digest(attributes) if attributes else "",
+        "list of pictures": pictures,
+        "attributes": attributes,
         "landmark model": weights.digest(model)[:16] if model else "",
         "recipe": RECIPE,
     }
 
 
-def _digest(rows: Sequence[object]) -> str:
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+def _digests(faces: Iterable[SourceFace]) -> tuple[str, str]:
+    """Of all that a list says of the faces, wherever they lie, and of their attributes, if any."""
+    pictures, attributes = hashlib.sha256(), hashlib.sha256()
+    is_known = False
+    for face in faces:
+        words = (face.id, face.name, face.identity, face.partition, face.eyes, face.mouth, face.box)
+        pictures.update(_line(words))
+        if face.attributes is not None:
+            is_known = True
+            attributes.update(_line((face.id, face.attributes)))
+    return pictures.hexdigest()[:16], attributes.hexdigest()[:16] if is_known else ""
+
+
+def _line(words: Sequence[object]) -> bytes:
+    return f"{json.dumps(words)}\n".encode()

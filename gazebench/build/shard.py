@@ -70,7 +70,8 @@ class Portraitist:
         centers = [align.apply(transform, eye) for eye in (found.left_eye, found.right_eye)]
         boxes = self._boxes(centers)
         image = align.cut(picture, frame, self.settings.resolution)
-        measures = of_portrait(image, (centers[0], centers[1]), found.points)
+        grey = image.convert("L")
+        measures = of_portrait(grey, (centers[0], centers[1]), found.points)
         measures = replace(measures, outside=align.outside(frame, picture.size))
         self._filter(measures)
         data = encode(image, self.settings.image_format, self.settings.jpeg_quality)
@@ -89,7 +90,7 @@ class Portraitist:
             faces=found.faces,
             source_sha256=digest,
             sha256=hashlib.sha256(data).hexdigest(),
-            phash=perceptual_hash(image),
+            phash=perceptual_hash(grey),
         )
         return portrait, self._files(portrait, data)
 

@@ -1,8 +1,10 @@
 """Which part of a source a job of a job array builds."""
 
 import hashlib
+from collections.abc import Sequence
 
 from gazebench.sources import SourceFace
+from gazebench.sources._spooled import SpooledFaces
 
 Shard = tuple[int, int]  # number, from 1 on, and how many there are
 
@@ -13,9 +15,9 @@ def shard_of(id_: str, shards: int) -> int:
     return int.from_bytes(digest[:8], "big") % shards + 1
 
 
-def part(faces: tuple[SourceFace, ...], shard: Shard | None) -> tuple[SourceFace, ...]:
+def part(faces: Sequence[SourceFace], shard: Shard | None) -> Sequence[SourceFace]:
     """The faces of a shard, in their order; all of them without one."""
     if shard is None:
         return faces
     number, shards = shard
-    return tuple(face for face in faces if shard_of(face.id, shards) == number)
+    return SpooledFaces(face for face in faces if shard_of(face.id, shards) == number)

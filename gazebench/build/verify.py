@@ -1,17 +1,48 @@
-"""Is a dataset still what its build made?"""
+"""Is a dataset still what its build made?
+
+The manifest is read twice, portrait by portrait; held are sixteen bytes of digests for each.
+"""
 
 import hashlib
-from collections.abc import Iterator
+import os
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from gazebench.build.encoding import is_mask, mask_file
-from gazebench.build.publish import tree_hash
+from gazebench.build.tally import Tree, short_digest
+from gazebench.dataset_card import Overview
 from gazebench.errors import InputError
-from gazebench.manifest import LABELS, Manifest, Portrait, load_info, manifest_csv, read_labels
+from gazebench.manifest import (
+    LABELS,
+    Heading,
+    Portrait,
+    iter_manifest,
+    load_info,
+    manifest_lines,
+    read_heading,
+    read_labels,
+    read_manifest,
+    sha256_of,
+)
 from gazebench.manifest.attributes import FILE
 from gazebench.reader import PictureError, decode, read_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listed:
+    """What a walk over the manifest tells."""
+
+    portraits: int
+    ids: NDArray[np.uint64]  # short digests, sorted
+    tree: Tree
+    text: str  # sha256 of the manifest as gazebench writes it
+    strange: set[str]  # labelled ids that are no portraits
 
 
 def faults(root: Path, *, quiet: bool = False) -> list[str]:
@@ -22,37 +53,77 @@ def faults(root: Path, *, quiet: bool = False) -> list[str]:
     Raises:
         InputError: the folder is no finished dataset.
     """
-    manifest = Manifest.load(root)
-    found = [*_list_faults(manifest), *_attribute_faults(root), *_label_faults(manifest)]
-    for portrait in tqdm(manifest.portraits, desc="verify", unit="portrait", disable=quiet):
-        found += _portrait_faults(manifest, portrait)
-        if manifest.has_masks:
-            found += _mask_faults(manifest, portrait)
-    return [*found, *_strangers(manifest)]
+    dataset = read_heading(root)
+    labels = read_labels(root / "labels.csv")
+    listed = _walk(root / "manifest.csv", Tree(dataset.image_format), set(labels))
+    found = [*_list_faults(dataset, listed), *_attribute_faults(root)]
+    found += _label_faults(labels, listed.strange)
+    portraits = iter_manifest(root / "manifest.csv")
+    bar = tqdm(portraits, "verify", listed.portraits, unit="portrait", disable=quiet)
+    for portrait in bar:
+        found += _portrait_faults(dataset, portrait)
+        if dataset.has_masks:
+            found += _mask_faults(dataset, portrait)
+    return [*found, *_strangers(dataset, listed.ids)]
 
 
-def _strangers(manifest: Manifest) -> Iterator[str]:
-    known = {"images": {manifest.path(p).name for p in manifest.portraits}}
-    if manifest.has_masks:
-        known["masks"] = {Path(mask_file(p.id)).name for p in manifest.portraits}
-    for folder, names in known.items():
-        for path in sorted((manifest.root / folder).glob("*")):
-            if path.name not in names:
-                yield f"{folder}/{path.name}: not in manifest.csv"
+def _walk(path: Path, tree: Tree, strange: set[str]) -> _Listed:
+    ids, lower = array("Q"), array("Q")
+
+    def seen() -> Iterator[Portrait]:
+        for portrait in iter_manifest(path):
+            tree.add(portrait)
+            ids.append(short_digest(portrait.id))
+            lower.append(short_digest(portrait.id.lower()))
+            strange.discard(portrait.id)
+            yield portrait
+
+    text = hashlib.sha256()
+    for line in manifest_lines(seen()):
+        text.update(line.encode())
+    if len(np.unique(np.frombuffer(lower, np.uint64))) < len(lower):
+        read_manifest(path)  # says in which line an id stands a second time
+    return _Listed(
+        portraits=len(ids),
+        ids=np.sort(np.frombuffer(ids, np.uint64)),
+        tree=tree,
+        text=text.hexdigest(),
+        strange=strange,
+    )
 
 
-def _list_faults(manifest: Manifest) -> Iterator[str]:
+def _strangers(dataset: Heading, ids: NDArray[np.uint64]) -> Iterator[str]:
+    endings = {"images": dataset.image_format.suffix}
+    if dataset.has_masks:
+        endings["masks"] = ".png"
+    for folder, ending in endings.items():
+        for name in sorted(_unlisted(dataset.root / folder, ending, ids)):
+            yield f"{folder}/{name}: not in manifest.csv"
+
+
+def _unlisted(folder: Path, ending: str, ids: NDArray[np.uint64]) -> Iterator[str]:
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            digest = np.uint64(short_digest(entry.name.removesuffix(ending)))
+            place = np.searchsorted(ids, digest)
+            is_listed = place < len(ids) and ids[place] == digest
+            if not (is_listed and entry.name.endswith(ending)):
+                yield entry.name
+
+
+def _list_faults(dataset: Heading, listed: _Listed) -> Iterator[str]:
     try:
-        lines, quarantine = (
-            (manifest.root / n).read_bytes().decode() for n in ("manifest.csv", "quarantine.csv")
+        manifest, quarantine = (
+            sha256_of(dataset.root / name) for name in ("manifest.csv", "quarantine.csv")
         )
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         yield f"quarantine.csv or manifest.csv cannot be read: {error}"
         return
-    made = tree_hash(manifest.portraits, lines, quarantine, manifest.image_format)
-    if made != manifest.tree_hash:
+    if listed.tree.hash(manifest, quarantine) != dataset.tree_hash:
         yield "manifest.csv or quarantine.csv was changed after the build: the tree hash differs"
-    if manifest_csv(manifest.portraits) != lines:
+    if listed.text != manifest:
         yield "manifest.csv is not as gazebench writes it"
 
 
@@ -69,25 +140,25 @@ def _attribute_faults(root: Path) -> Iterator[str]:
             yield f"{FILE}: changed after the build"
 
 
-def _label_faults(manifest: Manifest) -> Iterator[str]:
-    for id_, label in read_labels(manifest.root / "labels.csv").items():
-        if id_ not in manifest.by_id:
+def _label_faults(labels: Mapping[str, str], strange: set[str]) -> Iterator[str]:
+    for id_, label in labels.items():
+        if id_ in strange:
             yield f"labels.csv: {id_!r} is no portrait of this dataset"
         if label not in LABELS:
             yield f"labels.csv: {id_!r} has the label {label!r}"
 
 
-def _portrait_faults(manifest: Manifest, portrait: Portrait) -> list[str]:
-    side, window = manifest.resolution, manifest.window
-    found, name = [], manifest.image_format.file(portrait.id)
+def _portrait_faults(dataset: Heading, portrait: Portrait) -> list[str]:
+    side, window = dataset.resolution, dataset.window
+    found, name = [], dataset.image_format.file(portrait.id)
     try:
-        data = read_bytes(manifest.path(portrait))
+        data = read_bytes(dataset.root / name)
         if hashlib.sha256(data).hexdigest() != portrait.sha256:
             found.append(f"{name}: content changed after the build")
         if decode(data, name).size != (side, side):
             found.append(f"{name}: not {side}x{side} pixels")
     except PictureError as error:
-        found.append(str(error).replace(f"{manifest.root}/", ""))
+        found.append(str(error).replace(f"{dataset.root}/", ""))
     for box in portrait.eyes:
         if (box.height, box.width) != window or not box.inside(side, side):
             found.append(
@@ -98,18 +169,18 @@ def _portrait_faults(manifest: Manifest, portrait: Portrait) -> list[str]:
     return found
 
 
-def _mask_faults(manifest: Manifest, portrait: Portrait) -> Iterator[str]:
+def _mask_faults(dataset: Heading, portrait: Portrait) -> Iterator[str]:
     name = mask_file(portrait.id)
     try:
-        data = read_bytes(manifest.root / name)
-        if not is_mask(data, name, portrait.eyes, manifest.resolution):
+        data = read_bytes(dataset.root / name)
+        if not is_mask(data, name, portrait.eyes, dataset.resolution):
             yield f"{name}: is not the mask of the eye boxes"
     except PictureError as error:
-        yield str(error).replace(f"{manifest.root}/", "")
+        yield str(error).replace(f"{dataset.root}/", "")
 
 
-def check(root: Path, *, quiet: bool = False) -> Manifest:
-    """The dataset, if nothing is wrong with it.
+def check(root: Path, *, quiet: bool = False) -> Overview:
+    """The dataset in numbers, if nothing is wrong with it.
 
     Raises:
         InputError: with the first faults.
@@ -118,4 +189,4 @@ def check(root: Path, *, quiet: bool = False) -> Manifest:
     if found:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise InputError(f"{root}: {'; '.join(found[:5])}{more}; build it again with --overwrite")
-    return Manifest.load(root)
+    return Overview.read(root)

@@ -6,13 +6,14 @@ landmark model once.
 """
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import resource
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
@@ -36,7 +37,8 @@ Portraying = Callable[[SourceFace], Outcome]
 
 def outcomes(
     portraying: Portraying,
-    faces: Sequence[SourceFace],
+    faces: Iterable[SourceFace],
+    number: int,
     workers: int,
     *,
     preload: Sequence[str] = (),
@@ -44,25 +46,26 @@ def outcomes(
     memory_bytes: int | None = MEMORY_BYTES,
     stopped: Sequence[object] = (),
 ) -> Generator[Outcome]:
-    """Outcomes of ``faces`` as they get done by ``workers`` processes.
+    """Outcomes of ``faces``, of which there are ``number``, as ``workers`` processes get them done.
 
-    A face whose worker dies, or takes more than ``seconds``, is tried once more. ``preload``:
-    modules that every worker needs. ``memory_bytes``: address space of a worker, None for any.
+    ``faces`` are asked for as workers get free, none is held that is done. A face whose worker
+    dies, or takes more than ``seconds``, is tried once more. ``preload``: modules that every
+    worker needs. ``memory_bytes``: address space of a worker, None for any.
     Ends early when ``stopped`` is no longer empty.
 
     Raises:
         GazebenchError: workers cannot start, too many crash, or ``portraying`` raised one.
     """
-    if not faces:
+    if number <= 0:
         return
     _start_server(preload)
     crashed = 0
     with contextlib.closing(_Crew(portraying, faces, seconds, memory_bytes)) as crew:
-        crew.hire(min(workers, len(faces)))
+        crew.hire(min(workers, number))
         while crew.has_work() and not stopped:
             for outcome in crew.answers(stopped):
                 crashed += outcome.reason in CRASHES
-                check_crashes(crashed, len(faces), outcome)
+                check_crashes(crashed, number, outcome)
                 yield outcome
 
 
@@ -126,12 +129,13 @@ class _Crew:
     def __init__(
         self,
         portraying: Portraying,
-        faces: Sequence[SourceFace],
+        faces: Iterable[SourceFace],
         seconds: float,
         memory_bytes: int | None,
     ) -> None:
         self._portraying, self._seconds, self._memory = portraying, seconds, memory_bytes
-        self._waiting = deque(faces)
+        self._coming = iter(faces)
+        self._waiting: deque[SourceFace] = deque()  # to be tried again, else the next one to come
         self._tried: set[str] = set()  # ids of faces that a worker died over
         self._workers: list[_Worker] = []
 
@@ -143,7 +147,7 @@ class _Crew:
             raise GazebenchError(f"worker processes cannot be started: {error!r}") from error
 
     def has_work(self) -> bool:
-        return bool(self._waiting) or any(worker.faces for worker in self._workers)
+        return self._has_waiting() or any(worker.faces for worker in self._workers)
 
     def answers(self, stopped: Sequence[object]) -> Iterator[Outcome]:
         self._hand_out()
@@ -166,8 +170,13 @@ class _Crew:
     def _hand_out(self) -> None:
         for share in range(1, _AHEAD + 1):
             for worker in self._workers:
-                if self._waiting and len(worker.faces) < share:
+                if len(worker.faces) < share and self._has_waiting():
                     worker.give(self._waiting.popleft())
+
+    def _has_waiting(self) -> bool:
+        if not self._waiting:
+            self._waiting.extend(itertools.islice(self._coming, 1))
+        return bool(self._waiting)
 
     def _hear(self, worker: _Worker) -> Outcome | None:
         try:

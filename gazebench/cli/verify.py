@@ -16,8 +16,8 @@ def command(dataset: Path, quiet: bool) -> None:
     """
     from gazebench.build.verify import check
 
-    manifest = check(dataset, quiet=quiet)
+    found = check(dataset, quiet=quiet)
     click.echo(
-        f"{dataset}: sound. {len(manifest.portraits):,} portraits, tree hash "
-        f"{manifest.tree_hash[:16]}, fingerprint {manifest.fingerprint}"
+        f"{dataset}: sound. {found.portraits:,} portraits, tree hash "
+        f"{found.tree_hash[:16]}, fingerprint {found.fingerprint}"
     )

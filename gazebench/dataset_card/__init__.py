@@ -4,7 +4,6 @@ Both are pure functions of what the dataset's own files say: no clock, no path, 
 that the same dataset has the same card.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gazebench import store
-from gazebench.dataset_card._croissant import croissant, files_of
+from gazebench.dataset_card import _croissant
+from gazebench.dataset_card._croissant import files_of
 from gazebench.dataset_card._facts import Facts, escaped, facts_of
-from gazebench.manifest import Manifest, load_info
+from gazebench.dataset_card._overview import Overview
+from gazebench.manifest import Manifest, load_info, sha256_of
 
-__all__ = ["card_markdown", "croissant", "files_of", "write"]
+__all__ = ["Overview", "card_markdown", "croissant", "files_of", "write"]
 
 _LISTS = ("labels.csv", "quarantine.csv", "attributes.csv")  # described where they are there
 
@@ -25,25 +26,19 @@ _LISTS = ("labels.csv", "quarantine.csv", "attributes.csv")  # described where t
 def write(root: Path) -> None:
     """Write ``README.md`` and ``croissant.json`` of the dataset at ``root``.
 
-    To be called whenever the dataset or its labels changed; what stood there is replaced.
+    To be called whenever the dataset or its labels changed; what stood there is replaced. The
+    portraits are read one by one.
 
     Raises:
         InputError: the folder is no finished dataset.
         DiskError: no space or not writable.
     """
-    manifest, info = Manifest.load(root), load_info(root)
-    digests = {
-        name: hashlib.sha256((root / name).read_bytes()).hexdigest()
-        for name in _LISTS
-        if (root / name).is_file()
-    }
-    machines = json.dumps(croissant(manifest, info, digests), indent=1, ensure_ascii=False)
-    store.write_many(
-        [
-            (root / "README.md", card_markdown(manifest, info)),
-            (root / "croissant.json", machines + "\n"),
-        ]
-    )
+    dataset, info = Overview.read(root), load_info(root)
+    digests = {name: sha256_of(root / name) for name in _LISTS if (root / name).is_file()}
+    card = _markdown(dataset, info, files=files_of(dataset))
+    content = _croissant.croissant(dataset, info, digests)
+    machines = json.dumps(content, indent=1, ensure_ascii=False)
+    store.write_many([(root / "README.md", card), (root / "croissant.json", machines + "\n")])
 
 
 def card_markdown(
@@ -61,7 +56,28 @@ def card_markdown(
     Raises:
         InputError: ``info`` lacks something that every dataset has.
     """
-    facts: Facts = facts_of(manifest, info)
+    files = files_of(manifest) if files is None else files
+    return _markdown(Overview.of(manifest), info, notice=notice, files=files)
+
+
+def croissant(
+    manifest: Manifest, info: Mapping[str, Any], digests: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The card as JSON-LD, paths relative to the dataset's folder.
+
+    ``info`` is what ``dataset.json`` says; ``digests`` the sha256 of ``labels.csv``,
+    ``quarantine.csv`` and ``attributes.csv`` where they are there.
+
+    Raises:
+        InputError: ``info`` lacks something that every dataset has.
+    """
+    return _croissant.croissant(Overview.of(manifest), info, digests or {})
+
+
+def _markdown(
+    dataset: Overview, info: Mapping[str, Any], *, notice: str = "", files: Mapping[str, str]
+) -> str:
+    facts: Facts = facts_of(dataset, info)
     # Markdown is no HTML: every name goes through the filter `md` instead of autoescape
     environment = Environment(
         loader=PackageLoader("gazebench.dataset_card"),
@@ -73,5 +89,4 @@ def card_markdown(
     )
     environment.filters |= {"md": escaped}
     template = environment.get_template("card.md.j2")
-    files = files_of(manifest) if files is None else files
-    return template.render(facts=facts, manifest=manifest, notice=notice, files=files)
+    return template.render(facts=facts, dataset=dataset, notice=notice, files=files)

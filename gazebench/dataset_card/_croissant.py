@@ -3,12 +3,12 @@
 Akhtar et al., Croissant: A Metadata Format for ML-Ready Datasets, DEEM 2024.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gazebench.dataset_card._facts import facts_of, plain
-from gazebench.manifest import COLUMNS, FORMAT, Manifest, manifest_csv
+from gazebench.dataset_card._overview import Overview
+from gazebench.manifest import COLUMNS, FORMAT, Heading
 from gazebench.manifest.attributes import ATTRIBUTES
 
 _IMAGES = "the portraits, RGB, nothing but pixels"
@@ -32,35 +32,31 @@ _COLUMNS = {  # of each list, with their types
 }
 
 
-def files_of(manifest: Manifest) -> dict[str, str]:
+def files_of(dataset: Heading) -> dict[str, str]:
     """The files of a dataset and what they are."""
-    masks = {"masks/ID.png": _MASKS} if manifest.has_masks else {}
-    return {manifest.image_format.file("ID"): _IMAGES, **masks, **_FILES}
+    masks = {"masks/ID.png": _MASKS} if dataset.has_masks else {}
+    return {dataset.image_format.file("ID"): _IMAGES, **masks, **_FILES}
 
 
 def croissant(
-    manifest: Manifest, info: Mapping[str, Any], digests: Mapping[str, str] | None = None
+    dataset: Overview, info: Mapping[str, Any], digests: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The card as JSON-LD, paths relative to the dataset's folder.
-
-    ``info`` is what ``dataset.json`` says; ``digests`` the sha256 of ``labels.csv``,
-    ``quarantine.csv`` and ``attributes.csv`` where they are there.
+    """The card as JSON-LD; ``digests``: sha256 of the lists beside ``manifest.csv``.
 
     Raises:
         InputError: ``info`` lacks something that every dataset has.
     """
-    facts = facts_of(manifest, info)
-    text = manifest_csv(manifest.portraits)
-    tables = {"manifest.csv": hashlib.sha256(text.encode()).hexdigest(), **(digests or {})}
-    pictures = list(_pictures(manifest))
+    facts = facts_of(dataset, info)
+    tables = {"manifest.csv": dataset.manifest_sha256, **digests}
+    pictures = list(_pictures(dataset))
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": plain(manifest.name),
+        "name": plain(dataset.name),
         "description": facts.summary,
         "license": plain(facts.license),
-        "version": f"{FORMAT}.{facts.recipe}.0+{manifest.fingerprint}",
+        "version": f"{FORMAT}.{facts.recipe}.0+{dataset.fingerprint}",
         "keywords": ["gaze correction", "portraits", "eyes"],
         "rai:dataPreprocessingProtocol": f"Portrait: {facts.alignment}.",
         "rai:dataAnnotationProtocol": "X looks at the camera, Y looks elsewhere.",
@@ -96,12 +92,12 @@ def _records(file: str) -> dict[str, Any]:
     return _record_set(name, _FILES[file], fields)
 
 
-def _pictures(manifest: Manifest) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _pictures(dataset: Heading) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """A file set with its record set: the portraits, and the masks where there are any."""
-    images = manifest.image_format
+    images = dataset.image_format
     files = _file_set("images", _IMAGES, images.suffix, f"image/{images}")
     yield files, _picture_records("portraits", "pictures", files, images.suffix)
-    if manifest.has_masks:
+    if dataset.has_masks:
         files = _file_set("masks", _MASKS, ".png", "image/png")
         yield files, _picture_records("eye-masks", "masks", files, ".png")
 

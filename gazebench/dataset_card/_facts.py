@@ -1,16 +1,14 @@
 """What both forms of the card say of a dataset."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from statistics import quantiles
+from dataclasses import dataclass
 from typing import Any
 
 from gazebench import landmarks, plugins, weights
+from gazebench.dataset_card._overview import Overview
 from gazebench.errors import InputError
-from gazebench.manifest import Domain, ImageFormat, Manifest, Split
-from gazebench.measures import Measures
+from gazebench.manifest import Domain, ImageFormat, Split
 
 _ALIGNMENTS = {
     "none": "the largest centred square of the picture, not turned",
@@ -64,7 +62,7 @@ class Facts:
     rebuild: str  # command
 
 
-def facts_of(manifest: Manifest, info: Mapping[str, Any]) -> Facts:
+def facts_of(dataset: Overview, info: Mapping[str, Any]) -> Facts:
     """The facts of a dataset and its ``dataset.json``.
 
     Raises:
@@ -73,7 +71,7 @@ def facts_of(manifest: Manifest, info: Mapping[str, Any]) -> Facts:
     try:
         settings = dict(_flat(info["settings"]))
         return Facts(
-            summary=_summary(manifest, info["source_title"]),
+            summary=_summary(dataset, info["source_title"]),
             title=info["source_title"],
             license=info["license"],
             version=info["gazebench"],
@@ -81,24 +79,24 @@ def facts_of(manifest: Manifest, info: Mapping[str, Any]) -> Facts:
             found=info["counts"]["found"],
             quarantined=dict(info["counts"]["quarantined"]),
             settings=settings,
-            encoding=_encoding(manifest.image_format, settings),
+            encoding=_encoding(dataset.image_format, settings),
             alignment=_ALIGNMENTS.get(settings["align"]) or settings["align"],
             padding=info["padding"],
             splitting=_SPLITS.get(settings["split"], "").format(**settings) or settings["split"],
             landmarks=_finder(settings["landmarks"]),
             least_eye_distance=float(settings["min_eye_distance_source"]),
-            rows=_rows(manifest),
-            measures=dict(_spreads(manifest)),
+            rows=_rows(dataset.counts),
+            measures=dict(dataset.spreads),
             leaks=dict(info["counts"]["leaks"]),
-            is_labelled=any(p.domain for p in manifest.portraits),
-            is_drawn=manifest.source == "drawn",
+            is_labelled=any(domain for _, domain in dataset.counts),
+            is_drawn=dataset.source == "drawn",
             has_attributes="attributes" in info,
-            people=_people(manifest.source),
-            rebuild=_rebuild(manifest.source, settings),
+            people=_people(dataset.source),
+            rebuild=_rebuild(dataset.source, settings),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{manifest.root / 'dataset.json'}: damaged ({error!r}); "
+            f"{dataset.root / 'dataset.json'}: damaged ({error!r}); "
             "run `gazebench build-dataset` again"
         ) from None
 
@@ -113,10 +111,10 @@ def escaped(text: object) -> str:
     return re.sub(r"([\\`*_\[\]<>|~&$])", r"\\\1", plain(text))
 
 
-def _summary(manifest: Manifest, title: str) -> str:
-    side, (height, width) = manifest.resolution, manifest.window
+def _summary(dataset: Overview, title: str) -> str:
+    side, (height, width) = dataset.resolution, dataset.window
     return (
-        f"{len(manifest.portraits):,} aligned portraits of {side}x{side} pixels with two eye "
+        f"{dataset.portraits:,} aligned portraits of {side}x{side} pixels with two eye "
         f"boxes of {height}x{width} (height x width) each, made by gazebench from the "
         f'source "{plain(title)}", for gaze correction. Domain X looks at the camera, domain Y '
         "elsewhere."
@@ -142,21 +140,13 @@ def _finder(name: str) -> str:
     return f"{name}, model {model} ({entry.license}), sha256 {entry.sha256}"
 
 
-def _rows(manifest: Manifest) -> list[tuple[str, list[int]]]:
+def _rows(
+    counts: Mapping[tuple[Split | None, Domain | None], int],
+) -> list[tuple[str, list[int]]]:
     domains = (Domain.CAMERA, Domain.AWAY, None)
-    count = Counter((p.split, p.domain) for p in manifest.portraits)
-    rows = [(str(split), [count[split, d] for d in domains]) for split in Split]
-    rows.append(("all", [sum(p.domain == d for p in manifest.portraits) for d in domains]))
-    return [(name, [*cells, sum(cells)]) for name, cells in rows]
-
-
-def _spreads(manifest: Manifest) -> Iterator[tuple[str, tuple[float, float, float]]]:
-    for field in fields(Measures):
-        values = [getattr(p.measures, field.name) for p in manifest.portraits]
-        known = [value for value in values if value is not None]
-        if len(known) > 1:
-            parts = quantiles(known, n=20, method="inclusive")
-            yield field.name, (parts[0], parts[9], parts[18])
+    rows = [(str(split), [counts.get((split, d), 0) for d in domains]) for split in Split]
+    every = [sum(n for (_, domain), n in counts.items() if domain == d) for d in domains]
+    return [(name, [*cells, sum(cells)]) for name, cells in (*rows, ("all", every))]
 
 
 def _people(source: str) -> str:

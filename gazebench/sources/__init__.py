@@ -1,8 +1,5 @@
 """Where source faces come from. Each module of this package reads one layout of folders."""
 
-import hashlib
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import ClassVar, Protocol
 from gazebench import plugins
 from gazebench.errors import InputError
 from gazebench.geometry import Point
+from gazebench.sources import _naming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +91,6 @@ def check_place(root: Path) -> None:
     raise InputError(f"{root}: no such folder; give the folder that holds the pictures")
 
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-_LONGEST = 100
-
-
 def safe_ids(names: Iterable[str]) -> dict[str, str]:
     """A file-name-safe id for each source name, unique even where case is ignored.
 
@@ -104,43 +98,15 @@ def safe_ids(names: Iterable[str]) -> dict[str, str]:
     equal, names too long and names that lose characters all get hex digits of their hash
     appended, so that ids do not depend on the order of names.
     """
-    plain = {name: _plain_id(name) for name in names}
-    count = _count(plain.values())
-    ids = {
-        name: id_
-        if count[id_.lower()] == 1 and len(id_) <= _LONGEST and _is_reversible(name, id_)
-        else _hashed(name, id_, 8)
-        for name, id_ in plain.items()
-    }
-    count = _count(ids.values())  # a name may look like another one with its hash
-    return {
-        name: id_ if count[id_.lower()] == 1 else _hashed(name, plain[name], 32)
-        for name, id_ in ids.items()
-    }
+    return {name: id_ for id_, name, _ in _naming.identified((name, None) for name in names)}
 
 
-def text_name(path: Path) -> str:
+def text_name(path: Path | str) -> str:
     r"""A path as text that can be written anywhere, and that no other path has.
 
     Bytes that are no UTF-8 become escapes such as ``\xff``, so a backslash becomes two.
     """
-    name = path.as_posix().replace("\\", "\\\\")
+    name = (path if isinstance(path, str) else path.as_posix()).replace("\\", "\\\\")
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _count(ids: Iterable[str]) -> Counter[str]:
-    return Counter(id_.lower() for id_ in ids)
-
-
-def _plain_id(name: str) -> str:
-    stem = name.rpartition(".")[0] or name
-    return _UNSAFE.sub("-", stem).strip(".-") or "portrait"
-
-
-def _hashed(name: str, id_: str, digits: int) -> str:
-    return f"{id_[:_LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:digits]}"
-
-
-def _is_reversible(name: str, id_: str) -> bool:
-    # a name that lost characters (accents, spaces) is told apart from its look-alikes for ever
-    return (name.rpartition(".")[0] or name).replace("/", "-").strip(".-") == id_

@@ -1,15 +1,18 @@
 """Eye points that the user gives in a CSV file, in place of the source's own."""
 
+import contextlib
+import json
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from gazebench.errors import InputError
 from gazebench.geometry import Point
 from gazebench.manifest import read_csv
-from gazebench.sources import SourceFace
+from gazebench.sources import SourceFace, _temporary
+from gazebench.sources._spooled import SpooledFaces
 
 EYES = ("left_x", "left_y", "right_x", "right_y")
 MOUTH = ("mouth_x", "mouth_y")
@@ -18,7 +21,7 @@ _SHOWN = 5
 _Values = tuple[float, ...]  # x and y of left eye, right eye and, where known, the mouth
 
 
-def with_points(faces: Sequence[SourceFace], path: Path) -> tuple[SourceFace, ...]:
+def with_points(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
     """The faces with the points of a CSV file; a face that it does not name has none.
 
     Columns: ``name`` (source name or id), ``left_x``, ``left_y``, ``right_x``, ``right_y`` and,
@@ -28,9 +31,32 @@ def with_points(faces: Sequence[SourceFace], path: Path) -> tuple[SourceFace, ..
     Raises:
         InputError: a column or value that is missing or no number, a name that no picture or
             several have, a picture with two lines that differ.
+        DiskError: no space for a temporary file.
     """
-    points = _read(path, _names(faces))
-    return tuple(_placed(face, points.get(face.id)) for face in faces)
+    there = faces if isinstance(faces, SpooledFaces) else SpooledFaces(faces)
+    with contextlib.closing(_temporary.database()) as db, _temporary.sentences():
+        points = _Points(db)
+        _read(path, there, points)
+        return SpooledFaces(_placed(f, points.get(place)) for place, f in enumerate(there))
+
+
+class _Points:
+    """Values by the place of their face, on disk."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        db.execute("CREATE TABLE points (place INTEGER PRIMARY KEY, given TEXT)")
+
+    def get(self, place: int) -> _Values | None:
+        row = self._db.execute("SELECT given FROM points WHERE place = ?", (place,)).fetchone()
+        return row and tuple(json.loads(row[0]))
+
+    def put(self, place: int, values: _Values) -> bool:
+        """Whether they are the values of that place: it had none, or the same."""
+        row = (place, json.dumps(values))
+        if self._db.execute("INSERT OR IGNORE INTO points VALUES (?, ?)", row).rowcount:
+            return True
+        return self.get(place) == values
 
 
 def _placed(face: SourceFace, values: _Values | None) -> SourceFace:
@@ -40,36 +66,29 @@ def _placed(face: SourceFace, values: _Values | None) -> SourceFace:
     return replace(face, eyes=(left, right), mouth=mouth[0] if mouth else None)
 
 
-def _names(faces: Iterable[SourceFace]) -> dict[str, set[str]]:
-    """Ids that a name may mean."""
-    meant: dict[str, set[str]] = defaultdict(set)
-    for face in faces:
-        meant[face.name].add(face.id)
-        meant[face.id].add(face.id)
-    return meant
-
-
-def _read(path: Path, meant: dict[str, set[str]]) -> dict[str, _Values]:
-    points: dict[str, _Values] = {}
-    unknown: list[str] = []
+def _read(path: Path, there: SpooledFaces, points: _Points) -> None:
+    unknown: list[str] = []  # the first ones
+    lines = strangers = 0
     for line, row in read_csv(path, ("name", *EYES)):
+        lines += 1
         if None in row or None in row.values():
             raise InputError(f"{path}, line {line}: has not as many cells as the header")
         name, values = row["name"].strip(), _values(row, path, line)
-        ids = meant.get(name, set())
-        if len(ids) > 1:
-            which = " and ".join(sorted(ids))
+        meant = there.called(name)
+        if len(meant) > 1:
+            which = " and ".join(sorted(id_ for _, id_ in meant))
             raise InputError(f"{path}, line {line}: {name!r} may mean {which}; give the other name")
-        if not ids:
-            unknown.append(f"line {line}: {name!r}")
-        elif points.setdefault(next(iter(ids)), values) != values:
+        if not meant:
+            strangers += 1
+            if strangers <= _SHOWN:
+                unknown.append(f"line {line}: {name!r}")
+        elif not points.put(meant[0][0], values):
             raise InputError(f"{path}, line {line}: {name!r} stands there twice, with two values")
-    if unknown:
-        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-        raise InputError(f"{path}: no picture is called {', '.join(unknown[:_SHOWN])}{more}")
-    if not points:
+    if strangers:
+        more = f" and {strangers - _SHOWN} more" if strangers > _SHOWN else ""
+        raise InputError(f"{path}: no picture is called {', '.join(unknown)}{more}")
+    if not lines:
         raise InputError(f"{path}: has no lines below its header")
-    return points
 
 
 def _values(row: dict[str, str], path: Path, line: int) -> _Values:

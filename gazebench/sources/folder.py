@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gazebench.errors import InputError
-from gazebench.sources import Source, SourceFace, safe_ids, text_name
+from gazebench.sources import Source, SourceFace, _naming, text_name
 from gazebench.store import asking
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -36,30 +36,55 @@ class Folder(Source):
 
     def faces(self) -> Iterator[SourceFace]:
         """One face per picture file."""
-        paths = {text_name(p.relative_to(self._root)): p for p in _pictures(self._root)}
-        ids = safe_ids(paths)
-        for name in sorted(paths, key=lambda n: ids[n]):
-            yield SourceFace(id=ids[name], name=name, path=paths[name])
+        for id_, name, path in _naming.identified(map(_named, _pictures(self._root))):
+            yield SourceFace(id=id_, name=name, path=self._root / (os.fsdecode(path or name)))
 
     def remarks(self) -> list[str]:
         """That splits cannot know people here."""
         return ["identities are unknown: the split takes each picture for another person"]
 
 
-def _pictures(root: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(root, onerror=_unreadable):
-        folders[:] = sorted(f for f in folders if f[0] != "." and not _is_dataset(folder, f))
-        for file in sorted(files):
-            if file.lower().endswith(ENDINGS) and not file.startswith("."):
-                yield Path(folder, file)
+def _named(path: str) -> tuple[str, bytes | None]:
+    name = text_name(path)
+    return name, None if name == path else os.fsencode(path)
 
 
-def _is_dataset(parent: str, folder: str) -> bool:
-    path = Path(parent, folder)
-    with asking(path):
-        return (path / "build.sqlite").exists()
+def _pictures(root: Path) -> Iterator[str]:
+    try:
+        yield from _walked(root)
+    except OSError as error:
+        # a folder that cannot be listed would lose its pictures without a word
+        raise InputError(f"{error.filename}: {error.strerror or error}") from None
 
 
-def _unreadable(error: OSError) -> None:
-    # a folder that cannot be listed would lose its pictures without a word
-    raise InputError(f"{error.filename}: {error.strerror or error}") from None
+def _walked(root: Path) -> Iterator[str]:
+    """Paths of pictures below ``root``, in no order: nothing but the way down is held."""
+    way = [("", os.scandir(root))]
+    try:
+        while way:
+            above, entries = way[-1]
+            entry = next(entries, None)
+            if entry is None:
+                way.pop()  # it has closed itself
+            elif entry.name.startswith("."):
+                continue
+            elif _is_folder(entry):
+                if not entry.is_symlink() and not _is_dataset(Path(entry.path)):
+                    way.append((f"{above}{entry.name}/", os.scandir(entry.path)))
+            elif entry.name.lower().endswith(ENDINGS):
+                yield above + entry.name
+    finally:
+        for _, entries in way:
+            entries.close()
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads nowhere
+        return False
+
+
+def _is_dataset(folder: Path) -> bool:
+    with asking(folder):
+        return (folder / "build.sqlite").exists()
