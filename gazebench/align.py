@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from gazebench.errors import MissingPartError
 from gazebench.geometry import Point
 
 ALIGNMENTS = ("none", "eyes", "ffhq")
@@ -98,6 +99,7 @@ def cut(picture: Image.Image, frame: Square, resolution: int) -> Image.Image:
 
     Raises:
         AlignmentError: the square reaches beyond the mirrored picture.
+        MissingPartError: it is turned and libvips cannot be loaded.
     """
     if frame.half_side.y == 0 and _inside(frame, picture.size):
         left, top = (v + 0.5 - frame.side / 2 for v in frame.center)
@@ -127,8 +129,13 @@ def _turned(pixels: NDArray[np.uint8], frame: Square, resolution: int) -> bytes:
 
 @functools.cache
 def _vips() -> Any:
-    import pyvips  # here, because its start would cost every command
-
+    try:
+        import pyvips  # here, because its start would cost every command
+    except (ImportError, OSError) as error:  # the module, or the library behind it
+        raise MissingPartError(
+            f"libvips, which turns portraits, cannot be loaded ({error}); run "
+            "`pip install 'pyvips[binary]'`"
+        ) from None
     vips: Any = pyvips
     vips.concurrency_set(1)  # a build has a process for each core
     vips.cache_set_max(0)  # no picture comes twice

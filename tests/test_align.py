@@ -1,5 +1,6 @@
 import itertools
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 import gazebench
 from gazebench import align
 from gazebench.align import ALIGNMENTS, AlignmentError, Square
+from gazebench.errors import MissingPartError
 from gazebench.geometry import Point
 
 SIZE = (640, 560)  # width, height of the source pictures here
@@ -190,6 +192,13 @@ def test_a_turned_cut_is_that_of_a_turned_lanczos_filter(half: float, side: int)
     error = np.asarray(align.cut(picture, frame, side)) - expected
     assert abs(error.mean()) < 0.25  # of 255 levels: cutting values off would take half a level
     assert 10 * math.log10(255**2 / (error**2).mean()) > 46  # dB
+
+
+def test_without_libvips_the_command_that_installs_it_is_named(monkeypatch) -> None:
+    align._vips.cache_clear()
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    with pytest.raises(MissingPartError, match=r"pip install 'pyvips\[binary\]'"):
+        align.cut(Image.new("RGB", SIZE), Square(Point(300, 300), Point(50, 5)), 64)
 
 
 @given(st.floats(30, 250))
