@@ -1,4 +1,4 @@
-"""Portraits in memory for the tests of the GazeGANs, and a step that leaves its total behind."""
+"""Portraits in memory for the tests of methods, and steps that leave something to look at."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,6 +38,11 @@ def draw(pixels: Pixels, step: int = 0, batch: int = 2) -> Draw:
     return Draw(pixels, x, y, batch=batch, seed=0, step=step)
 
 
+def away(pixels: Pixels) -> Batch:
+    """All portraits of domain Y."""
+    return pixels.batch(pixels.manifest.select(domain=Domain.AWAY))
+
+
 class BlindPerceptual(Perceptual):
     """The perceptual loss through a VGG-16 that has learned nothing, so that it needs no file."""
 
@@ -66,16 +71,16 @@ def standing_step(method: Any, pixels: Pixels) -> tuple[dict[str, float], list[f
 
 
 def touched_in_each_update(method: Any, pixels: Pixels) -> list[set[str]]:
-    """Networks that each update of a step gives gradients to."""
+    """Networks that each update of a step gives gradients to, as a whole or not at all."""
     touched: list[set[str]] = []
 
     def backward(loss: Tensor) -> None:
         for network in method.networks.values():
             network.zero_grad()
         loss.backward()
-        touched.append(
-            {n for n, v in method.networks.items() if any(map(_has_grad, v.parameters()))}
-        )
+        grads = {n: [p.grad for p in v.parameters()] for n, v in method.networks.items()}
+        assert all(len({grad is None for grad in given}) <= 1 for given in grads.values())
+        touched.append({n for n, given in grads.items() if any(map(_is_some, given))})
 
     method.backward = backward
     method.training_step(draw(pixels))
@@ -90,5 +95,5 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
-def _has_grad(parameter: nn.Parameter) -> bool:
-    return parameter.grad is not None and bool(parameter.grad.any())
+def _is_some(grad: Tensor | None) -> bool:
+    return grad is not None and bool(grad.any())

@@ -1,5 +1,6 @@
 """CycleGAN: published sizes, losses worked by hand, the history of images, crops, resuming."""
 
+import functools
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from gaze_batches import away, touched_in_each_update
+from gaze_batches import draw as draw_some
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -18,11 +21,11 @@ from training_folders import make_dataset, weights
 from gazebench import baselines, contract, store, training
 from gazebench.baselines import cyclegan
 from gazebench.baselines.cyclegan import CycleGAN, ImagePool
-from gazebench.data import Batch, Draw, Pixels, to_uint8
+from gazebench.data import Pixels, to_uint8
 from gazebench.errors import MethodError
-from gazebench.manifest import Domain
 from gazebench.methods import Task, count_parameters
 
+draw = functools.partial(draw_some, batch=1)
 SMALL = {"width": 4, "residual_blocks": 1, "discriminator_layers": 2, "pool": 2}
 
 
@@ -35,15 +38,6 @@ def make(pixels: Pixels, **settings: Any) -> CycleGAN:
     torch.manual_seed(0)
     task = Task(pixels.manifest.resolution, pixels.manifest.window)
     return CycleGAN(CycleGAN.Config(**{**SMALL, **settings}), task)
-
-
-def draw(pixels: Pixels, step: int = 0, batch: int = 1) -> Draw:
-    x, y = (pixels.manifest.select(domain=d) for d in Domain)
-    return Draw(pixels, x, y, batch=batch, seed=0, step=step)
-
-
-def away(pixels: Pixels) -> Batch:
-    return pixels.batch(pixels.manifest.select(domain=Domain.AWAY))
 
 
 def noise(seed: int = 0) -> torch.Generator:
@@ -162,20 +156,8 @@ def test_the_totals_weigh_the_terms_as_the_authors_do(pixels: Pixels) -> None:
 
 
 def test_the_generators_learn_first_and_then_the_discriminators(pixels: Pixels) -> None:
-    method, touched = make(pixels), []
-
-    def backward(loss: Tensor) -> None:
-        for network in method.networks.values():
-            network.zero_grad()
-        loss.backward()
-        grads = {
-            n: [p.grad is not None for p in v.parameters()] for n, v in method.networks.items()
-        }
-        assert all(all(g) or not any(g) for g in grads.values())
-        touched.append({n for n, g in grads.items() if any(g)})
-
-    method.backward = backward
-    method.training_step(draw(pixels))
+    method = make(pixels)
+    touched = touched_in_each_update(method, pixels)
     assert touched == [{"G_A", "G_B"}, {"D_A", "D_B"}]
     assert all(p.requires_grad for n in ("D_A", "D_B") for p in method.networks[n].parameters())
 

@@ -1,11 +1,14 @@
 """PRGAN: published sizes, losses worked by hand, and what a correction leaves alone."""
 
+import functools
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from gaze_batches import away, touched_in_each_update
+from gaze_batches import draw as draw_some
 from torch import Tensor, nn
 
 from gazebench import config, contract
@@ -15,11 +18,11 @@ from gazebench.baselines._losses import (
     wasserstein_generator,
 )
 from gazebench.baselines.prgan import PRGAN, Discriminator, Generator
-from gazebench.data import Batch, Draw, Pixels, eye_patches, paste_patches, to_uint8
+from gazebench.data import Pixels, eye_patches, paste_patches, to_uint8
 from gazebench.errors import InputError
-from gazebench.manifest import Domain
 from gazebench.methods import Task, count_parameters
 
+draw = functools.partial(draw_some, batch=1)
 SMALL = {"width": 4, "residual_blocks": 1, "patch": 32, "discriminator_layers": 3, "batch": 1}
 
 
@@ -32,11 +35,6 @@ def make(pixels: Pixels, **settings: Any) -> PRGAN:
     torch.manual_seed(0)
     task = Task(pixels.manifest.resolution, pixels.manifest.window)
     return PRGAN(PRGAN.Config(**{**SMALL, **settings}), task)
-
-
-def draw(pixels: Pixels, step: int = 0) -> Draw:
-    x, y = (pixels.manifest.select(domain=d) for d in Domain)
-    return Draw(pixels, x, y, batch=1, seed=0, step=step)
 
 
 @pytest.mark.parametrize(
@@ -164,21 +162,8 @@ def test_the_total_weighs_the_terms_as_the_authors_do(pixels: Pixels) -> None:
 
 def test_a_step_gives_gradients_to_one_network_alone(pixels: Pixels) -> None:
     method = make(pixels, critic_steps=2)
-    touched: list[tuple[str, ...]] = []
-
-    def backward(loss: Tensor) -> None:
-        for network in method.networks.values():
-            network.zero_grad()
-        loss.backward()
-        grads = {
-            n: [p.grad is not None for p in v.parameters()] for n, v in method.networks.items()
-        }
-        assert all(all(g) or not any(g) for g in grads.values())
-        touched.append(tuple(n for n, g in grads.items() if any(g)))
-
-    method.backward = backward
-    method.training_step(draw(pixels))
-    assert touched == [("D",), ("D",), ("G",)]
+    touched = touched_in_each_update(method, pixels)
+    assert touched == [{"D"}, {"D"}, {"G"}]
     assert all(p.requires_grad for p in method.networks["D"].parameters())
 
 
@@ -188,10 +173,6 @@ def test_every_update_has_its_own_draw(pixels: Pixels) -> None:
     later = [b.ids for b in once()]
     again = draw(pixels)
     assert later == [[b.ids for b in again()] for _ in range(5)][4]
-
-
-def away(pixels: Pixels) -> Batch:
-    return pixels.batch(pixels.manifest.select(domain=Domain.AWAY))
 
 
 def test_a_correction_keeps_every_pixel_outside_the_eye_boxes(pixels: Pixels) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gaze_batches import away, draw, touched_in_each_update
 from torch import Tensor, nn
 from training_folders import losses as logged
 from training_folders import make_dataset, weights
@@ -13,9 +14,8 @@ from training_folders import make_dataset, weights
 from gazebench import baselines, contract, store, training
 from gazebench.baselines import stargan
 from gazebench.baselines.stargan import Discriminator, Generator, StarGAN
-from gazebench.data import Batch, Draw, Pixels
+from gazebench.data import Pixels
 from gazebench.errors import MethodError
-from gazebench.manifest import Domain
 from gazebench.methods import Task, count_parameters
 
 SMALL = {"width": 4, "residual_blocks": 1, "discriminator_layers": 3, "batch": 2}
@@ -30,15 +30,6 @@ def make(pixels: Pixels, **settings: Any) -> StarGAN:
     torch.manual_seed(0)
     task = Task(pixels.manifest.resolution, pixels.manifest.window)
     return StarGAN(StarGAN.Config(**{**SMALL, **settings}), task)
-
-
-def draw(pixels: Pixels, step: int = 0) -> Draw:
-    x, y = (pixels.manifest.select(domain=d) for d in Domain)
-    return Draw(pixels, x, y, batch=2, seed=0, step=step)
-
-
-def away(pixels: Pixels) -> Batch:
-    return pixels.batch(pixels.manifest.select(domain=Domain.AWAY))
 
 
 @pytest.mark.parametrize(("labels", "count"), [(1, 8_417_984), (2, 8_421_120)])
@@ -184,21 +175,8 @@ def test_the_total_weighs_the_terms_as_the_authors_do(pixels: Pixels) -> None:
 
 def test_a_step_gives_gradients_to_one_network_alone(pixels: Pixels) -> None:
     method = make(pixels, critic_steps=2)
-    touched: list[tuple[str, ...]] = []
-
-    def backward(loss: Tensor) -> None:
-        for network in method.networks.values():
-            network.zero_grad()
-        loss.backward()
-        grads = {
-            n: [p.grad is not None for p in v.parameters()] for n, v in method.networks.items()
-        }
-        assert all(all(g) or not any(g) for g in grads.values())
-        touched.append(tuple(n for n, g in grads.items() if any(g)))
-
-    method.backward = backward
-    method.training_step(draw(pixels))
-    assert touched == [("D",), ("D",), ("G",)]
+    touched = touched_in_each_update(method, pixels)
+    assert touched == [{"D"}, {"D"}, {"G"}]
     assert all(p.requires_grad for p in method.networks["D"].parameters())
 
 
