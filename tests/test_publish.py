@@ -2,6 +2,7 @@
 
 import statistics
 import struct
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from gazebench.build.shard import Outcome
 from gazebench.build.verify import faults
 from gazebench.dataset_card import Overview
 from gazebench.errors import GazebenchError, InputError
-from gazebench.manifest import Manifest, Split
+from gazebench.manifest import Manifest, Split, load_info
 from gazebench.measures import Measures
 
 
@@ -61,6 +62,14 @@ def test_a_lost_face_is_told_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(GazebenchError, match="3 faces found, but 2 portraits and 0 in quarantine"):
         published(tmp_path / "out", [made(0), made(1)], found=3)
     assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_a_dataset_that_turned_nothing_needs_no_libvips(tmp_path: Path, monkeypatch) -> None:
+    published(tmp_path / "with", [made(0)])
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    published(tmp_path / "without", [made(0)])
+    known = [load_info(tmp_path / name)["libraries"] for name in ("with", "without")]
+    assert known[0].keys() - known[1].keys() == {"libvips"}
 
 
 def test_verify_names_the_line_of_a_second_id(dataset: Path) -> None:

@@ -51,7 +51,7 @@ def manifest_csv(portraits: Iterable[Portrait]) -> str:
 
 
 def manifest_lines(portraits: Iterable[Portrait]) -> Iterator[str]:
-    """The same line by line, the header first."""
+    """Lines of ``manifest.csv``, the header first, as they are asked for."""
     return csv_lines(COLUMNS, ([_cell(v) for v in _row(p)] for p in portraits))
 
 
@@ -61,7 +61,7 @@ def csv_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def csv_lines(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """The same line by line; a line break within a cell is no end of such a line."""
+    r"""Lines of CSV with ``\n`` at their ends, the header first; a cell may have breaks within."""
     plain = csv.writer(_Line(), lineterminator="\n")
     quoting = csv.writer(_Line(), lineterminator="\n", quoting=csv.QUOTE_ALL)
     yield plain.writerow(columns)
