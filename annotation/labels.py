@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gazebench import dataset_card, store
-from gazebench.errors import InputError
-from gazebench.manifest import (
+from gazebench.dataset import (
     LABELS,
     Domain,
     Manifest,
@@ -18,6 +17,7 @@ from gazebench.manifest import (
     read_heading,
     read_labels,
 )
+from gazebench.errors import InputError
 
 _NAMES = ("id", "source_name", "name", "file", "image", "filename")
 _VALUES = ("label", "domain", "vote")

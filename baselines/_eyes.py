@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 
 
 def crop_resized(image: Tensor, eyes: Tensor, side: int) -> Tensor:

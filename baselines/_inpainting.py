@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gazebench.baselines._eyes import crop_resized, joined, mask_of, mirrored
 from gazebench.baselines._gaze_networks import PatchEncoder
-from gazebench.data import Batch, Draw, eye_patches
+from gazebench.dataset.batches import Batch, Draw, eye_patches
 from gazebench.methods import Part
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the strips among a training's pictures

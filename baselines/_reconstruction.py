@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gazebench.baselines._eyes import seen
 from gazebench.baselines._inpainting import View, code_of
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 from gazebench.methods import TrainableMethod
 
 LETTERS = ("G_x", "G_y", "E_r", "E_c")  # the networks that Table VI counts besides the up-sampler

@@ -19,7 +19,7 @@ from gazebench.baselines._eyes import (
     snapped,
 )
 from gazebench.baselines._inpainting import View
-from gazebench.data import Batch, eye_patches, paste_patches
+from gazebench.dataset.batches import Batch, eye_patches, paste_patches
 from gazebench.methods import Task
 
 _PUBLISHED = {(256, (30, 50)): (44, 64), (512, (46, 80)): (64, 96)}

@@ -17,7 +17,7 @@ from torch.nn.functional import adaptive_avg_pool1d, adaptive_avg_pool2d
 
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch, eye_patches, paste_patches, to_float, to_uint8
+from gazebench.dataset.batches import Batch, eye_patches, paste_patches, to_float, to_uint8
 from gazebench.errors import MethodError
 from gazebench.methods import Task, UsesBank
 

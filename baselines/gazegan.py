@@ -41,7 +41,7 @@ from gazebench.baselines._losses import logistic_critic, logistic_generator, win
 from gazebench.baselines._perceptual import PARAMETERS, Perceptual
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch, Draw
+from gazebench.dataset.batches import Batch, Draw
 from gazebench.errors import MethodError
 from gazebench.methods import Part, Task, TrainableMethod
 

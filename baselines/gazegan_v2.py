@@ -44,7 +44,7 @@ from gazebench.baselines._losses import logistic_critic, logistic_generator, win
 from gazebench.baselines._perceptual import PARAMETERS, Perceptual
 from gazebench.baselines._refining import Fine, Painted, Scene, crop_size
 from gazebench.cards import MethodCard
-from gazebench.data import Batch, Draw
+from gazebench.dataset.batches import Batch, Draw
 from gazebench.errors import MethodError
 from gazebench.methods import Part, Task, TrainableMethod
 

@@ -23,7 +23,7 @@ from gazebench.baselines._eyes import crop_resized, seen
 from gazebench.baselines._gaze_networks import PatchDecoder, PatchEncoder, init_he
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch, Draw
+from gazebench.dataset.batches import Batch, Draw
 from gazebench.errors import MethodError
 from gazebench.methods import Task, TrainableMethod
 

@@ -37,7 +37,7 @@ from gazebench.baselines._losses import (
 )
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch, Draw, eye_patches, paste_patches
+from gazebench.dataset.batches import Batch, Draw, eye_patches, paste_patches
 from gazebench.methods import Task, TrainableMethod
 
 X, Y = 1.0, -1.0  # the condition that stands for each domain

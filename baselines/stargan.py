@@ -37,7 +37,7 @@ from gazebench.baselines._losses import (
 )
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch, Draw
+from gazebench.dataset.batches import Batch, Draw
 from gazebench.errors import MethodError
 from gazebench.methods import Task, TrainableMethod
 

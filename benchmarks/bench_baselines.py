@@ -20,11 +20,11 @@ from bench_training import Step, timed
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from gazebench import baselines, build, config, demo, methods, sources
+from gazebench import baselines, config, curation, demo, methods, sources
 from gazebench.annotation.labels import import_csv
-from gazebench.build.settings import DatasetSettings
-from gazebench.data import Pixels
-from gazebench.manifest import Manifest
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Pixels
 from gazebench.training.drawing import training_portraits
 from gazebench.training.folder import Recipe, RunFolder
 from gazebench.training.loop import Loop
@@ -55,8 +55,8 @@ def dataset(folder: Path, side: int) -> Manifest:
     """The portraits of ``gazebench demo``, smaller."""
     table = {**config.read(demo.SETTINGS)["dataset"], "resolution": side}
     chosen = config.build(DatasetSettings, table)
-    found = build.plan(sources, demo.PORTRAITS, chosen, source="folder", limit=None)
-    build.build(found, folder, workers=2, overwrite=False, quiet=True)
+    found = curation.plan(sources, demo.PORTRAITS, chosen, source="folder", limit=None)
+    curation.build(found, folder, workers=2, overwrite=False, quiet=True)
     import_csv(folder, demo.PORTRAITS / "labels.csv")
     return Manifest.load(folder)
 

@@ -26,13 +26,13 @@ import numpy as np
 from build_stages import BARE, Stages, stopwatch
 from PIL import Image
 
-from gazebench import align, build, sources, weights
-from gazebench.build import workers
-from gazebench.build.settings import DatasetSettings
-from gazebench.build.shard import Outcome, Portraitist
-from gazebench.geometry import Point
+from gazebench import curation, sources, weights
+from gazebench.curation import align, workers
+from gazebench.curation.portraitist import Outcome, Portraitist
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Portrait
+from gazebench.dataset.boxes import Point
 from gazebench.landmarks import eyes_of_68
-from gazebench.manifest import Portrait
 from gazebench.sources import SourceFace
 
 REPOSITORY = Path(__file__).parents[1]
@@ -135,7 +135,7 @@ class Weighed:
 def main() -> None:
     """Print the tables."""
     folder = PHOTOGRAPHS if PHOTOGRAPHS.is_dir() else DEMO
-    plan = build.plan(sources, folder, SETTINGS, source="folder", limit=None)
+    plan = curation.plan(sources, folder, SETTINGS, source="folder", limit=None)
     sides = [max(Image.open(face.path).size) for face in plan.faces]
     faces = [f for f, side in zip(plan.faces, sides, strict=True) if side == max(sides)]
     others = [f for f in plan.faces if f not in faces]
@@ -147,16 +147,18 @@ def main() -> None:
             [f for f, _ in zip(faces[::RACED], first.found, strict=True)], first, out
         )
         print(f"The same, {CELEBA[0]}x{CELEBA[1]} as in CelebA")
-        _measure(build.plan(sources, small, SETTINGS, source="folder", limit=None), out / "small")
+        _measure(
+            curation.plan(sources, small, SETTINGS, source="folder", limit=None), out / "small"
+        )
         _without_a_face(others, out)
     _memory(faces[:24])
 
 
-def _measure(plan: build.Plan, out: Path) -> Race:
+def _measure(plan: curation.Plan, out: Path) -> Race:
     out.mkdir()
     race, raced = Race(out, Stages()), plan.faces[::RACED]
     race.run(raced[: len(raced) // 2])
-    first = build.build(
+    first = curation.build(
         replace(plan, faces=plan.faces[:1]), out / "first", workers=1, overwrite=False, quiet=True
     )
     print(f"  start: build-dataset {first.seconds:.1f} s with its first portrait, ", end="")
@@ -164,7 +166,7 @@ def _measure(plan: build.Plan, out: Path) -> Race:
     seconds: dict[int, float] = {}
     for crew in (1, 2):
         there = out / f"build{crew}"
-        report = build.build(plan, there, workers=crew, overwrite=False, quiet=True)
+        report = curation.build(plan, there, workers=crew, overwrite=False, quiet=True)
         seconds[crew] = report.seconds / len(plan.faces)
     race.run(raced[len(raced) // 2 :])
     rival, ours = statistics.fmean(race.theirs), statistics.fmean(race.ours)
@@ -245,7 +247,7 @@ def _without_a_face(faces: Sequence[SourceFace], out: Path) -> None:
 
 def _memory(faces: Sequence[SourceFace]) -> None:
     weighed = Weighed(Portraitist(SETTINGS.resolved(ALIGN)))
-    preload = ["gazebench.build._warm"]
+    preload = ["gazebench.curation._warm"]
     peaks = [
         int(o.sentence) for o in workers.outcomes(weighed, faces, len(faces), 2, preload=preload)
     ]

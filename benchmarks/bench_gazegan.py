@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import torch
 
 from gazebench import baselines, contract, methods
-from gazebench.data import Batch, Draw, Pixels
-from gazebench.geometry import eye_window
-from gazebench.manifest import Domain
+from gazebench.dataset import Domain
+from gazebench.dataset.batches import Batch, Draw, Pixels
+from gazebench.dataset.boxes import eye_window
 from gazebench.methods import Task
 
 _PAPER = {256: 38.40 / 30.29, 512: 27.70 / 23.20}

@@ -24,10 +24,11 @@ import bookkeeping
 from bookkeeping import IMAGE_BYTES, LISTED, ROUND, SHARDS, WRITTEN, Cost, alone
 from layouts import LAYOUTS, REPOSITORY, portraits
 
-from gazebench import build, duplicates, sources
-from gazebench.build.settings import DatasetSettings
-from gazebench.build.shard import Portraitist
-from gazebench.build.verify import faults
+from gazebench import curation, sources
+from gazebench.curation import duplicates
+from gazebench.curation.portraitist import Portraitist
+from gazebench.curation.settings import DatasetSettings
+from gazebench.curation.verify import faults
 
 GUIDE = REPOSITORY / "docs" / "scale.md"
 RESOLUTIONS = (256, 512)
@@ -39,7 +40,7 @@ KINDS = {
 }
 _KEEPINGS = 3  # times that images are kept; the clock of the fastest counts
 _HASHES, _SHELVES = 40_000, 10  # that are compared to see how fast that goes: one band, ten values
-_BAND = 16  # bits of a hash that two look-alikes must share, see gazebench/duplicates.py
+_BAND = 16  # bits of a hash that two look-alikes must share, see gazebench/curation/duplicates.py
 
 
 class Making(NamedTuple):
@@ -106,14 +107,14 @@ def making(kind: str, name: str, folder: Path, pictures: int, resolution: int) -
     layout, out = LAYOUTS[name], folder / f"{name} at {resolution}"
     tree = layout.make(layout.of(pictures), folder / f"{name} for {resolution}")
     settings = DatasetSettings(resolution=resolution, **layout.settings)
-    plan = build.plan(sources, tree.root, settings, source=None, limit=None)
+    plan = curation.plan(sources, tree.root, settings, source=None, limit=None)
     portraitist = Portraitist(plan.settings)
     portraitist(plan.faces[0])  # loads its model
     began = time.process_time()
     for face in plan.faces:
         portraitist(face)
     portraying = time.process_time() - began
-    build.build(plan, out, workers=1, overwrite=False, quiet=True)
+    curation.build(plan, out, workers=1, overwrite=False, quiet=True)
     began = time.process_time()
     faults(out, quiet=True)
     verifying = time.process_time() - began

@@ -25,12 +25,12 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
-from gazebench import baselines, build, config, demo, methods, sources
+from gazebench import baselines, config, curation, demo, methods, sources
 from gazebench.annotation.labels import import_csv
 from gazebench.baselines.prgan import PRGAN, Discriminator, Generator
-from gazebench.build.settings import DatasetSettings
-from gazebench.data import Batch, Draw, Pixels
-from gazebench.manifest import Manifest
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Batch, Draw, Pixels
 from gazebench.methods import Task, TrainableMethod
 from gazebench.training.drawing import Loader, training_portraits
 from gazebench.training.folder import Recipe, RunFolder
@@ -109,8 +109,8 @@ class Waiting:
 def demo_dataset(folder: Path) -> Path:
     """The dataset of ``gazebench demo``."""
     chosen = config.build(DatasetSettings, config.read(demo.SETTINGS)["dataset"])
-    found = build.plan(sources, demo.PORTRAITS, chosen, source="folder", limit=None)
-    build.build(found, folder, workers=2, overwrite=False, quiet=True)
+    found = curation.plan(sources, demo.PORTRAITS, chosen, source="folder", limit=None)
+    curation.build(found, folder, workers=2, overwrite=False, quiet=True)
     import_csv(folder, demo.PORTRAITS / "labels.csv")
     return folder
 

@@ -13,15 +13,16 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from gazebench import build, duplicates, sources, store
-from gazebench.build.journal import Journal
-from gazebench.build.merge import merge
-from gazebench.build.publish import publish
-from gazebench.build.settings import DatasetSettings
-from gazebench.build.shard import Outcome
-from gazebench.geometry import Box, Point
-from gazebench.manifest import Manifest, Portrait, Split
-from gazebench.measures import Measures
+from gazebench import curation, sources, store
+from gazebench.curation import duplicates
+from gazebench.curation.journal import Journal
+from gazebench.curation.merge import merge
+from gazebench.curation.portraitist import Outcome
+from gazebench.curation.publish import publish
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Manifest, Portrait, Split
+from gazebench.dataset.boxes import Box, Point
+from gazebench.dataset.measures import Measures
 from gazebench.sources import SourceFace
 
 PLAIN = DatasetSettings(resolution=64, align="none", landmarks="dlib")
@@ -49,13 +50,13 @@ def names(root: Path, items: int) -> None:
         path.touch()
 
 
-def synthetic_plan(items: int, shard: tuple[int, int] | None = None) -> build.Plan:
+def synthetic_plan(items: int, shard: tuple[int, int] | None = None) -> curation.Plan:
     """A plan of faces that are nowhere on the disk."""
     faces = tuple(
         SourceFace(id=f"{n // 1000:05}-{n:08}", name=f"{n // 1000:05}/{n:08}.jpg", path=Path("n"))
         for n in range(items)
     )
-    return build.Plan(
+    return curation.Plan(
         root=Path("n"),
         source="folder",
         title="folder of pictures",
@@ -101,7 +102,7 @@ def outcome(face: SourceFace) -> Outcome:
     return Outcome(id=face.id, name=face.name, source_sha256=digest, portrait=portrait)
 
 
-def fill(out: Path, plan: build.Plan) -> None:
+def fill(out: Path, plan: curation.Plan) -> None:
     """A journal with a row for each face, written in rounds as a build does."""
     out.mkdir(parents=True, exist_ok=True)
     with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
@@ -110,9 +111,9 @@ def fill(out: Path, plan: build.Plan) -> None:
             journal.record(some)
 
 
-def found(folder: Path) -> build.Plan:
+def found(folder: Path) -> curation.Plan:
     """What each job of a job array does first: list the source, and settle what to do."""
-    plan = build.plan(sources, folder / "list", PLAIN, source="folder", limit=None)
+    plan = curation.plan(sources, folder / "list", PLAIN, source="folder", limit=None)
     plan.fingerprint()
     with Journal.open(folder / "build.sqlite", {}) as journal:
         for _ in journal.pending(plan.chosen):
@@ -180,7 +181,7 @@ def prepare(folder: Path, items: int) -> None:
         for done in map(outcome, plan.chosen):
             if done.portrait:
                 (root / "images" / f"{done.id}.png").touch()
-        build.build(plan, root, workers=1, overwrite=False, quiet=True)
+        curation.build(plan, root, workers=1, overwrite=False, quiet=True)
 
 
 def _items(folder: Path) -> int:

@@ -8,22 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gazebench import align, build
-from gazebench.build import shard
-from gazebench.build.journal import Journal
-from gazebench.build.shard import Outcome
+from gazebench.curation import align, building, portraitist
+from gazebench.curation.journal import Journal
+from gazebench.curation.portraitist import Outcome
 from gazebench.landmarks.dlib import Dlib
 from gazebench.sources import SourceFace
 
 PLACES: dict[str, tuple[Any, str]] = {
-    "read": (shard, "read_bytes"),
-    "decode": (shard, "decode"),
+    "read": (portraitist, "read_bytes"),
+    "decode": (portraitist, "decode"),
     "detect": (Dlib, "_search"),
     "landmarks": (Dlib, "_landmarks"),
     "cut": (align, "cut"),
-    "measures": (shard, "of_portrait"),
-    "perceptual hash": (shard, "perceptual_hash"),
-    "encode": (shard, "encode"),
+    "measures": (portraitist, "of_portrait"),
+    "perceptual hash": (portraitist, "perceptual_hash"),
+    "encode": (portraitist, "encode"),
 }
 BARE = ("decode", "detect", "landmarks", "cut", "encode")  # what nobody can do without
 ROUND = 8  # faces whose files are written together, as in a build
@@ -79,7 +78,7 @@ class Stages:
         with Journal.open(out / "build.sqlite", {}) as journal:
             began = time.perf_counter()
             for first in range(0, len(outcomes), ROUND):
-                build._keep(outcomes[first : first + ROUND], journal, out)
+                building._keep(outcomes[first : first + ROUND], journal, out)
             self.seconds["files"] += time.perf_counter() - began
 
     def table(self, faces: int) -> str:

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from gazebench import build, landmarks, sources
+from gazebench import curation, landmarks, sources
 from gazebench.annotation.labels import write_source_labels
-from gazebench.build.settings import DatasetSettings
-from gazebench.geometry import Point, mean_point
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import read_csv
+from gazebench.dataset.boxes import Point, mean_point
 from gazebench.landmarks import FaceError, eyes_of_68
-from gazebench.manifest import read_csv
 from gazebench.sources import SourceFace
 
 REPOSITORY = Path(__file__).parents[1]
@@ -188,14 +188,14 @@ class Built(NamedTuple):
 
     source: str
     found: int
-    report: build.BuildReport
+    report: curation.BuildReport
 
 
 def built(layout: Layout, tree: Tree, out: Path, resolution: int, *, workers: int) -> Built:
     """Build the dataset of a tree, with the labels of its source."""
     settings = DatasetSettings(resolution=resolution, **layout.settings)
-    plan = build.plan(sources, tree.root, settings, source=None, limit=None)
-    report = build.build(plan, out, workers=workers, overwrite=False, quiet=True)
+    plan = curation.plan(sources, tree.root, settings, source=None, limit=None)
+    report = curation.build(plan, out, workers=workers, overwrite=False, quiet=True)
     if labels := {face.id: face.label for face in plan.chosen if face.label}:
         write_source_labels(out, labels)
     return Built(plan.source, len(plan.faces), report)

@@ -19,10 +19,10 @@ from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from gazebench import baselines, config, methods, training
-from gazebench.data import Batch, Pixels, eye_patches
-from gazebench.features import Instruments
-from gazebench.manifest import Domain, Manifest, Portrait, Split
+from gazebench.dataset import Domain, Manifest, Portrait, Split
+from gazebench.dataset.batches import Batch, Pixels, eye_patches
 from gazebench.methods import Task
+from gazebench.metrics.networks import Instruments
 
 _SIDE, _BATCH = 256, 8
 

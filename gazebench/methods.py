@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from gazebench import plugins
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch, Draw
+from gazebench.dataset.batches import Batch, Draw
 from gazebench.errors import InputError
 from gazebench.plugins import Content
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from gazebench.manifest import csv_text
+from gazebench.dataset import csv_text
 from gazebench.reports.columns import Cell, Column
 from gazebench.reports.tables import Row, Table
 from gazebench.reports.texts import csv_cell, markdown

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from PIL import Image, ImageDraw
 
 import gazebench
+from gazebench.dataset import Manifest, Portrait, load_info, read_csv, read_labels
+from gazebench.dataset.measures import Measures
+from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
-from gazebench.manifest import Manifest, Portrait, load_info, read_csv, read_labels
-from gazebench.measures import Measures
-from gazebench.reader import PictureError, read_picture
 from gazebench.reports.pages import data_uri, environment, joined, policy
 
 THUMB = 112  # side of a small picture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from gazebench.dataset import Domain, Manifest, Portrait, Split
+from gazebench.dataset.boxes import Box
+from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
-from gazebench.geometry import Box
-from gazebench.manifest import Domain, Manifest, Portrait, Split
-from gazebench.reader import PictureError, read_picture
 from gazebench.reports.collect import Run
 from gazebench.reports.columns import number
 from gazebench.reports.faces import Choice, choose

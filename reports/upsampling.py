@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gazebench.dataset import csv_text
 from gazebench.errors import InputError
-from gazebench.manifest import csv_text
 from gazebench.reports.columns import MISSING
 from gazebench.reports.latex import escape
 from gazebench.reports.paper import PublishedUpsampling, table_6

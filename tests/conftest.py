@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gazebench import build, sources
+from gazebench import curation, sources
 from gazebench.annotation.labels import import_csv
-from gazebench.build.settings import DatasetSettings
-from gazebench.build.shard import assign_split
-from gazebench.manifest import read_csv
+from gazebench.curation.portraitist import assign_split
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import read_csv
 from gazebench.sources import SourceFace
 
 SETTINGS = DatasetSettings(resolution=256, align="none", test_fraction=0.3)
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def demo_portraits() -> Path:
     """The folder of portraits that ships with the package, with its labels.csv."""
-    return Path(build.__file__).parents[1] / "demo" / "portraits"
+    return Path(curation.__file__).parents[1] / "demo" / "portraits"
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def small_dataset(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory
         shutil.copy(demo_portraits / name, root / "faces")
     lines = "".join(f"{name},{label}\n" for name, label in chosen.items())
     (root / "labels.csv").write_text(f"id,label\n{lines}")
-    plan = build.plan(sources, root / "faces", SETTINGS, source=None, limit=None)
-    build.build(plan, root / "dataset", workers=2, overwrite=False, quiet=True)
+    plan = curation.plan(sources, root / "faces", SETTINGS, source=None, limit=None)
+    curation.build(plan, root / "dataset", workers=2, overwrite=False, quiet=True)
     import_csv(root / "dataset", root / "labels.csv")
     return root / "dataset"
 

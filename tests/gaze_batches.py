@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from gazebench.baselines._gaze_networks import init_he
 from gazebench.baselines._perceptual import Perceptual
-from gazebench.data import Batch, Draw, Pixels, to_float
-from gazebench.manifest import Domain
+from gazebench.dataset import Domain
+from gazebench.dataset.batches import Batch, Draw, Pixels, to_float
 
 Corner = tuple[int, int]  # left, top
 

@@ -6,7 +6,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from gazebench.build.shard import Outcome, quarantined
+from gazebench.curation.portraitist import Outcome, quarantined
 from gazebench.errors import MissingPartError
 from gazebench.sources import SourceFace
 

@@ -12,8 +12,7 @@ from PIL import Image, ImageDraw
 
 from gazebench import store
 from gazebench.cards import MethodCard, MetricCard
-from gazebench.geometry import Box, Point, eye_window
-from gazebench.manifest import (
+from gazebench.dataset import (
     FORMAT,
     ImageFormat,
     Manifest,
@@ -22,6 +21,7 @@ from gazebench.manifest import (
     csv_text,
     manifest_csv,
 )
+from gazebench.dataset.boxes import Box, Point, eye_window
 from gazebench.results import DatasetFacts, RunResult, Score
 
 SIDE = 64

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import gazebench
-from gazebench import align
-from gazebench.align import ALIGNMENTS, AlignmentError, Square
+from gazebench.curation import align
+from gazebench.curation.align import ALIGNMENTS, AlignmentError, Square
+from gazebench.dataset.boxes import Point
 from gazebench.errors import MissingPartError
-from gazebench.geometry import Point
 
 SIZE = (640, 560)  # width, height of the source pictures here
 LEFT, RIGHT, MOUTH = Point(262.3, 240.1), Point(371.9, 263.4), Point(296.0, 371.7)  # turned by 12°

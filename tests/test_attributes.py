@@ -11,14 +11,14 @@ from build_runs import gazebench, tree_hash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gazebench.errors import InputError
-from gazebench.manifest import Manifest
-from gazebench.manifest.attributes import (
+from gazebench.dataset import Manifest
+from gazebench.dataset.attributes import (
     ATTRIBUTES,
     attributes_csv,
     bits_of,
     read_attributes,
 )
+from gazebench.errors import InputError
 from gazebench.sources.celeba import CelebA
 from gazebench.sources.celeba_hq import CelebAHQ
 from gazebench.sources.celeba_wild import CelebAWild

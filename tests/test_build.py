@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gazebench import store
-from gazebench.build.settings import DatasetSettings
-from gazebench.build.shard import assign_split
-from gazebench.manifest import Manifest, Split, read_csv
-from gazebench.masks import eye_mask
+from gazebench.curation.portraitist import assign_split
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Manifest, Split, read_csv
+from gazebench.dataset.masks import eye_mask
 from gazebench.sources import SourceFace
 
 

@@ -10,10 +10,9 @@ import pytest
 from build_runs import build, gazebench, tree_hash
 from PIL import Image
 
-from gazebench import reader
+from gazebench.dataset import pictures, read_csv
+from gazebench.dataset.pictures import PictureError, read_bytes
 from gazebench.errors import InputError
-from gazebench.manifest import read_csv
-from gazebench.reader import PictureError, read_bytes
 from gazebench.sources import _archive
 from gazebench.sources.celeba import CelebA
 
@@ -161,7 +160,7 @@ def test_members_that_grow_too_much_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_member_over_the_limit_is_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(reader, "MAX_BYTES", 7)
+    monkeypatch.setattr(pictures, "MAX_BYTES", 7)
     assert refusal(pack(tmp_path / "a.zip", "a.jpg"), "a.jpg") == "too_large"
 
 

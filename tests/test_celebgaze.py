@@ -7,11 +7,11 @@ import pytest
 from build_runs import build, tree_hash
 from PIL import Image
 
-from gazebench import reader, sources
+from gazebench import sources
 from gazebench.annotation.labels import write_source_labels
+from gazebench.dataset import Manifest, pictures, read_csv, read_labels
+from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.geometry import Point
-from gazebench.manifest import Manifest, read_csv, read_labels
 from gazebench.sources.celebgaze import CelebGaze
 
 EYES = "80 110 176 110"
@@ -68,8 +68,8 @@ def test_celebgaze_becomes_a_labelled_dataset(celebgaze: Path, tmp_path: Path) -
 def test_the_portraits_are_the_released_pictures(celebgaze: Path, tmp_path: Path) -> None:
     build(celebgaze, out := tmp_path / "out")
     for portrait in Manifest.load(out).portraits:
-        source = reader.read_picture(celebgaze / portrait.source_name)
-        cut = reader.read_picture(out / "images" / f"{portrait.id}.png")
+        source = pictures.read_picture(celebgaze / portrait.source_name)
+        cut = pictures.read_picture(out / "images" / f"{portrait.id}.png")
         assert cut.tobytes() == source.tobytes()
         assert (portrait.left_center, portrait.right_center) == ((80, 110), (176, 110))
         assert portrait.left_eye.left == 80 - 25

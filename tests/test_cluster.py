@@ -13,9 +13,9 @@ import pytest
 from build_runs import FLAGS, build, interrupted, many, tree_hash
 from portrayers import Portrayer, Unmounted
 
-from gazebench.build import cluster
-from gazebench.build.shard import Outcome
-from gazebench.build.workers import Portraying
+from gazebench.curation import cluster
+from gazebench.curation.portraitist import Outcome
+from gazebench.curation.workers import Portraying
 from gazebench.errors import GazebenchError, InputError, MissingPartError
 from gazebench.sources import SourceFace
 

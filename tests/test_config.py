@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazebench import config
-from gazebench.build.settings import DatasetSettings
+from gazebench.curation.settings import DatasetSettings
 from gazebench.errors import InputError
 
 VALUES = st.recursive(

@@ -21,7 +21,7 @@ from training_folders import make_dataset, weights
 from gazebench import baselines, contract, store, training
 from gazebench.baselines import cyclegan
 from gazebench.baselines.cyclegan import CycleGAN, ImagePool
-from gazebench.data import Pixels, to_uint8
+from gazebench.dataset.batches import Pixels, to_uint8
 from gazebench.errors import MethodError
 from gazebench.methods import Task, count_parameters
 

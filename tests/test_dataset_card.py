@@ -10,9 +10,9 @@ import pytest
 from build_runs import gazebench, tree_hash
 
 from gazebench import dataset_card, weights
+from gazebench.dataset import Domain, Manifest, Split, load_info
 from gazebench.dataset_card import card_markdown, croissant
 from gazebench.errors import InputError
-from gazebench.manifest import Domain, Manifest, Split, load_info
 
 # rdflib, by which mlcroissant reads JSON-LD
 rdflib_warns = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")

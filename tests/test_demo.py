@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from gazebench.cli import main
-from gazebench.manifest import Manifest
+from gazebench.dataset import Manifest
 
 
 @pytest.fixture(scope="module")

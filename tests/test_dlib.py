@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazebench.geometry import Point
+from gazebench.dataset.boxes import Point
 from gazebench.landmarks import FaceError, FoundFace
 from gazebench.landmarks.dlib import Dlib
 from gazebench.sources import SourceFace

@@ -15,17 +15,17 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageDraw
 
 from gazebench.cli import main
-from gazebench.drawn.crew import finished
-from gazebench.drawn.folder import Series, draw_folder
-from gazebench.drawn.portrait import DrawnPortrait, paint
-from gazebench.drawn.scene import Scene
-from gazebench.drawn.truth import Truth, read_truth
+from gazebench.dataset import Domain, Manifest, read_csv
+from gazebench.dataset.boxes import Point, mean_point
 from gazebench.errors import GazebenchError, InputError
-from gazebench.geometry import Point, mean_point
 from gazebench.landmarks import eyes_of_68
 from gazebench.landmarks.dlib import models
-from gazebench.manifest import Domain, Manifest, read_csv
 from gazebench.sources.drawn import Drawn
+from gazebench.synthetic.crew import finished
+from gazebench.synthetic.portrait import DrawnPortrait, paint
+from gazebench.synthetic.scene import Scene
+from gazebench.synthetic.truth import Truth, read_truth
+from gazebench.synthetic.writing import Series, draw_folder
 
 SIZE = 256
 COUNT = 40

@@ -13,9 +13,9 @@ from PIL import Image
 
 from gazebench import baselines, metrics, plugins
 from gazebench.cards import MethodCard
+from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
 from gazebench.evaluate import EvalReport, Evaluation, find, portraits_to_correct
-from gazebench.manifest import Domain, Manifest, Split
 from gazebench.results import RunResult
 
 ODD_METHOD = '''

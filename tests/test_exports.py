@@ -12,14 +12,15 @@ import pytest
 from build_runs import gazebench
 from PIL import Image
 
-from gazebench import align, exports, store
-from gazebench.build.publish import QUARANTINE_COLUMNS
-from gazebench.build.tally import Tree
+from gazebench import exports, store
+from gazebench.curation import align
+from gazebench.curation.publish import QUARANTINE_COLUMNS
+from gazebench.curation.tally import Tree
+from gazebench.dataset import Manifest, Split, csv_text, manifest_csv, read_csv
+from gazebench.dataset.boxes import Box, Point
+from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError
 from gazebench.exports import webdataset as shards
-from gazebench.geometry import Box, Point
-from gazebench.manifest import Manifest, Split, csv_text, manifest_csv, read_csv
-from gazebench.reader import read_picture
 
 LAYOUTS = ["celebgaze", "hf-folder", "parquet", "webdataset"]
 

@@ -6,7 +6,7 @@ import torch
 from gazebench import plugins
 from gazebench.baselines import eye_bank
 from gazebench.baselines.eye_bank import EyeBank
-from gazebench.data import Batch, eye_patches, paste_patches, to_float, to_uint8
+from gazebench.dataset.batches import Batch, eye_patches, paste_patches, to_float, to_uint8
 from gazebench.errors import InputError, MethodError
 from gazebench.methods import Task
 

@@ -24,7 +24,7 @@ from gazebench.baselines._eyes import (
     snapped,
 )
 from gazebench.baselines._refining import Fine, crop_size
-from gazebench.data import eye_patches, paste_patches, to_uint8
+from gazebench.dataset.batches import eye_patches, paste_patches, to_uint8
 from gazebench.methods import Task
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,12 +9,12 @@ from build_runs import build
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gazebench.drawn.folder import Series, draw_folder
-from gazebench.drawn.truth import read_truth
 from gazebench.landmarks import FaceError
 from gazebench.landmarks._meant import chosen
 from gazebench.landmarks.face_alignment import face_of, in_picture
 from gazebench.sources import SourceFace
+from gazebench.synthetic.truth import read_truth
+from gazebench.synthetic.writing import Series, draw_folder
 
 FACE = SourceFace(id="a", name="a.jpg", path=Path("a.jpg"))
 BOXED = SourceFace(id="a", name="a.jpg", path=Path("a.jpg"), box=(0, 0, 12, 10))

@@ -14,7 +14,7 @@ from gazebench.baselines.gazegan import GazeGAN
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.baselines.pam import PAM
 from gazebench.config import build
-from gazebench.geometry import eye_window
+from gazebench.dataset.boxes import eye_window
 from gazebench.methods import Task, count_parameters
 
 pytestmark = pytest.mark.usefixtures("one_thread")

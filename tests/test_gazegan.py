@@ -21,7 +21,7 @@ from gazebench.baselines._eyes import mirrored
 from gazebench.baselines._inpainting import between, flipped_together
 from gazebench.baselines.gazegan import GazeGAN
 from gazebench.config import build
-from gazebench.data import Batch, Pixels, to_uint8
+from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.errors import InputError, MethodError
 from gazebench.methods import Task
 

@@ -17,7 +17,7 @@ from gazebench.baselines._gazegan_v2 import GazeGANV2Config
 from gazebench.baselines._losses import logistic_critic, logistic_generator, weighted_sum, window_l1
 from gazebench.baselines.gazegan import GazeGAN
 from gazebench.baselines.gazegan_v2 import GazeGANV2
-from gazebench.data import Batch, Pixels, eye_patches
+from gazebench.dataset.batches import Batch, Pixels, eye_patches
 from gazebench.methods import Task
 
 pytestmark = pytest.mark.usefixtures("one_thread")

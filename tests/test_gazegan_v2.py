@@ -20,7 +20,7 @@ from gazebench.baselines._eyes import halved, mask_of, snapped
 from gazebench.baselines._gazegan_v2 import GazeGANV2Config
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.config import build
-from gazebench.data import Batch, Pixels, to_uint8
+from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.errors import MethodError
 from gazebench.methods import Task, count_parameters
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gazebench.geometry import Box, Point, eye_window, mean_point
-from gazebench.masks import eye_mask
+from gazebench.dataset.boxes import Box, Point, eye_window, mean_point
+from gazebench.dataset.masks import eye_mask
 
 SIDES = st.integers(4, 200)
 COORDINATES = st.floats(-500, 2000, allow_nan=False)

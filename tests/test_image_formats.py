@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, JpegImagePlugin
 
-from gazebench.build import encoding
-from gazebench.build.folder import check_space
-from gazebench.build.settings import DatasetSettings
-from gazebench.data import Pixels
+from gazebench.curation import encoding
+from gazebench.curation.destination import check_space
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import ImageFormat, Manifest, image_format, load_info
+from gazebench.dataset.batches import Pixels
+from gazebench.dataset.pictures import decode
 from gazebench.dataset_card import card_markdown
 from gazebench.errors import DiskError, InputError
-from gazebench.manifest import ImageFormat, Manifest, image_format, load_info
-from gazebench.reader import decode
 from gazebench.store import free_bytes
 
 FORMATS = [str(name) for name in ImageFormat]

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from gazebench.cli import main
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError
-from gazebench.manifest import Manifest
 from gazebench.reports.inspection import halves, render, short
 
 

@@ -6,8 +6,8 @@ from PIL import Image
 
 from gazebench import store
 from gazebench.annotation.labels import ImportReport, import_csv
+from gazebench.dataset import Manifest, read_labels
 from gazebench.errors import BusyError, InputError
-from gazebench.manifest import Manifest, read_labels
 
 
 @pytest.fixture

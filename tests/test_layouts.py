@@ -11,7 +11,7 @@ from build_runs import build, tree_hash
 
 from benchmarks import layouts
 from benchmarks.layouts import LAYOUTS, Built, Tree
-from gazebench.manifest import Manifest, read_labels
+from gazebench.dataset import Manifest, read_labels
 
 PICTURES = 12
 GENERATED = layouts.DATA / "generated" / "images"

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gazebench import sources
+from gazebench.dataset import Manifest, read_csv
+from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.geometry import Point
 from gazebench.landmarks import FaceError, _meant
 from gazebench.landmarks.listed import Listed
-from gazebench.manifest import Manifest, read_csv
 from gazebench.sources import SourceFace, _given
 from gazebench.sources.celeba_wild import CelebAWild
 

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gazebench.errors import InputError
-from gazebench.geometry import Box, Point
-from gazebench.manifest import (
+from gazebench.dataset import (
     Domain,
     Manifest,
     Portrait,
@@ -19,6 +17,8 @@ from gazebench.manifest import (
     read_labels,
     read_manifest,
 )
+from gazebench.dataset.boxes import Box, Point
+from gazebench.errors import InputError
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 IDS = st.from_regex("[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from gazebench import duplicates, measures
-from gazebench.build.tally import Leaks
 from gazebench.cli import main
-from gazebench.drawn.folder import Series, draw_folder
-from gazebench.geometry import Point
-from gazebench.manifest import Manifest, Split, load_info, read_csv
+from gazebench.curation import duplicates
+from gazebench.curation.tally import Leaks
+from gazebench.dataset import Manifest, Split, load_info, measures, read_csv
+from gazebench.dataset.boxes import Point
+from gazebench.synthetic.writing import Series, draw_folder
 
 
 def turned(yaw: float, pitch: float, roll: float, scale: float = 3.0) -> list[Point]:

@@ -8,10 +8,10 @@ from build_runs import gazebench, tree_hash
 from PIL import Image
 
 from gazebench import store
-from gazebench.build.journal import Journal
-from gazebench.build.shard import Outcome
-from gazebench.build.sharding import shard_of
-from gazebench.manifest import Manifest, read_labels
+from gazebench.curation.journal import Journal
+from gazebench.curation.portraitist import Outcome
+from gazebench.curation.shards import shard_of
+from gazebench.dataset import Manifest, read_labels
 
 SHARDS = 3
 EYES = "195,240,320,240"  # so that no face need be searched

@@ -15,13 +15,13 @@ from torch.nn import functional
 from torchmetrics.image.kid import poly_mmd
 
 from gazebench import metrics, plugins, weights
-from gazebench.data import Batch, eye_patches, to_float, to_uint8
+from gazebench.dataset.batches import Batch, eye_patches, to_float, to_uint8
 from gazebench.errors import InputError, MissingPartError
-from gazebench.features import Instruments, resize_patches
 from gazebench.metrics.fid_eyes import FidEyes
 from gazebench.metrics.kid_eyes import KidEyes, _others, _Sums
 from gazebench.metrics.lpips_outside import LpipsOutside
 from gazebench.metrics.ms_ssim_outside import MsSsimOutside
+from gazebench.metrics.networks import Instruments, resize_patches
 from gazebench.results import Score
 from gazebench.weights.fetch import offline
 

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from training_folders import make_dataset
 
-from gazebench import baselines, cli, moving, training
+from gazebench import baselines, cli, training
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.baselines.prgan import PRGAN
-from gazebench.data import Pixels, to_uint8
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Pixels, to_uint8
 from gazebench.errors import InputError, MissingPartError
-from gazebench.manifest import Manifest
+from gazebench.photographs import moving
 from gazebench.training.folder import Recipe, RunFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -13,8 +13,8 @@ from test_check_method import TRAINED
 from training_folders import make_dataset
 
 from gazebench import baselines, cli, plugins
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError
-from gazebench.manifest import Manifest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gazebench import align
-from gazebench.align import Square
-from gazebench.geometry import Point
-from gazebench.manifest import Manifest, read_csv
+from gazebench.curation import align
+from gazebench.curation.align import Square
+from gazebench.dataset import Manifest, read_csv
+from gazebench.dataset.boxes import Point
 
 CASES = {
     "inside": (Square(Point(49.5, 39.5), Point(40, 0)), 0.0),

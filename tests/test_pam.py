@@ -21,10 +21,10 @@ from gazebench.baselines._eyes import crop_resized, halved, snapped
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.baselines.pam import PAM, mirror_pairs
 from gazebench.config import build
-from gazebench.data import Pixels
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Pixels
+from gazebench.dataset.boxes import eye_window
 from gazebench.errors import InputError, MethodError, MissingPartError
-from gazebench.geometry import eye_window
-from gazebench.manifest import Manifest
 from gazebench.methods import Task, corrects
 
 pytestmark = pytest.mark.usefixtures("one_thread")

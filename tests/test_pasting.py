@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gazebench import align
-from gazebench.geometry import Box, Point
+from gazebench.curation import align
+from gazebench.dataset.boxes import Box, Point
 from gazebench.photographs.pasting import Window, paste
 
 SIDE = 128  # of the portrait

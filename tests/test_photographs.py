@@ -14,16 +14,17 @@ from torch import Tensor
 from toy_methods.still import Still
 from training_folders import make_dataset
 
-from gazebench import align, baselines, cli, training
+from gazebench import baselines, cli, training
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.baselines.pam import PAM
-from gazebench.data import Batch
+from gazebench.curation import align
+from gazebench.dataset.batches import Batch
+from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.landmarks import FaceError
 from gazebench.methods import Task
 from gazebench.photographs import Photographer
-from gazebench.photographs.correcting import correct, destinations
-from gazebench.reader import read_picture
+from gazebench.photographs.correct import correct, destinations
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TASK = Task(256, (30, 50))

@@ -6,11 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from gazebench import contract, predictions
-from gazebench.data import to_float, to_uint8
+from gazebench import contract
+from gazebench.dataset import Domain
+from gazebench.dataset.batches import to_float, to_uint8
 from gazebench.errors import InputError
-from gazebench.manifest import Domain
-from gazebench.predictions import Predictions
+from gazebench.evaluate import predictions
+from gazebench.evaluate.predictions import Predictions
 
 PIXELS = contract.drawn_dataset(64)
 AWAY = PIXELS.manifest.select(domain=Domain.AWAY)

@@ -18,7 +18,7 @@ from gazebench.baselines._losses import (
     wasserstein_generator,
 )
 from gazebench.baselines.prgan import PRGAN, Discriminator, Generator
-from gazebench.data import Pixels, eye_patches, paste_patches, to_uint8
+from gazebench.dataset.batches import Pixels, eye_patches, paste_patches, to_uint8
 from gazebench.errors import InputError
 from gazebench.methods import Task, count_parameters
 

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from benchmarks import bookkeeping
 from benchmarks.bookkeeping import alone, outcome, synthetic_plan
-from gazebench.build.journal import Journal
-from gazebench.build.merge import merge
-from gazebench.build.publish import publish
-from gazebench.build.shard import Outcome
-from gazebench.build.verify import faults
+from gazebench.curation.journal import Journal
+from gazebench.curation.merge import merge
+from gazebench.curation.portraitist import Outcome
+from gazebench.curation.publish import publish
+from gazebench.curation.verify import faults
+from gazebench.dataset import Manifest, Split, load_info
+from gazebench.dataset.measures import Measures
 from gazebench.dataset_card import Overview
 from gazebench.errors import GazebenchError, InputError
-from gazebench.manifest import Manifest, Split, load_info
-from gazebench.measures import Measures
 
 
 def made(number: int, **changes: object) -> Outcome:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from gazebench.reader import MAX_BYTES, PictureError, decode, read_picture
+from gazebench.dataset.pictures import MAX_BYTES, PictureError, decode, read_picture
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

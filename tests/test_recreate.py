@@ -13,8 +13,8 @@ from click.testing import Result
 from PIL import Image
 
 from gazebench import __version__
-from gazebench.build.settings import RECIPE
-from gazebench.manifest import Manifest, read_csv, read_labels
+from gazebench.curation.settings import RECIPE
+from gazebench.dataset import Manifest, read_csv, read_labels
 from gazebench.store import locked
 
 LAYOUTS = ["celebgaze", "hf-folder", "parquet", "webdataset"]

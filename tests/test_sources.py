@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gazebench import plugins, sources
+from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.geometry import Point
 from gazebench.landmarks import FaceError
 from gazebench.landmarks.listed import Listed
 from gazebench.sources import SourceFace, _lists, safe_ids

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gazebench import build as building
+from gazebench import curation as building
 from gazebench import sources
-from gazebench.build import paper
-from gazebench.build.settings import DatasetSettings
+from gazebench.curation import paper_split
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
-from gazebench.manifest import Domain, Manifest, Split
 from gazebench.sources import SourceFace
 
 SMALL = ("--split", "paper", "--set", "dataset.test_y=2", "--set", "dataset.test_x=1")
@@ -49,27 +49,27 @@ def celebgaze(demo_portraits: Path, tmp_path: Path) -> Path:
 
 def test_the_default_sizes_are_those_of_the_paper() -> None:
     x, y = faces({f"x{n}" for n in range(150)}, "X"), faces({f"y{n}" for n in range(400)})
-    chosen = paper.parted([*x, *y], DatasetSettings(split="paper"))
+    chosen = paper_split.parted([*x, *y], DatasetSettings(split="paper"))
     assert (len(in_test(chosen, "Y")), len(in_test(chosen, "X"))) == (300, 100)
     assert [face.id for face in chosen] == [face.id for face in [*x, *y]]
 
 
 def test_the_lot_is_the_same_on_every_machine() -> None:
-    chosen = paper.parted(faces({f"{n:03}" for n in range(100)}), settings(4, 0))
+    chosen = paper_split.parted(faces({f"{n:03}" for n in range(100)}), settings(4, 0))
     assert in_test(chosen, "Y") == {"001", "002", "013", "063"}  # of `sha256sum`
 
 
 def test_another_seed_is_another_lot() -> None:
     there = faces({f"{n:03}" for n in range(100)})
-    lots = [in_test(paper.parted(there, settings(20, 0, seed)), "Y") for seed in (0, 1)]
+    lots = [in_test(paper_split.parted(there, settings(20, 0, seed)), "Y") for seed in (0, 1)]
     assert lots[0] != lots[1]
 
 
 @given(st.sets(st.text("abc", min_size=1, max_size=4), min_size=6), st.integers(0, 6), st.data())
 def test_an_added_portrait_moves_at_most_one_other(ids: set[str], size: int, data) -> None:
     added = data.draw(st.text("abcd", min_size=1, max_size=5))
-    before = in_test(paper.parted(faces(ids), settings(size, 0)), "Y")
-    after = in_test(paper.parted(faces(ids | {added}), settings(size, 0)), "Y")
+    before = in_test(paper_split.parted(faces(ids), settings(size, 0)), "Y")
+    after = in_test(paper_split.parted(faces(ids | {added}), settings(size, 0)), "Y")
     assert len(before - after) <= 1
     assert after - before <= {added}
 
@@ -77,8 +77,8 @@ def test_an_added_portrait_moves_at_most_one_other(ids: set[str], size: int, dat
 def test_too_few_portraits_are_told_with_numbers() -> None:
     there = [*faces({"a", "b"}), *faces({"c"}, "X")]
     with pytest.raises(InputError, match="takes 300 Y and 100 X, the source has 2 Y and 1 X"):
-        paper.parted(there, DatasetSettings(split="paper"))
-    assert len(in_test(paper.parted(there, settings(2, 1)), "Y")) == 2
+        paper_split.parted(there, DatasetSettings(split="paper"))
+    assert len(in_test(paper_split.parted(there, settings(2, 1)), "Y")) == 2
 
 
 def test_a_source_without_labels_is_refused_with_what_to_do(faces: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from training_folders import make_dataset, weights
 from gazebench import baselines, contract, store, training
 from gazebench.baselines import stargan
 from gazebench.baselines.stargan import Discriminator, Generator, StarGAN
-from gazebench.data import Pixels
+from gazebench.dataset.batches import Pixels
 from gazebench.errors import MethodError
 from gazebench.methods import Task, count_parameters
 

@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from portrayers import Portrayer
 
-from gazebench import build, sources
-from gazebench.build import workers
-from gazebench.build.journal import Journal
-from gazebench.build.settings import DatasetSettings
-from gazebench.build.shard import Outcome
-from gazebench.geometry import Point
+from gazebench import curation, sources
+from gazebench.curation import workers
+from gazebench.curation.journal import Journal
+from gazebench.curation.portraitist import Outcome
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset.boxes import Point
 from gazebench.sources import SourceFace, _naming
 from gazebench.sources._spooled import SpooledFaces
 
@@ -139,7 +139,7 @@ def test_names_that_are_no_utf_8_lead_to_their_pictures(tmp_path: Path) -> None:
         path.write_bytes(name)
     lines = ["name,left_x,left_y,right_x,right_y", "\\xff.jpg,1,2,3,4", "plain,5,6,7,8"]
     (tmp_path / "eyes.csv").write_text("\n".join(lines))
-    plan = build.plan(
+    plan = curation.plan(
         sources, tmp_path / "faces", PLAIN, source=None, limit=None, eyes=tmp_path / "eyes.csv"
     )
     eyes = {face.path.read_bytes(): face.eyes for face in plan.faces}
@@ -221,7 +221,7 @@ def test_shards_part_the_faces_in_their_order(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"{number:02}.jpg").touch()
     plans = [
-        build.plan(sources, tmp_path, PLAIN, source=None, limit=25, shard=(number, 3))
+        curation.plan(sources, tmp_path, PLAIN, source=None, limit=25, shard=(number, 3))
         for number in (1, 2, 3)
     ]
     parts = [[face.id for face in plan.chosen] for plan in plans]
@@ -235,7 +235,7 @@ def test_a_source_that_was_moved_is_the_same_source(tmp_path: Path) -> None:
     for place in ("one", "two/below"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "a.jpg").touch()
-        plan = build.plan(sources, tmp_path / place, PLAIN, source=None, limit=None)
+        plan = curation.plan(sources, tmp_path / place, PLAIN, source=None, limit=None)
         prints.append(plan.fingerprint())
     assert prints[0] == prints[1]
 
@@ -261,15 +261,15 @@ def test_the_pool_asks_for_no_more_than_it_hands_out() -> None:
 PEAK = """
 import sys
 from pathlib import Path
-from gazebench import build, sources
-from gazebench.build.journal import Journal
-from gazebench.build.settings import DatasetSettings
+from gazebench import curation, sources
+from gazebench.curation.journal import Journal
+from gazebench.curation.settings import DatasetSettings
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
 def planned(root, eyes, shard):
     settings = DatasetSettings(resolution=64, align="none")
-    plan = build.plan(sources, root, settings, source=None, limit=None, eyes=eyes, shard=shard)
+    plan = curation.plan(sources, root, settings, source=None, limit=None, eyes=eyes, shard=shard)
     plan.fingerprint()
     with Journal.open(Path(":memory:"), {}) as journal:
         return sum(1 for _ in journal.pending(plan.chosen))

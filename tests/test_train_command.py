@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from training_folders import losses, make_dataset
 
 from gazebench import cli
-from gazebench.manifest import Manifest
+from gazebench.dataset import Manifest
 
 SMALL = ("width=4", "residual_blocks=1", "patch=32", "discriminator_layers=3", "critic_steps=1")
 SET = [word for s in SMALL for word in ("--set", f"methods.prgan.{s}")]

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from training_folders import losses, make_dataset
 
 from gazebench import baselines, cli, config, methods, plugins
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError
-from gazebench.manifest import Manifest
 from gazebench.training import TrainingSettings, checkpoint
 from gazebench.training.budget import Budget, Pace
 from gazebench.training.folder import Recipe

@@ -13,9 +13,9 @@ from PIL import Image
 from training_folders import STEPS, assert_same, losses, make_dataset, train, weights
 
 from gazebench import store, training
-from gazebench.data import Draw, Pixels
+from gazebench.dataset import Domain, Manifest
+from gazebench.dataset.batches import Draw, Pixels
 from gazebench.errors import BusyError, InputError, RefusedError
-from gazebench.manifest import Domain, Manifest
 from gazebench.training import log
 from gazebench.training.drawing import Loader
 

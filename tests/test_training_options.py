@@ -17,9 +17,9 @@ from toy_methods.small import CrashError
 from training_folders import STEPS, assert_same, losses, make_dataset, train
 
 from gazebench import training
-from gazebench.data import Pixels
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError, RefusedError
-from gazebench.manifest import Manifest
 from gazebench.training import log
 
 PLACE = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
@@ -154,7 +154,7 @@ import sys, toy_methods
 from pathlib import Path
 from gazebench import training
 from gazebench.errors import MissingPartError
-from gazebench.manifest import Manifest
+from gazebench.dataset import Manifest
 sys.modules[sys.argv[4]] = None
 try:
     training.train(Manifest.load(Path(sys.argv[1])), Path(sys.argv[2]), toy_methods, "small",

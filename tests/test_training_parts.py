@@ -18,8 +18,8 @@ from toy_methods.small import CrashError
 from training_folders import assert_same, make_dataset
 
 from gazebench import baselines, cli, training
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError, MissingPartError, RefusedError
-from gazebench.manifest import Manifest
 
 PAM = {"width": 2, "code": 8, "divisor": 4, "batch": 2, "steps": 2}
 OPTIONS: dict[str, Any] = {"device": "cpu", "progress": False, "checkpoint_every": 2}
@@ -169,7 +169,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from test_training_parts import train
-from gazebench.manifest import Manifest
+from gazebench.dataset import Manifest
 for run in sys.argv[3:]:
     train(Manifest.load(Path(sys.argv[1])), Path(run), Path(sys.argv[2]))
 """

@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from training_folders import make_dataset
 
-from gazebench.manifest import Manifest
+from gazebench.dataset import Manifest
 
 # Rates so small that all updates of a step see the same weights: Adam's first one makes a whole
 # step of a rounding error. What each process draws for itself (mirroring, where the gradient
@@ -21,8 +21,8 @@ from pathlib import Path
 import safetensors.torch, torch
 from accelerate import Accelerator
 from gazebench import baselines, methods
-from gazebench.data import Pixels
-from gazebench.manifest import Manifest
+from gazebench.dataset.batches import Pixels
+from gazebench.dataset import Manifest
 from gazebench.training.drawing import Loader, training_portraits
 from gazebench.training.folder import Recipe
 from gazebench.training.session import Session

@@ -18,8 +18,8 @@ from toy_methods.small import CrashError
 from training_folders import STEPS, assert_same, losses, make_dataset, train, weights
 
 from gazebench import baselines, store, training
+from gazebench.dataset import Manifest
 from gazebench.errors import DiskError, StoppedError
-from gazebench.manifest import Manifest
 from gazebench.training import state
 
 
@@ -88,7 +88,7 @@ SCRIPT = """
 import sys, toy_methods
 from pathlib import Path
 from gazebench import baselines, training
-from gazebench.manifest import Manifest
+from gazebench.dataset import Manifest
 package, name, settings, every = {
     "small": (toy_methods, "small", {}, 5),
     "prgan": (baselines, "prgan", {"width": 4, "residual_blocks": 1, "critic_steps": 1,

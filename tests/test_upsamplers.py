@@ -17,8 +17,8 @@ from gazebench.baselines._gazegan_v2 import GazeGANV2Config, networks_of
 from gazebench.baselines._reconstruction import LETTERS
 from gazebench.baselines._upsamplers import _rrdbnet
 from gazebench.baselines._upsamplers._rrdbnet import DenseBlock, ResidualBlock, RRDBNet
-from gazebench.geometry import eye_window
-from gazebench.manifest import Manifest
+from gazebench.dataset import Manifest
+from gazebench.dataset.boxes import eye_window
 from gazebench.methods import Task, count_parameters
 from gazebench.reports import upsampling
 

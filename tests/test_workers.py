@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from portrayers import Measured, Portrayer
 
-from gazebench.build import workers
-from gazebench.build.shard import Outcome
+from gazebench.curation import workers
+from gazebench.curation.portraitist import Outcome
 from gazebench.errors import GazebenchError, MissingPartError
 from gazebench.sources import SourceFace
 

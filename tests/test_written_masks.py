@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gazebench.build.encoding import encode_mask, is_mask
+from gazebench.curation.encoding import encode_mask, is_mask
+from gazebench.dataset import Manifest, load_info
+from gazebench.dataset.boxes import Box
+from gazebench.dataset.pictures import PictureError
 from gazebench.dataset_card import card_markdown
-from gazebench.geometry import Box
-from gazebench.manifest import Manifest, load_info
-from gazebench.reader import PictureError
 
 SIDE = 64
 

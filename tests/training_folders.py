@@ -11,7 +11,7 @@ import toy_methods
 from PIL import Image
 
 from gazebench import contract, store, training
-from gazebench.manifest import ImageFormat, Manifest, csv_text, manifest_csv
+from gazebench.dataset import ImageFormat, Manifest, csv_text, manifest_csv
 from gazebench.training import log
 
 

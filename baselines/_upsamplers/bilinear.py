@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gazebench.baselines._eyes import doubled
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 from gazebench.evaluate.upsampling import Upsampler
 from gazebench.methods import TrainableMethod
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gazebench.baselines._refining import Fine
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 from gazebench.errors import MethodError
 from gazebench.evaluate.upsampling import Upsampler
 from gazebench.methods import TrainableMethod, count_parameters

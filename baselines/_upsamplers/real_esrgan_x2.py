@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gazebench.baselines._upsamplers._rrdbnet import released, through
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 from gazebench.evaluate.upsampling import Upsampler
 from gazebench.methods import TrainableMethod, count_parameters
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gazebench.build import BuildReport
+    from gazebench.curation import BuildReport
 
 
 def summarise(report: "BuildReport", out: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from gazebench import baselines, methods, plugins
+from gazebench.dataset.boxes import eye_window
 from gazebench.errors import MethodError
-from gazebench.geometry import eye_window
 from gazebench.reports.paper import PublishedCount, parameter_counts
 
 RULES = ("inference", "training", "training_vgg")

@@ -8,8 +8,8 @@ import click
 from gazebench.errors import IncompleteError
 
 if TYPE_CHECKING:
-    from gazebench.build.recreate import Result
-    from gazebench.build.recreation import Recreation
+    from gazebench.curation.expected import Recreation
+    from gazebench.curation.recreate import Result
 
 _SHOWN = 10
 
@@ -33,7 +33,7 @@ def conclude(recreation: "Recreation", out: Path) -> None:
     Raises:
         IncompleteError: portraits are missing, named with the reason.
     """
-    from gazebench.build import recreate
+    from gazebench.curation import recreate
 
     result = recreate.result(recreation, out)
     if result.failures:
@@ -49,7 +49,7 @@ def conclude(recreation: "Recreation", out: Path) -> None:
 
 
 def _incomplete(recreation: "Recreation", result: "Result", out: Path) -> str:
-    from gazebench.build import recreate
+    from gazebench.curation import recreate
 
     more = len(result.failures) - _SHOWN
     where = f"{more:,} more and these" if more > 0 else "these"

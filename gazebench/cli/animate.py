@@ -11,8 +11,8 @@ from gazebench.cli._finding import finding_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gazebench.manifest import Manifest, Portrait
-    from gazebench.moving import Frames
+    from gazebench.dataset import Manifest, Portrait
+    from gazebench.photographs.moving import Frames
     from gazebench.training import Trained
 
 FIRST = 6  # portraits that are shown where no id is given
@@ -72,9 +72,10 @@ def command(
     gazebench animate runs/gazegan_v2 data/hq eyes.gif --id 17 --eyes-only
     gazebench animate runs/gazegan_v2 --photo me.jpg me.webp
     """
-    from gazebench import baselines, moving, store, training
-    from gazebench.manifest import Manifest
+    from gazebench import baselines, store, training
+    from gazebench.dataset import Manifest
     from gazebench.methods import pick_device
+    from gazebench.photographs import moving
 
     _check_places(dataset, photo, ids)
     _check_out(out, overwrite=overwrite)
@@ -96,8 +97,8 @@ def command(
 def _of_portraits(
     trained: "Trained", manifest: "Manifest", ids: tuple[str, ...], *, device: Any, **options: Any
 ) -> "Frames":
-    from gazebench import moving
-    from gazebench.data import Pixels
+    from gazebench.dataset.batches import Pixels
+    from gazebench.photographs import moving
 
     chosen = _chosen(manifest, ids)
     batches = (batch.to(device) for batch in Pixels.open(manifest).batches(chosen, 1))
@@ -108,7 +109,8 @@ def _of_portraits(
 def _of_photograph(
     trained: "Trained", photo: Path | None, *, device: Any, **options: Any
 ) -> "Frames":
-    from gazebench import moving, photographs
+    from gazebench import photographs
+    from gazebench.photographs import moving
 
     assert photo is not None
     finding = {key: options[key] for key in ("align", "finder", "all_faces")}
@@ -140,8 +142,9 @@ def _check_places(dataset: tuple[Path, ...], photo: Path | None, ids: tuple[str,
 
 
 def _check_out(out: Path, *, overwrite: bool) -> None:
-    from gazebench import moving, store
+    from gazebench import store
     from gazebench.errors import RefusedError
+    from gazebench.photographs import moving
 
     moving.check(out.suffix.lower())
     with store.asking(out):

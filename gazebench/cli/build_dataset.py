@@ -10,8 +10,8 @@ import click
 from gazebench.cli._recreated import check_options, conclude
 
 if TYPE_CHECKING:
-    from gazebench.build import Plan
-    from gazebench.build.settings import DatasetSettings
+    from gazebench.curation import Plan
+    from gazebench.curation.settings import DatasetSettings
 
 
 def _cores() -> int:
@@ -159,7 +159,7 @@ def _settings(
     config: Path | None, overrides: tuple[str, ...], given: dict[str, Any]
 ) -> "DatasetSettings":
     from gazebench import config as settings_files
-    from gazebench.build.settings import DatasetSettings
+    from gazebench.curation.settings import DatasetSettings
 
     table = settings_files.table(settings_files.read(config, overrides), "dataset")
     return settings_files.build(DatasetSettings, {**table, **given}, "dataset")
@@ -168,22 +168,22 @@ def _settings(
 def _plan(
     root: Path, settings: "DatasetSettings", from_export: Path | None, **options: Any
 ) -> "Plan":
-    from gazebench import build, sources
-    from gazebench.build import recreate
+    from gazebench import curation, sources
+    from gazebench.curation import recreate
 
     if from_export is None:
-        return build.plan(sources, root, settings, **options)
+        return curation.plan(sources, root, settings, **options)
     check_options(limit=options.pop("limit"), shard=options.pop("shard"))
     return recreate.plan(sources, root, from_export, settings, **options)
 
 
 def _build(plan: "Plan", out: Path, **options: Any) -> None:
-    from gazebench import build
-    from gazebench.build import recreate
+    from gazebench import curation
     from gazebench.cli._built import summarise
+    from gazebench.curation import recreate
 
     earlier = recreate.earlier(out) if plan.recreation else None
-    summarise(build.build(plan, out, **options), out)
+    summarise(curation.build(plan, out, **options), out)
     is_labelled = _write_labels(plan, out, earlier)
     if plan.recreation:
         conclude(plan.recreation, out)

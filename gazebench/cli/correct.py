@@ -50,7 +50,7 @@ def command(
     from gazebench import baselines, training
     from gazebench.methods import pick_device
     from gazebench.photographs import Photographer
-    from gazebench.photographs.correcting import correct, destinations
+    from gazebench.photographs.correct import correct, destinations
 
     places = destinations(photos, out)
     place = pick_device(device)

@@ -40,7 +40,7 @@ def command(
     gazebench build-dataset drawn data/drawn --res 256
     gazebench label import data/drawn drawn/labels.csv
     """
-    from gazebench.drawn.folder import Series, draw_folder
+    from gazebench.synthetic.writing import Series, draw_folder
 
     series = Series(count=count, size=size, seed=seed)
     report = draw_folder(out, series, workers=workers, overwrite=overwrite, quiet=quiet)

@@ -47,8 +47,8 @@ def command(
     gazebench eval data/hq runs --method all --method my/own.py
     """
     from gazebench import baselines, metrics, plugins
+    from gazebench.dataset import Manifest
     from gazebench.evaluate import Evaluation, find
-    from gazebench.manifest import Manifest
     from gazebench.methods import pick_device
 
     content, names = plugins.extend(baselines, methods)

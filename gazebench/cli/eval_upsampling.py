@@ -13,8 +13,8 @@ from gazebench.errors import GazebenchError, IncompleteError, InputError
 if TYPE_CHECKING:
     import torch
 
+    from gazebench.dataset import Manifest, Portrait
     from gazebench.evaluate.upsampling import Comparison, Upsampler
-    from gazebench.manifest import Manifest, Portrait
     from gazebench.methods import TrainableMethod
     from gazebench.training import Trained
 
@@ -53,8 +53,8 @@ def command(
     gazebench eval-upsampling runs/gazegan_v2 data --split all --upsampler cfm
     """
     from gazebench import baselines, store
+    from gazebench.dataset import Manifest
     from gazebench.evaluate.upsampling import compare
-    from gazebench.manifest import Manifest
     from gazebench.methods import pick_device
     from gazebench.reports import upsampling as tables
     from gazebench.training import load_trained
@@ -85,10 +85,10 @@ def _comparison(
     method: "TrainableMethod", manifest: "Manifest", split: str, device: "torch.device"
 ) -> "Comparison":
     from gazebench.baselines._reconstruction import LETTERS, reconstruct
-    from gazebench.data import Pixels
+    from gazebench.dataset.batches import Pixels
     from gazebench.evaluate.upsampling import Comparison
-    from gazebench.features import Instruments
     from gazebench.methods import count_parameters
+    from gazebench.metrics.networks import Instruments
 
     networks = [method.networks[name] for name in LETTERS if name in method.networks]
     return Comparison(
@@ -101,7 +101,7 @@ def _comparison(
 
 
 def _portraits(manifest: "Manifest", split: str) -> tuple["Portrait", ...]:
-    from gazebench.manifest import Domain, Split
+    from gazebench.dataset import Domain, Split
 
     halves = [Split.TEST] if split == "test" else [Split.TRAIN, Split.TEST]
     return tuple(p for half in halves for p in manifest.select(split=half, domain=Domain.AWAY))
@@ -132,7 +132,7 @@ def _plain(scores: dict[str, Any]) -> dict[str, Any]:
 def _facts(
     trained: "Trained", run: Path, manifest: "Manifest", split: str, comparison: "Comparison"
 ) -> dict[str, Any]:
-    from gazebench.evaluate.correcting import device_name
+    from gazebench.evaluate.correct import device_name
 
     return {
         "run": run.resolve().name,

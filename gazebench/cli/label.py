@@ -24,7 +24,7 @@ def import_(dataset: Path, csv: Path, replace: bool) -> None:
     is written.
     """
     from gazebench.annotation.labels import import_csv, shortage
-    from gazebench.manifest import LABELS
+    from gazebench.dataset import LABELS
 
     report = import_csv(dataset, csv, replace=replace)
     click.echo(

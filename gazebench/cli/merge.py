@@ -22,7 +22,7 @@ def command(out: Path, shards: tuple[Path, ...], overwrite: bool, quiet: bool) -
     gazebench build-dataset ~/CelebA data/celeba-2of2 --shard 2/2    (on another)
     gazebench merge data/celeba data/celeba-1of2 data/celeba-2of2
     """
-    from gazebench.build.merge import merge
     from gazebench.cli._built import summarise
+    from gazebench.curation.merge import merge
 
     summarise(merge(out, shards, overwrite=overwrite, quiet=quiet), out)

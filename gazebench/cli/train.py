@@ -134,7 +134,7 @@ def command(
     """
     from gazebench import baselines, plugins, training
     from gazebench.config import build
-    from gazebench.manifest import Manifest
+    from gazebench.dataset import Manifest
     from gazebench.training import queue
 
     content, names = plugins.extend(baselines, methods)

@@ -14,7 +14,7 @@ def command(dataset: Path, quiet: bool) -> None:
     Reads and hashes every image, checks every eye box, manifest, quarantine and labels. Exit
     code 3 and a list of what differs, if anything does.
     """
-    from gazebench.build.verify import check
+    from gazebench.curation.verify import check
 
     found = check(dataset, quiet=quiet)
     click.echo(

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from gazebench.contract.portraits import drawn_dataset
-from gazebench.data import Batch, Draw, Pixels
-from gazebench.manifest import Domain
+from gazebench.dataset import Domain
+from gazebench.dataset.batches import Batch, Draw, Pixels
 from gazebench.methods import Method, Task
 
 

@@ -17,7 +17,7 @@ from gazebench.contract.building import (
     weights,
 )
 from gazebench.contract.portraits import drawn_dataset, edge_dataset
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 from gazebench.errors import MethodError
 from gazebench.methods import Method, is_trainable
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gazebench.data import Pixels
-from gazebench.geometry import Box, Point, eye_window
-from gazebench.manifest import Domain, Manifest, Portrait, Split
+from gazebench.dataset import Domain, Manifest, Portrait, Split
+from gazebench.dataset.batches import Pixels
+from gazebench.dataset.boxes import Box, Point, eye_window
 
 _PORTRAITS = 8  # half of them X
 

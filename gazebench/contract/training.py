@@ -17,7 +17,7 @@ from gazebench.contract.building import (
     weights,
 )
 from gazebench.contract.portraits import drawn_dataset
-from gazebench.data import Batch, Pixels
+from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import MethodError
 from gazebench.methods import Method, corrects
 from gazebench.training import state

@@ -12,11 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gazebench import store
+from gazebench.dataset import Manifest, load_info, sha256_of
 from gazebench.dataset_card import _croissant
 from gazebench.dataset_card._croissant import files_of
 from gazebench.dataset_card._facts import Facts, escaped, facts_of
 from gazebench.dataset_card._overview import Overview
-from gazebench.manifest import Manifest, load_info, sha256_of
 
 __all__ = ["Overview", "card_markdown", "croissant", "files_of", "write"]
 

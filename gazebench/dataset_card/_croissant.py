@@ -6,10 +6,10 @@ Akhtar et al., Croissant: A Metadata Format for ML-Ready Datasets, DEEM 2024.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gazebench.dataset import COLUMNS, FORMAT, Heading
+from gazebench.dataset.attributes import ATTRIBUTES
 from gazebench.dataset_card._facts import facts_of, plain
 from gazebench.dataset_card._overview import Overview
-from gazebench.manifest import COLUMNS, FORMAT, Heading
-from gazebench.manifest.attributes import ATTRIBUTES
 
 _IMAGES = "the portraits, RGB, nothing but pixels"
 _MASKS = "8-bit grey, 255 inside the two eye boxes, else 0"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gazebench import landmarks, plugins, weights
+from gazebench.dataset import Domain, ImageFormat, Split
 from gazebench.dataset_card._overview import Overview
 from gazebench.errors import InputError
-from gazebench.manifest import Domain, ImageFormat, Split
 
 _ALIGNMENTS = {
     "none": "the largest centred square of the picture, not turned",

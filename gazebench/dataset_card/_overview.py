@@ -10,8 +10,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from gazebench.errors import InputError
-from gazebench.manifest import (
+from gazebench.dataset import (
     Domain,
     Heading,
     Manifest,
@@ -23,7 +22,8 @@ from gazebench.manifest import (
     read_labels,
     sha256_of,
 )
-from gazebench.measures import Measures
+from gazebench.dataset.measures import Measures
+from gazebench.errors import InputError
 
 _MEASURES = tuple(field.name for field in fields(Measures))
 _COLUMNS = ("id", "identity", "split", *_MEASURES)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gazebench import baselines, build, config, metrics, sources
+from gazebench import baselines, config, curation, metrics, sources
 from gazebench.annotation.labels import import_csv
-from gazebench.build.settings import DatasetSettings
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Manifest
 from gazebench.evaluate import Evaluation, find
-from gazebench.manifest import Manifest
 from gazebench.methods import pick_device
 from gazebench.reports.report import write_report
 from gazebench.training import TrainingSettings
@@ -93,8 +93,8 @@ class _Road:
 
 def _build(out: Path, table: dict[str, Any], workers: int, quiet: bool) -> None:
     settings = config.build(DatasetSettings, table, "dataset")
-    plan = build.plan(sources, PORTRAITS, settings, source="folder", limit=None)
-    build.build(plan, out, workers=workers, overwrite=False, quiet=quiet)
+    plan = curation.plan(sources, PORTRAITS, settings, source="folder", limit=None)
+    curation.build(plan, out, workers=workers, overwrite=False, quiet=quiet)
 
 
 def _train(

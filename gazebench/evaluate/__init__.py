@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from gazebench import cost, plugins, store
+from gazebench import plugins, store
 from gazebench.cards import MethodCard
-from gazebench.data import Pixels
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Pixels
 from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
+from gazebench.evaluate import cost
 from gazebench.evaluate.contenders import Entry, find, ready
-from gazebench.evaluate.correcting import correct, device_name, portraits_to_correct, read_facts
+from gazebench.evaluate.correct import correct, device_name, portraits_to_correct, read_facts
 from gazebench.evaluate.describing import dataset_facts, declined, gaps, kept, provenance
-from gazebench.evaluate.scoring import Scoring, flag_copies
-from gazebench.features import Instruments
-from gazebench.manifest import Manifest
+from gazebench.evaluate.predictions import Predictions
+from gazebench.evaluate.score import Scoring, flag_copies
+from gazebench.metrics.networks import Instruments
 from gazebench.plugins import Content
-from gazebench.predictions import Predictions
 from gazebench.results import RunResult
 
 __all__ = ["EvalReport", "Evaluation", "find", "portraits_to_correct"]

@@ -9,8 +9,8 @@ import torch
 
 from gazebench import config, methods, plugins, training
 from gazebench.cards import MethodCard
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError
-from gazebench.manifest import Manifest
 from gazebench.methods import Method, Task
 from gazebench.plugins import Content
 

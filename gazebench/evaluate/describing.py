@@ -8,10 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from gazebench import __version__, methods, metrics, plugins
+from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
 from gazebench.evaluate.contenders import Contender, Entry
-from gazebench.evaluate.correcting import portraits_to_correct
-from gazebench.manifest import Domain, Manifest, Split
+from gazebench.evaluate.correct import portraits_to_correct
 from gazebench.plugins import Content
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult
 

@@ -14,12 +14,12 @@ from pytorch_msssim import ms_ssim
 from torch import Tensor
 from tqdm import tqdm
 
-from gazebench.cost import frames_per_second
-from gazebench.data import Batch, Pixels, eye_patches, to_float, to_uint8
+from gazebench.dataset import Portrait
+from gazebench.dataset.batches import Batch, Pixels, eye_patches, to_float, to_uint8
 from gazebench.errors import InputError
-from gazebench.features import Instruments
-from gazebench.manifest import Portrait
+from gazebench.evaluate.cost import frames_per_second
 from gazebench.methods import TrainableMethod
+from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 EYE_SIDE = 256  # eye crops are resized to it: MS-SSIM needs more than 160 pixels

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import ClassVar, Protocol
 
 from gazebench import plugins
+from gazebench.dataset import Manifest, load_info
 from gazebench.exports._content import Content, File
 from gazebench.exports._describing import describe
 from gazebench.exports._description import (
@@ -22,7 +23,6 @@ from gazebench.exports._description import (
 )
 from gazebench.exports._rights import is_free, notice
 from gazebench.exports._writing import ExportReport, Plan, write
-from gazebench.manifest import Manifest, load_info
 
 __all__ = [
     "Content",

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from gazebench import dataset_card
+from gazebench.dataset import Manifest
+from gazebench.dataset.pictures import read_bytes
 from gazebench.errors import InputError
 from gazebench.exports._description import NAME, Exported
-from gazebench.manifest import Manifest
-from gazebench.reader import read_bytes
 from gazebench.store import asking
 
 _HALVES = ("train", "test")

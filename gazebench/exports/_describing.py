@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gazebench import __version__
+from gazebench.dataset import Domain, Manifest, Portrait, Split, read_csv, read_labels
 from gazebench.errors import InputError
 from gazebench.exports._description import (
     FORMAT,
@@ -18,7 +19,6 @@ from gazebench.exports._description import (
     Quarantined,
     first_fault,
 )
-from gazebench.manifest import Domain, Manifest, Portrait, Split, read_csv, read_labels
 
 _QUARANTINE = ("id", "source_name", "reason", "sentence")
 

@@ -5,7 +5,7 @@ and sha256 of its source file, the map from it, its eye boxes, and the sha256 th
 must have. ``portraits`` and ``quarantine`` hold every column of ``manifest.csv`` and
 ``quarantine.csv``, so the tree hash comes out the same, and with ``label`` the fingerprint. Where
 the pixels stay behind, ``identity`` does too: the source's own lists say it.
-`gazebench build-dataset --from-export` makes them again, see ``build.recreate``.
+`gazebench build-dataset --from-export` makes them again, see ``curation.recreate``.
 """
 
 import json
@@ -17,10 +17,10 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, FiniteFloat, JsonValue, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from gazebench.dataset import Portrait, Split
+from gazebench.dataset.boxes import Box, Point
+from gazebench.dataset.measures import Measures
 from gazebench.errors import InputError
-from gazebench.geometry import Box, Point
-from gazebench.manifest import Portrait, Split
-from gazebench.measures import Measures
 
 FORMAT = 1
 NAME = "export.json"

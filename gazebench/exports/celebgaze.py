@@ -9,10 +9,10 @@ import functools
 import io
 from collections.abc import Iterator, Sequence
 
+from gazebench.dataset import ImageFormat
+from gazebench.dataset.pictures import decode
 from gazebench.errors import InputError
 from gazebench.exports import Content, Export, Exported, File
-from gazebench.manifest import ImageFormat
-from gazebench.reader import decode
 
 _FOLDERS = {"Y": "0", "X": "1"}
 _QUALITY = 95

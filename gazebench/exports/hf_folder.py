@@ -8,8 +8,8 @@ import functools
 import json
 from collections.abc import Iterator, Sequence
 
+from gazebench.dataset import csv_text
 from gazebench.exports import Content, Export, Exported, File
-from gazebench.manifest import csv_text
 
 _SIDES = ("left", "top", "right", "bottom")
 _COLUMNS = (

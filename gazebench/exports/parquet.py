@@ -6,9 +6,9 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gazebench.dataset import COLUMNS, manifest_csv
 from gazebench.errors import MissingPartError
 from gazebench.exports import Content, Export, Exported, File
-from gazebench.manifest import COLUMNS, manifest_csv
 
 _GROUP = {True: 100, False: 10_000}  # portraits of a row group, with and without pixels
 _SIDES = ("_left", "_top", "_right", "_bottom")

@@ -7,8 +7,8 @@ from typing import ClassVar, Protocol, TypeGuard
 from PIL import Image
 
 from gazebench import plugins
+from gazebench.dataset.boxes import Point, mean_point
 from gazebench.errors import InputError
-from gazebench.geometry import Point, mean_point
 from gazebench.sources import SourceFace
 
 RIVAL = 2.0  # the largest face is taken when its area is at least this many times the next one's

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gazebench import weights
-from gazebench.geometry import Point
+from gazebench.dataset.boxes import Point
 from gazebench.landmarks import RIVAL, FaceError, FoundFace, LandmarkFinder, eyes_of_68, ordered
 from gazebench.landmarks._meant import chosen
 from gazebench.sources import SourceFace

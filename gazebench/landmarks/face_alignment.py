@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazebench import weights
+from gazebench.dataset.boxes import Point
 from gazebench.errors import MissingPartError
-from gazebench.geometry import Point
 from gazebench.landmarks import FaceError, FoundFace, LandmarkFinder, eyes_of_68, ordered
 from gazebench.landmarks._meant import chosen
 from gazebench.sources import SourceFace

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from gazebench import plugins
 from gazebench.cards import MetricCard
-from gazebench.data import Batch
-from gazebench.features import Instruments
+from gazebench.dataset.batches import Batch
+from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazebench.data import eye_patches, to_uint8
+from gazebench.dataset.batches import eye_patches, to_uint8
 from gazebench.errors import InputError
-from gazebench.features import FEATURES, Instruments
+from gazebench.metrics.networks import FEATURES, Instruments
 
 REGION = "both eye patches, resized to 299x299 (bicubic, antialias)"
 PER_PORTRAIT = 2  # patches

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 
 REGION = "portrait, eye boxes filled with mid-grey in both"
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gazebench.cards import MetricCard
-from gazebench.data import Batch
-from gazebench.features import Instruments
+from gazebench.dataset.batches import Batch
 from gazebench.metrics import Metric
 from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, EyeFeatures
+from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 Array = NDArray[np.float64]

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from gazebench.cards import MetricCard
-from gazebench.data import Batch
-from gazebench.features import Instruments
+from gazebench.dataset.batches import Batch
 from gazebench.metrics import Metric
 from gazebench.metrics._outside import REGION, outside
+from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 

@@ -11,11 +11,11 @@ from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from gazebench.cards import MetricCard
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 from gazebench.errors import InputError
-from gazebench.features import Instruments
 from gazebench.metrics import Metric
 from gazebench.metrics._outside import REGION, outside
+from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 _SMALLEST = 161  # pixels: five scales of an 11x11 window

@@ -18,16 +18,16 @@ from PIL import Image
 from torch import Tensor
 
 from gazebench import landmarks
-from gazebench.build.settings import DatasetSettings
-from gazebench.build.shard import Portraitist
-from gazebench.data import Batch, batch_of, to_float, to_uint8
+from gazebench.curation.portraitist import Portraitist
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Portrait
+from gazebench.dataset.batches import Batch, batch_of, to_float, to_uint8
+from gazebench.dataset.pictures import decode, read_bytes
 from gazebench.errors import InputError
 from gazebench.landmarks import FaceError
-from gazebench.manifest import Portrait
 from gazebench.methods import Animator, Task
-from gazebench.moving import Frames
+from gazebench.photographs.moving import Frames
 from gazebench.photographs.pasting import paste
-from gazebench.reader import decode, read_bytes
 from gazebench.sources import SourceFace
 
 Pixels = NDArray[np.uint8]

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from gazebench import align
-from gazebench.geometry import Box, Point
+from gazebench.curation import align
+from gazebench.dataset.boxes import Box, Point
 
 _EDGE = 1 / 8  # of an eye box's height: width of the soft edge, inside the box
 _LEAST_EDGE = 2.0  # photograph pixels

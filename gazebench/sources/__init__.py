@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import ClassVar, Protocol
 
 from gazebench import plugins
+from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.geometry import Point
 from gazebench.sources import _naming
 
 

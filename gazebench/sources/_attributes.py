@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from gazebench.dataset.attributes import ATTRIBUTES, bits_of
 from gazebench.errors import InputError
-from gazebench.manifest.attributes import ATTRIBUTES, bits_of
 from gazebench.sources import _lists
 
 CELEBA = "list_attr_celeba.txt"

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from gazebench.dataset import read_csv
+from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.geometry import Point
-from gazebench.manifest import read_csv
 from gazebench.sources import SourceFace, _temporary
 from gazebench.sources._spooled import SpooledFaces
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, overload
 
-from gazebench.geometry import Point
+from gazebench.dataset.boxes import Point
 from gazebench.sources import SourceFace
 from gazebench.sources._temporary import database, sentences
 

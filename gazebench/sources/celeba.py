@@ -9,8 +9,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.geometry import Point
 from gazebench.sources import Source, SourceFace, _archive, _attributes, _lists, safe_ids, text_name
 
 _PARTITIONS = {"0": "train", "1": "val", "2": "test"}

@@ -7,8 +7,8 @@ people; the box of ``list_bbox_celeba.txt`` says which one is meant.
 from collections.abc import Iterator
 from pathlib import Path
 
+from gazebench.dataset.boxes import Point, mean_point
 from gazebench.errors import InputError
-from gazebench.geometry import Point, mean_point
 from gazebench.sources import Source, SourceFace, _attributes, _lists, celeba, text_name
 
 _NAME = "img_celeba"

@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from gazebench import reader
+from gazebench.dataset import pictures
+from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.geometry import Point
 from gazebench.sources import Source, SourceFace, _lists, safe_ids, text_name
 
 _FOLDERS = {"X": "1", "Y": "0"}
@@ -64,8 +64,8 @@ class CelebGaze(Source):
     def _remarks_on_size(self) -> list[str]:
         path = self._faces[0].path
         try:
-            width, height = reader.read_picture(path).size
-        except reader.PictureError:
+            width, height = pictures.read_picture(path).size
+        except pictures.PictureError:
             return []  # the build will quarantine it and say why
         windows = " (eye boxes 30x50 in the papers, 40x60 in the released weights)"
         remark = f"the first picture, {path.name}, is {width}x{height}: build with --res {width}"

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from gazebench.drawn import truth
+from gazebench.dataset.boxes import mean_point
 from gazebench.errors import InputError
-from gazebench.geometry import mean_point
 from gazebench.sources import Source, SourceFace, safe_ids, text_name
+from gazebench.synthetic import truth
 
 
 class Drawn(Source):

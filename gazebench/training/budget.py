@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from gazebench import config
-from gazebench.data import Pixels
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError
-from gazebench.manifest import Manifest
 from gazebench.plugins import Content
 from gazebench.training.drawing import Loader, training_portraits
 from gazebench.training.engine import accelerator_of, trainable

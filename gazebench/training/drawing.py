@@ -9,9 +9,9 @@ from typing import Self
 import torch
 from accelerate import Accelerator
 
-from gazebench.data import Batch, Draw, Pixels
+from gazebench.dataset import Domain, Manifest, Portrait, Split
+from gazebench.dataset.batches import Batch, Draw, Pixels
 from gazebench.errors import InputError
-from gazebench.manifest import Domain, Manifest, Portrait, Split
 from gazebench.training.folder import Recipe
 
 Pair = tuple[Batch, Batch]

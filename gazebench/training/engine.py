@@ -18,8 +18,8 @@ from accelerate.state import AcceleratorState
 from tqdm import tqdm
 
 from gazebench import config, plugins, store
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError
-from gazebench.manifest import Manifest
 from gazebench.methods import TrainableMethod, is_trainable, load, pick_device
 from gazebench.plugins import Content
 from gazebench.training.board import Board, require_tensorboard

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from gazebench import config, store
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError, RefusedError
-from gazebench.manifest import Manifest
 
 _FREE = ("dataset", "budget", "steps")  # the first two are only told; steps have their own rule
 

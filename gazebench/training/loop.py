@@ -12,9 +12,9 @@ from typing import Any
 from tqdm import tqdm
 
 from gazebench import store
-from gazebench.data import Batch, Pixels
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import InputError, StoppedError
-from gazebench.manifest import Manifest
 from gazebench.training import checkpoint, sampling, state
 from gazebench.training.board import Board
 from gazebench.training.checkpoint import Checkpoint

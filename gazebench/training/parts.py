@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from gazebench.config import Settings
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError, MissingPartError
-from gazebench.manifest import Manifest
 from gazebench.methods import Part, Task, TrainableMethod
 from gazebench.training import checkpoint
 from gazebench.training.checkpoint import Checkpoint

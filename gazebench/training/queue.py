@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from gazebench import config, methods, plugins
+from gazebench.dataset import Manifest
 from gazebench.errors import (
     DiskError,
     GazebenchError,
@@ -18,7 +19,6 @@ from gazebench.errors import (
     RefusedError,
     StoppedError,
 )
-from gazebench.manifest import Manifest
 from gazebench.methods import Task
 from gazebench.plugins import Content
 from gazebench.training import log

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gazebench.data import Batch, eye_patches, to_uint8
-from gazebench.manifest import Domain, Manifest, Portrait, Split
+from gazebench.dataset import Domain, Manifest, Portrait, Split
+from gazebench.dataset.batches import Batch, eye_patches, to_uint8
 
 COUNT = 6
 SIDE = 256  # of a portrait in the grid, at most

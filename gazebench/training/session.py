@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gazebench import __version__
 from gazebench.config import Settings
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 from gazebench.methods import Task, TrainableMethod, corrects
 from gazebench.training import compiling, state
 from gazebench.training.average import Average

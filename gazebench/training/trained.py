@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from gazebench import config, plugins
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError, RefusedError
-from gazebench.manifest import Manifest
 from gazebench.methods import Task, TrainableMethod, pick_device
 from gazebench.plugins import Content
 from gazebench.training import checkpoint, state

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from gazebench.baselines import gazegan_v2
-from gazebench.data import Draw
+from gazebench.dataset.batches import Draw
 from toy_methods.small import accident
 
 

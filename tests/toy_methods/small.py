@@ -11,7 +11,7 @@ from torch.optim import Adam, Optimizer
 
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch, Draw
+from gazebench.dataset.batches import Batch, Draw
 from gazebench.methods import Task, TrainableMethod
 
 

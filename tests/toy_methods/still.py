@@ -4,7 +4,7 @@ from torch import Tensor
 
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch
+from gazebench.dataset.batches import Batch
 from gazebench.methods import Method, Task
 
 

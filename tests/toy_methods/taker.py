@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.data import Batch, Draw
+from gazebench.dataset.batches import Batch, Draw
 from gazebench.methods import Part, Task, TrainableMethod
 from toy_methods import small
 

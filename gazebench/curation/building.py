@@ -1,0 +1,192 @@
+"""From a plan to a dataset: find each face, cut its portrait, place its eye boxes.
+
+The journal (SQLite) has one row per source face, written after the face's files are durable;
+``manifest.csv``, ``quarantine.csv`` and ``dataset.json`` are derived from it at the end. A build
+that was stopped goes on where it was; the result is the same, byte for byte, for any number of
+workers, stops and resumes.
+"""
+
+import contextlib
+import signal
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tqdm import tqdm
+
+from gazebench import landmarks, store
+from gazebench.curation import cluster as clusters
+from gazebench.curation import workers as crews
+from gazebench.curation.destination import FOLDERS, check_folder, check_space, clear
+from gazebench.curation.journal import Journal
+from gazebench.curation.planning import Plan
+from gazebench.curation.portraitist import Outcome, Portraitist
+from gazebench.curation.publish import Counts, publish, published_counts
+from gazebench.errors import StoppedError
+from gazebench.sources import SourceFace
+
+# faces whose files share one round of fsync: so few that it is over before a worker has made the
+# next portrait, and waits to hand it over
+_ROUND = 8
+# by landmark finder: what all its workers share
+_PRELOAD = {
+    "dlib": ["gazebench.curation._warm"],
+    "face_alignment": ["face_alignment.detection.sfd"],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildReport:
+    """What a build did."""
+
+    counts: Counts
+    seconds: float
+    built_now: int  # faces handled by this call; the rest was there
+
+
+def build(
+    plan: Plan,
+    out: Path,
+    *,
+    workers: int,
+    overwrite: bool,
+    quiet: bool,
+    cluster: str | None = None,
+) -> BuildReport:
+    """Build, or finish building, the dataset at ``out``.
+
+    ``cluster``: work on a Dask cluster, see ``build.cluster``, instead of ``workers`` processes.
+
+    Raises:
+        RefusedError: ``out`` was begun with other settings or another source.
+        BusyError: another process builds there.
+        DiskError: no space or not writable; the same command goes on later.
+        InputError: no usable face at all (in a shard that is fine), ``out`` holds something
+            else, or the cluster cannot be reached or cannot read the pictures.
+        MissingPartError: a cluster is asked for and Dask is not installed.
+        StoppedError: SIGINT or SIGTERM came; the same command goes on.
+    """
+    began = time.monotonic()
+    check_folder(out, plan.root)
+    if cluster is not None:
+        clusters.check(cluster)
+    with _stops_between_rounds() as stopped, store.locked(out):
+        if overwrite:
+            clear(out)
+        with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
+            number, pending = _begin(plan, journal)
+            if not number and (counts := published_counts(out)):
+                return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=0)
+            check_space(out, number, plan.settings)
+            results = _outcomes(plan, pending, number, workers, cluster, stopped)
+            if plan.recreation:
+                results = plan.recreation.checked(results)
+            with contextlib.closing(results):
+                store.remove(out / "dataset.json")  # no finished dataset while it is changed
+                for name in FOLDERS:
+                    store.remove_partial(out / name)
+                _run(plan, number, results, journal, out, quiet=quiet, stopped=stopped)
+            known = {f.id: f.attributes for f in plan.chosen if f.attributes is not None}
+            counts = publish(plan.description(), plan.found, journal, out, known)
+    return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=number)
+
+
+def _begin(plan: Plan, journal: Journal) -> tuple[int, Iterable[SourceFace]]:
+    if plan.recreation:
+        faces = plan.recreation.begin(journal, plan.chosen)
+        return len(faces), faces
+    # each row is of a chosen face: the fingerprint has the list and the shard
+    return len(plan.chosen) - journal.done(), journal.pending(plan.chosen)
+
+
+def _outcomes(
+    plan: Plan,
+    pending: Iterable[SourceFace],
+    number: int,
+    workers: int,
+    cluster: str | None,
+    stopped: Sequence[int],
+) -> Generator[Outcome]:
+    portraitist = Portraitist(plan.settings)
+    finder = landmarks.load(landmarks, plan.settings.landmarks)
+    finder.prepare()
+    if cluster is not None:
+        return clusters.outcomes(portraitist, pending, number, cluster, stopped=stopped)
+    return crews.outcomes(
+        portraitist,
+        pending,
+        number,
+        workers,
+        preload=_PRELOAD.get(plan.settings.landmarks, ()),
+        memory_bytes=finder.memory_bytes,
+        stopped=stopped,
+    )
+
+
+def _run(
+    plan: Plan,
+    number: int,
+    results: Iterator[Outcome],
+    journal: Journal,
+    out: Path,
+    *,
+    quiet: bool,
+    stopped: list[int],
+) -> None:
+    done: list[Outcome] = []
+    crashed: list[Outcome] = []  # kept at the very end: a build that goes on tries them again
+    left = number
+    with _bar(len(plan.chosen), number, quiet) as bar:
+        for outcome in results:
+            left -= outcome.reason not in crews.CRASHES
+            (crashed if outcome.reason in crews.CRASHES else done).append(outcome)
+            bar.update()
+            if len(done) >= _ROUND:
+                _keep(done, journal, out)
+                done.clear()
+                bar.set_postfix(quarantined=journal.quarantined())
+        _keep(done, journal, out)
+    if stopped:
+        all_ = len(plan.chosen)
+        sentence = f"stopped after {all_ - left} of {all_} faces, all kept"
+        raise StoppedError(stopped[0], f"{sentence}; run the same command to go on")
+    _keep(crashed, journal, out)
+
+
+def _bar(faces: int, pending: int, quiet: bool) -> tqdm:
+    return tqdm(
+        total=faces,
+        initial=faces - pending,
+        desc="faces",
+        unit="face",
+        disable=quiet,
+        dynamic_ncols=True,
+    )
+
+
+def _keep(done: Sequence[Outcome], journal: Journal, out: Path) -> None:
+    store.write_many((out / path, data) for outcome in done for path, data in outcome.files)
+    journal.record(done)
+
+
+@contextlib.contextmanager
+def _stops_between_rounds() -> Iterator[list[int]]:
+    stopped: list[int] = []
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        stopped.append(signum)
+
+    before: dict[int, Any] = {}
+    try:
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            before[signum] = signal.signal(signum, note)
+    except ValueError:  # not the main thread: a caller's own thread has no signals to catch
+        pass
+    try:
+        yield stopped
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

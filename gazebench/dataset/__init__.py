@@ -1,0 +1,57 @@
+"""What a dataset is: portraits, eye boxes, masks, measures, labels, and how its files are read.
+
+Above the ground floor (`errors`, `store`) it uses third-party libraries only; ``batches`` is the
+one module that needs torch, and is imported by name.
+"""
+
+from gazebench.dataset.manifest import (
+    COLUMNS,
+    FORMAT,
+    LABELS,
+    Domain,
+    Heading,
+    ImageFormat,
+    Manifest,
+    Portrait,
+    Split,
+    csv_lines,
+    csv_text,
+    fingerprint_of,
+    has_masks,
+    image_format,
+    iter_manifest,
+    load_info,
+    manifest_csv,
+    manifest_lines,
+    read_csv,
+    read_heading,
+    read_labels,
+    read_manifest,
+    sha256_of,
+)
+
+__all__ = [
+    "COLUMNS",
+    "FORMAT",
+    "LABELS",
+    "Domain",
+    "Heading",
+    "ImageFormat",
+    "Manifest",
+    "Portrait",
+    "Split",
+    "csv_lines",
+    "csv_text",
+    "fingerprint_of",
+    "has_masks",
+    "image_format",
+    "iter_manifest",
+    "load_info",
+    "manifest_csv",
+    "manifest_lines",
+    "read_csv",
+    "read_heading",
+    "read_labels",
+    "read_manifest",
+    "sha256_of",
+]

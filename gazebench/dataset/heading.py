@@ -1,0 +1,121 @@
+"""What ``dataset.json`` says a dataset is."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gazebench.dataset.portraits import Domain, ImageFormat
+from gazebench.errors import InputError
+from gazebench.store import asking
+
+FORMAT = 2  # of dataset.json and manifest.csv
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """A dataset folder without its portraits."""
+
+    root: Path
+    name: str
+    source: str  # kind of source, a name of `gazebench sources`
+    resolution: int  # side of a portrait
+    window: tuple[int, int]  # height and width of an eye box
+    tree_hash: str  # of everything the build made
+    image_format: ImageFormat = ImageFormat.PNG
+    has_masks: bool = False  # masks/ID.png stand beside the portraits
+
+
+def read_heading(root: Path) -> Heading:
+    """What the dataset at ``root`` is.
+
+    Raises:
+        InputError: the folder is no finished dataset, or its ``dataset.json`` is damaged.
+    """
+    info = load_info(root)
+    try:
+        return Heading(
+            root=root,
+            name=info["name"],
+            source=info["source"],
+            resolution=info["resolution"],
+            window=(info["window"][0], info["window"][1]),
+            tree_hash=info["tree_hash"],
+            image_format=image_format(info),
+            has_masks=has_masks(info),
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{root / 'dataset.json'}: damaged ({error}); run `gazebench build-dataset` again"
+        ) from None
+
+
+def fingerprint_of(heading: Heading, domains: Iterable[tuple[str, Domain]]) -> str:
+    """Sixteen hex digits that change when anything a score depends on changes.
+
+    Pixels, boxes and splits (by the tree hash) and labels (``domains``: id and domain of each
+    portrait that has one); not the folder's place or name.
+    """
+    labels = sorted((id_, domain.value) for id_, domain in domains)
+    text = json.dumps([heading.tree_hash, heading.resolution, heading.window, labels])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load_info(root: Path) -> dict[str, Any]:
+    """What ``dataset.json`` says.
+
+    Raises:
+        InputError: there is none, so the folder is no finished dataset.
+    """
+    path = root / "dataset.json"
+    with asking(root):
+        if not root.is_dir():
+            raise InputError(
+                f"{root}: no such dataset; run `gazebench build-dataset SOURCE {root}`"
+            )
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{root}: has no dataset.json, so it is no finished dataset; "
+            f"run `gazebench build-dataset SOURCE {root}`"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: damaged ({error}); run `gazebench build-dataset` again"
+        ) from None
+    if not isinstance(info, dict) or info.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: not of this version (format {FORMAT}); run the same `gazebench "
+            "build-dataset` again, which makes the lists anew"
+        )
+    return info
+
+
+def image_format(info: Mapping[str, Any]) -> ImageFormat:
+    """What the image files are of the dataset whose ``dataset.json`` is ``info``.
+
+    PNG where the build is older than the choice.
+
+    Raises:
+        InputError: a format that this gazebench does not know.
+    """
+    name = _settings(info).get("image_format", ImageFormat.PNG)
+    if name not in list(ImageFormat):
+        raise InputError(
+            f"dataset.json: portraits are {name!r}, which this gazebench does not know; "
+            "build the dataset again, or use the gazebench that built it"
+        )
+    return ImageFormat(name)
+
+
+def has_masks(info: Mapping[str, Any]) -> bool:
+    """Whether the dataset whose ``dataset.json`` is ``info`` was built with masks."""
+    return bool(_settings(info).get("write_masks", False))
+
+
+def _settings(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = info.get("settings")
+    return found if isinstance(found, Mapping) else {}

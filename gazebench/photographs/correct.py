@@ -1,0 +1,125 @@
+"""Corrected photographs as PNG files, each of which says what it was made of and by what.
+
+A file that was made of the same photograph by the same weights in the same way is kept.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+from tqdm import tqdm
+
+from gazebench import store
+from gazebench.dataset.pictures import PictureError, read_bytes
+from gazebench.errors import InputError, MethodError, RefusedError
+from gazebench.methods import Method, corrects
+from gazebench.photographs import Photographer
+
+_KEY = "gazebench"  # of the text in the PNG file
+
+
+def destinations(photographs: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Where each photograph's correction goes: ``out/NAME.png``.
+
+    Raises:
+        InputError: two photographs would go to one place, or one over itself.
+    """
+    places: dict[Path, Path] = {}
+    for photograph in photographs:
+        place = out / f"{photograph.stem}.png"
+        if place in places:
+            raise InputError(f"{places[place]} and {photograph}: both would become {place}")
+        with store.asking(place):
+            if place.resolve() in {p.resolve() for p in photographs}:
+                raise InputError(f"{place}: is one of the photographs; give another --out")
+        places[place] = photograph
+    return {photograph: place for place, photograph in places.items()}
+
+
+def correct(
+    method: Method,
+    photographer: Photographer,
+    places: Mapping[Path, Path],
+    *,
+    weights_sha256: str,
+    device: torch.device | str,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> list[str]:
+    """Write the correction of each photograph (key) as a PNG file (value).
+
+    Returns a sentence for each that could not be corrected. What is there already is kept.
+
+    Raises:
+        MethodError: the method corrects nothing itself.
+        RefusedError: what is there was made of or by something else, and not ``overwrite``.
+        DiskError: no space or not writable.
+    """
+    if not corrects(type(method)):
+        title = method.card.title
+        raise MethodError(f"{title} corrects no portraits; it is a part of other methods")
+    made_by = {"method": method.card.title, "weights": weights_sha256, **photographer.facts}
+    left = {
+        path: place
+        for path, place in places.items()
+        if overwrite or not _is_done(path, place, made_by)
+    }
+    failures: list[str] = []
+    for path in tqdm(left, desc="correct", unit="photo", disable=quiet or len(left) < 2):
+        try:
+            photograph = photographer.open(path)
+        except InputError as error:
+            failures.append(str(error))
+            continue
+        with torch.no_grad():
+            corrected = method.correct(photograph.batch(device))
+        pixels = photograph.with_portraits(corrected)
+        store.write(left[path], _png(pixels, photograph.profile, _mark(path, made_by)))
+    return failures
+
+
+def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
+    with store.asking(place):
+        if not place.exists():
+            return False
+    try:
+        mark = _mark(path, made_by)
+    except PictureError:
+        return False  # opening it says why
+    if _mark_of(place) != mark:
+        raise RefusedError(
+            f"{place}: is there already, of another photograph or by other weights or options; "
+            "--overwrite makes it anew"
+        )
+    return True
+
+
+def _mark(path: Path, made_by: Mapping[str, Any]) -> str:
+    """What a correction of the photograph at ``path`` is made of and by, as JSON."""
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
+    return json.dumps({"gaze": "corrected", "photograph": digest, **made_by})
+
+
+def _mark_of(place: Path) -> str | None:
+    try:
+        with Image.open(place, formats=["PNG"]) as picture:
+            found = picture.info.get(_KEY)
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _png(pixels: NDArray[np.uint8], profile: bytes | None, mark: str) -> bytes:
+    """A PNG file of (H, W, 3) pixels with a colour profile and a text."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text(_KEY, mark)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=3, icc_profile=profile, pnginfo=text)
+    return buffer.getvalue()
