@@ -17,11 +17,12 @@ from torchmetrics.image.kid import poly_mmd
 from gazebench import metrics, plugins, weights
 from gazebench.dataset.batches import Batch, eye_patches, to_float, to_uint8
 from gazebench.errors import InputError, MissingPartError
+from gazebench.metrics import Instruments
+from gazebench.metrics._networks import resize_patches
 from gazebench.metrics.fid_eyes import FidEyes
 from gazebench.metrics.kid_eyes import KidEyes, _others, _Sums
 from gazebench.metrics.lpips_outside import LpipsOutside
 from gazebench.metrics.ms_ssim_outside import MsSsimOutside
-from gazebench.metrics.networks import Instruments, resize_patches
 from gazebench.results import Score
 from gazebench.weights.fetch import offline
 

@@ -88,7 +88,7 @@ def _comparison(
     from gazebench.dataset.batches import Pixels
     from gazebench.evaluate.upsampling import Comparison
     from gazebench.methods import count_parameters
-    from gazebench.metrics.networks import Instruments
+    from gazebench.metrics import Instruments
 
     networks = [method.networks[name] for name in LETTERS if name in method.networks]
     return Comparison(

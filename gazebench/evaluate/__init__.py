@@ -23,7 +23,7 @@ from gazebench.evaluate.correct import correct, device_name, portraits_to_correc
 from gazebench.evaluate.describing import dataset_facts, declined, gaps, kept, provenance
 from gazebench.evaluate.predictions import Predictions
 from gazebench.evaluate.score import Scoring, flag_copies
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics import Instruments
 from gazebench.plugins import Content
 from gazebench.results import RunResult
 

@@ -15,8 +15,7 @@ from gazebench.errors import GazebenchError
 from gazebench.evaluate import predictions
 from gazebench.evaluate.correct import BATCH, portraits_to_correct
 from gazebench.evaluate.predictions import Predictions
-from gazebench.metrics import Metric
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics import Instruments, Metric
 from gazebench.results import RunResult, Score
 
 if TYPE_CHECKING:

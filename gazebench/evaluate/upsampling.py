@@ -19,7 +19,7 @@ from gazebench.dataset.batches import Batch, Pixels, eye_patches, to_float, to_u
 from gazebench.errors import InputError
 from gazebench.evaluate.cost import frames_per_second
 from gazebench.methods import TrainableMethod
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics import Instruments
 from gazebench.results import Score
 
 EYE_SIDE = 256  # eye crops are resized to it: MS-SSIM needs more than 160 pixels

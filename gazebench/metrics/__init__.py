@@ -1,4 +1,7 @@
-"""What a metric is. Each module of this package holds one; its file name is its name."""
+"""What a metric is, and the frozen networks that metrics share (`Instruments`).
+
+Each module of this package holds one metric; its file name is its name.
+"""
 
 from types import ModuleType
 from typing import ClassVar, Protocol
@@ -8,8 +11,10 @@ from torch import Tensor
 from gazebench import plugins
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics._networks import Instruments
 from gazebench.results import Score
+
+__all__ = ["Instruments", "Metric", "load"]
 
 
 class Metric(Protocol):

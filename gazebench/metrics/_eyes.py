@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gazebench.dataset.batches import eye_patches, to_uint8
 from gazebench.errors import InputError
-from gazebench.metrics.networks import FEATURES, Instruments
+from gazebench.metrics._networks import FEATURES, Instruments
 
 REGION = "both eye patches, resized to 299x299 (bicubic, antialias)"
 PER_PORTRAIT = 2  # patches

@@ -15,7 +15,7 @@ from gazebench.dataset.batches import Batch
 from gazebench.metrics import Metric
 from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, EyeFeatures
 from gazebench.metrics._frechet import Gaussian, distance, standard_error
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics._networks import Instruments
 from gazebench.results import Score
 
 _GROUPS = 50  # of portraits, left out in turn for the standard error

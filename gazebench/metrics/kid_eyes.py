@@ -16,7 +16,7 @@ from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
 from gazebench.metrics import Metric
 from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, EyeFeatures
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics._networks import Instruments
 from gazebench.results import Score
 
 Array = NDArray[np.float64]

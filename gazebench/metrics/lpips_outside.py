@@ -11,8 +11,8 @@ from torch import Tensor
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
 from gazebench.metrics import Metric
+from gazebench.metrics._networks import Instruments
 from gazebench.metrics._outside import REGION, outside
-from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 

@@ -14,8 +14,8 @@ from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
 from gazebench.errors import InputError
 from gazebench.metrics import Metric
+from gazebench.metrics._networks import Instruments
 from gazebench.metrics._outside import REGION, outside
-from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 _SMALLEST = 161  # pixels: five scales of an 11x11 window
