@@ -4,18 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gazebench.cards import MetricCard
+from gazebench.cards import METRIC_GROUPS, MetricCard
 from gazebench.reports import statistics
 from gazebench.results import RunResult, Score
 
-COSTS = (
-    "parameters_inference",
-    "parameters_training",
-    "parameters_training_vgg",
-    "fps",
-    "peak_memory_mb",
-)
-ORDER = ("ms_ssim_outside", "lpips_outside", "fid_eyes", "kid_eyes", *COSTS)
 MISSING = "\N{EN DASH}"
 
 
@@ -31,6 +23,11 @@ class Column:
     def arrow(self) -> str:
         """Which way is better."""
         return "↑" if self.card.higher_is_better else "↓"
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether it is about the method and not about its pictures."""
+        return self.card.group == "cost"
 
     @property
     def facts(self) -> str:
@@ -54,13 +51,16 @@ class Cell:
 
 
 def columns_of(results: Sequence[RunResult]) -> tuple[Column, ...]:
-    """The metrics that any result has a score of: Table I's in its order, then by name."""
+    """The metrics that any result has a score of, group by group, in the order of their cards."""
     cards = {k: r.metrics[k] for r in results for k in r.scores}
-    known = [key for key in ORDER if key in cards]
-    others = sorted(key for key in cards if key not in ORDER)
+    keys = sorted(cards, key=lambda key: _place(key, cards[key]))
     return tuple(
-        Column(key=key, card=cards[key], n=_sample_size(key, results)) for key in known + others
+        Column(key=key, card=cards[key], n=_sample_size(key, cards[key], results)) for key in keys
     )
+
+
+def _place(key: str, card: MetricCard) -> tuple[int, int, str]:
+    return METRIC_GROUPS.index(card.group), card.order, key
 
 
 def cells_of(column: Column, results: Sequence[RunResult]) -> dict[str, Cell]:
@@ -124,7 +124,7 @@ def _spread(score: Score, column: Column) -> str:
     Nothing for a cost: how its runs scatter on one machine is no interval over portraits.
     """
     digits = _digits(score.value, column.card)
-    if column.key in COSTS:
+    if column.is_cost:
         return ""
     if score.per_portrait is None and score.stderr is not None:
         return f"± {_fixed(score.stderr, digits)}"
@@ -138,9 +138,9 @@ def _size(column: Column, score: Score | None) -> str:
     return f"n = {score.n}" if score and column.n not in (None, score.n) else ""
 
 
-def _sample_size(key: str, results: Sequence[RunResult]) -> int | None:
+def _sample_size(key: str, card: MetricCard, results: Sequence[RunResult]) -> int | None:
     """The n that most complete rows have (the larger of two equally frequent)."""
-    if key in COSTS:
+    if card.group == "cost":
         return None
     sizes = [(r.ranked, r.scores[key].n) for r in results if key in r.scores]
     counts = Counter(n for ranked, n in sizes if ranked) or Counter(n for _, n in sizes)

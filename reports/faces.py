@@ -8,8 +8,8 @@ from gazebench.reports.columns import Column
 from gazebench.reports.tables import Row, Table
 
 SEED = 0
-# what speaks of the eyes goes before what speaks of the rest of the portrait
-PREFERRED = ("gaze_error_deg", "eye_contact", "seam", "identity", "lpips_outside")
+# a metric of the eyes goes before one of the rest of the portrait
+PREFERRED = ("gaze", "harm", "other", "quality", "preservation", "cost")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def _extremes(table: Table, ids: set[str]) -> list[Choice]:
 
 
 def _preference(column: Column) -> int:
-    return PREFERRED.index(column.key) if column.key in PREFERRED else len(PREFERRED)
+    return PREFERRED.index(column.card.group)
 
 
 def _mean_values(rows: Sequence[Row], column: Column, ids: set[str]) -> dict[str, float]:

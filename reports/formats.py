@@ -14,6 +14,9 @@ from gazebench.reports.tables import Row, Table
 from gazebench.reports.texts import csv_cell, markdown
 
 
+_OF_THE_TABLE = ("group", "order", "sees_eyes", "noise_hurts")  # fields of a metric's card
+
+
 def as_markdown(table: Table) -> str:
     """A pipe table with its caption and footnotes."""
     heads = [
@@ -118,12 +121,19 @@ def as_json(table: Table) -> str:
         "table": "I",
         "benchmark": table.benchmark,
         "dataset": asdict(table.dataset),
-        "columns": [{"key": c.key, "n": c.n, **asdict(c.card)} for c in table.columns],
+        "columns": [_json_column(c) for c in table.columns],
         "rows": [_json_row(row) for row in table.all_rows],
         "footnotes": table.footnotes,
         "paper": asdict(table.paper),
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _json_column(column: Column) -> dict[str, Any]:
+    """The column with its card, but for what the card says to the table itself."""
+    card = asdict(column.card)
+    told = {k: v for k, v in card.items() if k not in _OF_THE_TABLE}
+    return {"key": column.key, "n": column.n, **told}
 
 
 def _json_row(row: Row) -> dict[str, Any]:

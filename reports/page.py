@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 import gazebench
-from gazebench.reports.columns import COSTS, Cell, Column
+from gazebench.reports.columns import Cell, Column
 from gazebench.reports.pages import environment, joined, policy
 from gazebench.reports.pictures import Gallery
 from gazebench.reports.tables import Row, Table
@@ -105,7 +105,7 @@ def _dates(results: Sequence[RunResult]) -> str:
 
 
 def _highlights(table: Table) -> Iterator[Highlight]:
-    quality = [column for column in table.columns if column.key not in COSTS]
+    quality = [column for column in table.columns if not column.is_cost]
     for column in quality[:4]:
         best = [row for row in table.rows if row.cells[column.key].best]
         if not best:

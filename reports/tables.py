@@ -11,7 +11,6 @@ from gazebench.reports.columns import MISSING, Cell, Column, cells_of, columns_o
 from gazebench.reports.paper import Published, table_1
 from gazebench.results import DatasetFacts, RunResult
 
-SORTED_BY = "fid_eyes"  # how well the eyes come out; the first column where it is missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +59,7 @@ class Table:
         """
         _check_compare(results)
         columns = columns_of(results)
-        keys = [column.key for column in columns]
-        sorted_by = SORTED_BY if SORTED_BY in keys else next(iter(keys), "")
+        sorted_by = _leading(columns)
         rows, footnotes = _rows(results, columns, sorted_by)
         return cls(
             dataset=results[0].dataset,
@@ -96,6 +94,12 @@ class Table:
             "best of that letter (paired bootstrap over portraits, Holm-corrected, 5 %); set "
             "metrics such as FID get no letters. Controls bound the scale and are not ranked."
         )
+
+
+def _leading(columns: Sequence[Column]) -> str:
+    """Key of the first column on how real the eyes look; of the first one where there is none."""
+    quality = [column.key for column in columns if column.card.group == "quality"]
+    return next(iter([*quality, *(column.key for column in columns)]), "")
 
 
 class _Footnotes:

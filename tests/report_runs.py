@@ -30,6 +30,8 @@ REGION = "portrait without eye boxes"
 
 METRICS = {
     "ms_ssim_outside": MetricCard(
+        group="preservation",
+        order=10,
         title="MS-SSIM outside",
         higher_is_better=True,
         digits=4,
@@ -38,6 +40,8 @@ METRICS = {
         bounds=(0.0, 1.0),
     ),
     "lpips_outside": MetricCard(
+        group="preservation",
+        order=20,
         title="LPIPS outside",
         higher_is_better=False,
         digits=4,
@@ -47,6 +51,8 @@ METRICS = {
         bounds=(0.0, None),
     ),
     "fid_eyes": MetricCard(
+        group="quality",
+        order=10,
         title="FID eyes",
         higher_is_better=False,
         digits=2,
@@ -56,6 +62,8 @@ METRICS = {
         bounds=(0.0, None),
     ),
     "kid_eyes": MetricCard(
+        group="quality",
+        order=20,
         title="KID eyes",
         higher_is_better=False,
         digits=4,
@@ -64,6 +72,8 @@ METRICS = {
         weights=("inception_fid",),
     ),
     "parameters_inference": MetricCard(
+        group="cost",
+        order=10,
         title="Parameters, inference",
         higher_is_better=False,
         digits=2,
@@ -71,6 +81,8 @@ METRICS = {
         help="Networks that a correction needs.",
     ),
     "parameters_training": MetricCard(
+        group="cost",
+        order=20,
         title="Parameters, training",
         higher_is_better=False,
         digits=2,
@@ -78,6 +90,8 @@ METRICS = {
         help="With discriminators.",
     ),
     "parameters_training_vgg": MetricCard(
+        group="cost",
+        order=30,
         title="Parameters, with VGG",
         higher_is_better=False,
         digits=2,
@@ -85,6 +99,8 @@ METRICS = {
         help="With discriminators and the frozen VGG-16, the paper's rule.",
     ),
     "fps": MetricCard(
+        group="cost",
+        order=40,
         title="FPS",
         higher_is_better=True,
         digits=1,

@@ -25,14 +25,18 @@ def labels(table: Table) -> list[str]:
     return [row.label for row in table.rows]
 
 
-def test_columns_stand_in_the_order_of_the_paper_then_by_name():
-    extra = make_result().scores | {"blur": fid(1), "aaa": fid(2), "peak_memory_mb": fid(3)}
-    cards = METRICS | dict.fromkeys(("blur", "aaa", "peak_memory_mb"), METRICS["seam"])
+def test_columns_stand_by_group_and_order_of_their_cards_then_by_name():
+    extra = make_result().scores | dict.fromkeys(("blur", "aaa", "memory", "angle"), fid(1))
+    cards = METRICS | {
+        **dict.fromkeys(("blur", "aaa"), METRICS["seam"]),
+        "memory": replace(METRICS["seam"], group="cost", order=50),
+        "angle": replace(METRICS["seam"], group="gaze"),
+    }
     table = Table.of([make_result(scores=extra, metrics=cards)])
     assert [column.key for column in table.columns] == [
-        *("ms_ssim_outside", "lpips_outside", "fid_eyes", "kid_eyes"),
+        *("ms_ssim_outside", "lpips_outside", "fid_eyes", "kid_eyes", "angle"),
         *("parameters_inference", "parameters_training", "parameters_training_vgg"),
-        *("fps", "peak_memory_mb", "aaa", "blur", "seam"),
+        *("fps", "memory", "aaa", "blur", "seam"),
     ]
 
 

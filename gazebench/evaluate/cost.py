@@ -19,6 +19,8 @@ _LONGEST = 8.0  # seconds for one number
 
 CARDS = {
     "parameters_inference": MetricCard(
+        group="cost",
+        order=10,
         title="Parameters, inference",
         unit="M",
         digits=2,
@@ -27,6 +29,8 @@ CARDS = {
         region="networks",
     ),
     "parameters_training": MetricCard(
+        group="cost",
+        order=20,
         title="Parameters, training",
         unit="M",
         digits=2,
@@ -35,6 +39,8 @@ CARDS = {
         region="networks",
     ),
     "parameters_training_vgg": MetricCard(
+        group="cost",
+        order=30,
         title="Parameters, with VGG",
         unit="M",
         digits=2,
@@ -43,6 +49,8 @@ CARDS = {
         region="networks",
     ),
     "fps": MetricCard(
+        group="cost",
+        order=40,
         title="FPS",
         unit="1/s",
         digits=1,

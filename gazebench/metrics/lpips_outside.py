@@ -28,6 +28,9 @@ class LpipsOutside(Metric):
         region=REGION,
         weights=("lpips_alexnet",),
         bounds=(0.0, None),
+        group="preservation",
+        order=20,
+        sees_eyes=False,
     )
 
     def __init__(self, instruments: Instruments) -> None:

@@ -32,6 +32,9 @@ class MsSsimOutside(Metric):
         "source at five scales (11x11 window), eye boxes left out; 1 is unchanged.",
         region=REGION,
         bounds=(0.0, 1.0),
+        group="preservation",
+        order=10,
+        sees_eyes=False,
     )
 
     def __init__(self, instruments: Instruments) -> None:
