@@ -49,3 +49,8 @@ class MetricCard:
     order: int = 100  # place among the columns of its group; equal ones stand by name
     sees_eyes: bool = True  # False: what happens inside the eye boxes changes no score
     noise_hurts: bool = True  # False: more noise on a portrait may score better
+
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """What two cards must agree on for their scores to compare."""
+        return self.higher_is_better, self.unit, self.region

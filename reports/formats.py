@@ -13,7 +13,6 @@ from gazebench.reports.columns import Cell, Column
 from gazebench.reports.tables import Row, Table
 from gazebench.reports.texts import csv_cell, markdown
 
-
 _OF_THE_TABLE = ("group", "order", "sees_eyes", "noise_hurts")  # fields of a metric's card
 
 

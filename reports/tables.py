@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from gazebench.cards import MetricCard
 from gazebench.errors import InputError
 from gazebench.reports.columns import MISSING, Cell, Column, cells_of, columns_of
 from gazebench.reports.paper import Published, table_1
 from gazebench.results import DatasetFacts, RunResult
 
+if TYPE_CHECKING:
+    from gazebench.cards import MetricCard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,7 @@ def _check_compare(results: Sequence[RunResult]) -> None:
             raise _differ(first, result, "benchmark version")
         for key, card in result.metrics.items():
             other, meant = known.setdefault(key, (result, card))
-            if _meaning(meant) != _meaning(card):
+            if meant.meaning != card.meaning:
                 raise _differ(other, result, f"meaning of {key}")
     counts = Counter(result.run for result in results)
     if twice := [run for run, count in counts.items() if count > 1]:
@@ -138,10 +139,6 @@ def _differ(one: RunResult, other: RunResult, what: str) -> InputError:
         f"{one.run} and {other.run} do not compare: they have another {what}; "
         "run `gazebench eval` again for both on one dataset"
     )
-
-
-def _meaning(card: MetricCard) -> tuple[object, ...]:
-    return card.higher_is_better, card.unit, card.region
 
 
 def _rows(

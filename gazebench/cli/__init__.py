@@ -29,7 +29,10 @@ _ORDER = (
     ),
     ("With a trained run", ("correct", "animate")),
     ("Datasets", ("inspect", "verify", "merge", "export", "draw")),
-    ("What there is", ("methods", "check-method", "metrics", "sources", "weights", "doctor")),
+    (
+        "What there is",
+        ("methods", "check-method", "metrics", "check-metric", "sources", "weights", "doctor"),
+    ),
 )
 
 

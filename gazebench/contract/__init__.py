@@ -1,44 +1,32 @@
-"""What every method promises, as checks that anyone can run on a method of their own."""
+"""What every method and every metric promises, as checks that anyone can run on their own file.
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+May use what a run is made of (dataset, synthetic, training, metrics), not what is in ``baselines``.
+"""
+
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from gazebench import plugins
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.contract import correcting, training
 from gazebench.contract.building import built
+from gazebench.contract.metrics import METRIC_CHECKS, Bench, examine_metric
 from gazebench.contract.portraits import drawn_dataset
-from gazebench.errors import GazebenchError, MethodError, MissingPartError
+from gazebench.contract.verdicts import Check, Verdict, everyone, judge
+from gazebench.errors import MethodError
 from gazebench.methods import Method, animates, corrects, is_trainable
 
-__all__ = ["CHECKS", "Check", "Verdict", "drawn_dataset", "examine"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One promise, and which methods make it."""
-
-    name: str
-    run: Callable[[type[Method], int], None]  # resolution → MethodError with what is broken
-    concerns: Callable[[type[Method]], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a method did in one check."""
-
-    check: str
-    outcome: Literal["ok", "broken", "declines"]
-    seconds: float
-    sentence: str = ""  # what is broken, or why it declines
-    error: Exception | None = None
+__all__ = [
+    "CHECKS",
+    "METRIC_CHECKS",
+    "Bench",
+    "Check",
+    "Verdict",
+    "drawn_dataset",
+    "examine",
+    "examine_metric",
+]
 
 
 def _has_card(kind: type[Method], resolution: int) -> None:
@@ -61,12 +49,8 @@ def _has_card(kind: type[Method], resolution: int) -> None:
             ) from None
 
 
-def _any(kind: type[Method]) -> bool:
-    return True
-
-
 CHECKS = (
-    Check("has a card and settings", _has_card, _any),
+    Check("has a card and settings", _has_card, everyone),
     Check("returns images like its input", correcting.returns_images, corrects),
     Check("leaves the batch alone", correcting.leaves_batch, corrects),
     Check("leaves everything else alone", correcting.leaves_the_rest, corrects),
@@ -93,7 +77,7 @@ def examine(kind: type[Method], resolution: int = 256) -> Iterator[Verdict]:
         MissingPartError: weights that its training needs cannot be had.
     """
     first, *others = CHECKS
-    verdict = _verdict(kind, first, resolution)
+    verdict = judge(kind, first, resolution)
     yield verdict
     if verdict.outcome != "ok":
         return
@@ -101,7 +85,7 @@ def examine(kind: type[Method], resolution: int = 256) -> Iterator[Verdict]:
     if refusal:
         yield Verdict("is built", "declines", 0.0, refusal)
         return
-    yield from (_verdict(kind, check, resolution) for check in others if check.concerns(kind))
+    yield from (judge(kind, check, resolution) for check in others if check.concerns(kind))
 
 
 def _refusal(kind: type[Method], resolution: int) -> str | None:
@@ -112,25 +96,3 @@ def _refusal(kind: type[Method], resolution: int) -> str | None:
     except Exception:  # the checks tell
         return None
     return None
-
-
-def _verdict(kind: type[Method], check: Check, resolution: int) -> Verdict:
-    began = time.monotonic()
-    fault = None
-    try:
-        check.run(kind, resolution)
-    except MissingPartError:
-        raise
-    except Exception as error:
-        fault = error
-    seconds = time.monotonic() - began
-    if fault is None:
-        return Verdict(check.name, "ok", seconds)
-    return Verdict(check.name, "broken", seconds, _told(kind, fault), fault)
-
-
-def _told(kind: type[Method], error: Exception) -> str:
-    if isinstance(error, GazebenchError):
-        return str(error)
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return plugins.sentence(error, Path(file or kind.__module__))

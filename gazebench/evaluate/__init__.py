@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,13 @@ from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedErro
 from gazebench.evaluate import cost
 from gazebench.evaluate.contenders import Entry, find, ready
 from gazebench.evaluate.correct import correct, device_name, portraits_to_correct, read_facts
-from gazebench.evaluate.describing import dataset_facts, declined, gaps, kept, provenance
+from gazebench.evaluate.describing import (
+    dataset_facts,
+    declined,
+    gaps,
+    kept,
+    provenance,
+)
 from gazebench.evaluate.predictions import Predictions
 from gazebench.evaluate.score import Scoring, flag_copies
 from gazebench.metrics import Instruments
@@ -107,11 +113,14 @@ class Evaluation:
             correct(contender, self._pixels, **flags)
             portraits = portraits_to_correct(self.manifest)
             made = Predictions.check(entry.folder / "predictions", self.manifest, portraits)
-            there = kept(entry.folder / "scores.json", self.manifest, contender)
-            if there and not self.overwrite:
+            path = entry.folder / "scores.json"
+            there = (
+                None if self.overwrite else kept(path, self.manifest, contender, made, self.metrics)
+            )
+            if there and set(plugins.names(self.metrics)) <= there.scores.keys():
                 return replace(there, notes=contender.notes), made
             costs, facts = read_facts(entry.folder)
-            result = self._scored(entry, contender.card, made, facts)
+            result = self._scored(entry, contender.card, made, facts, there)
         cards = {name: cost.CARDS[name] for name in costs}
         full = replace(
             result,
@@ -122,12 +131,17 @@ class Evaluation:
         return full, made
 
     def _scored(
-        self, entry: Entry, card: MethodCard, made: Predictions, facts: dict[str, Any]
+        self,
+        entry: Entry,
+        card: MethodCard,
+        made: Predictions,
+        facts: dict[str, Any],
+        there: RunResult | None = None,
     ) -> RunResult:
-        scoring = Scoring(self.metrics, self._instruments)
+        """The result with the scores of ``there`` and all that it lacks."""
+        scoring = Scoring(self.metrics, self._instruments, there.scores if there else {})
         scoring.run(self._pixels, made, label=entry.run, quiet=self.quiet)
-        if scoring.features:
-            store.write(entry.folder / "features.npz", _npz(scoring.features))
+        _save_features(entry.folder / "features.npz", scoring.features, keep=there is not None)
         total = len(portraits_to_correct(self.manifest))
         return RunResult(
             run=entry.run,
@@ -135,14 +149,17 @@ class Evaluation:
             method=card,
             dataset=dataset_facts(self.manifest),
             scores=scoring.scores,
-            metrics=scoring.cards,
+            metrics={**(there.metrics if there else {}), **scoring.cards},
             skipped=scoring.skipped,
             notes=(f"{len(made.portraits)} of {total} portraits",) if made.missing else (),
             ranked=not made.missing,
             n_predicted=len(made.portraits),
             provenance=provenance(
-                facts,
-                weights=self._instruments.used_weights,
+                {**facts, "predictions_sha256": made.sha256},
+                weights={
+                    **(there.provenance["weights"] if there else {}),
+                    **self._instruments.used_weights,
+                },
                 device=device_name(self.device),
                 date=self.date,
                 command=self.command,
@@ -155,6 +172,17 @@ class Evaluation:
         for result in results:
             result.save(self.runs / result.run / "scores.json")
         return EvalReport(results=tuple(results), failures=(*failures, *gaps(results)))
+
+
+def _save_features(path: Path, found: Mapping[str, np.ndarray], *, keep: bool) -> None:
+    """Write the features of metrics; those of metrics that were not computed again are kept."""
+    if not found:
+        return
+    earlier: dict[str, np.ndarray] = {}
+    if keep and path.exists():
+        with np.load(path, allow_pickle=False) as arrays:
+            earlier = dict(arrays)
+    store.write(path, _npz({**earlier, **found}))
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:

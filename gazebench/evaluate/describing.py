@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
 from gazebench.evaluate.contenders import Contender, Entry
 from gazebench.evaluate.correct import portraits_to_correct
+from gazebench.evaluate.predictions import Predictions
 from gazebench.plugins import Content
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult
 
@@ -62,22 +64,42 @@ def declined(
     )
 
 
-def kept(path: Path, manifest: Manifest, contender: Contender) -> RunResult | None:
-    """The complete result at ``path``, if it is of this dataset, method and version."""
+def kept(
+    path: Path, manifest: Manifest, contender: Contender, made: Predictions, package: ModuleType
+) -> RunResult | None:
+    """The result at ``path`` with the scores that would come out again, if it has any.
+
+    Those are scores of the same dataset, weights, predictions and benchmark version, by metrics
+    that still measure the same. What ``package`` has besides is to be computed: a new metric, and
+    one that was skipped. The cards of the metrics are those of now.
+    """
     if not path.exists():
         return None
     try:
         there = RunResult.load(path)
     except InputError:
         return None
+    facts = there.provenance
     same = (
         there.dataset == dataset_facts(manifest)
         and there.benchmark == BENCHMARK
-        and there.provenance.get("checkpoint_sha256", "") == contender.checkpoint
-        and there.provenance.get("file_sha256") == contender.file_sha256
-        and not there.skipped
+        and facts.get("checkpoint_sha256", "") == contender.checkpoint
+        and facts.get("file_sha256") == contender.file_sha256
+        # earlier results do not say which pictures they are of
+        and facts.get("predictions_sha256", made.sha256) == made.sha256
     )
-    return there if same else None
+    return _brought_up_to_date(there, package) if same and there.scores else None
+
+
+def _brought_up_to_date(there: RunResult, package: ModuleType) -> RunResult:
+    """The result with today's cards, without the scores of metrics that mean another thing now."""
+    cards = {name: metrics.load(package, name).card for name in plugins.names(package)}
+    scores = {
+        name: score
+        for name, score in there.scores.items()
+        if name not in cards or cards[name].meaning == there.metrics[name].meaning
+    }
+    return replace(there, scores=scores, metrics={**there.metrics, **cards})
 
 
 def gaps(results: Sequence[RunResult]) -> tuple[str, ...]:

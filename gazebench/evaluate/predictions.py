@@ -62,6 +62,12 @@ class Predictions:
         there = tuple(p for p in portraits if p.id not in missing)
         return cls(folder=folder, portraits=there, missing=missing, digests=digests)
 
+    @property
+    def sha256(self) -> str:
+        """Of all pixels and the ids that they belong to."""
+        lines = (f"{id_} {self.digests[id_]}\n" for id_ in sorted(self.digests))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
     def image(self, portraits: Iterable[Portrait]) -> Tensor:
         """Predictions of ``portraits``, (N, 3, H, W) float32 in [-1, 1]."""
         pixels = [np.asarray(read_picture(self.folder / f"{p.id}.png")) for p in portraits]

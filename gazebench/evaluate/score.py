@@ -25,21 +25,28 @@ if TYPE_CHECKING:
 class Scoring:
     """The metrics of one run, from their construction to their scores.
 
-    One metric's failure marks its cell (``skipped``) and never the run.
+    Metrics that ``scores`` has already are not computed. One metric's failure marks its cell
+    (``skipped``) and never the run.
     """
 
-    def __init__(self, package: ModuleType, instruments: Instruments) -> None:
+    def __init__(
+        self, package: ModuleType, instruments: Instruments, scores: Mapping[str, Score]
+    ) -> None:
         kinds = {name: metrics.load(package, name) for name in plugins.names(package)}
         self.cards = {name: kind.card for name, kind in kinds.items()}
         self.skipped: dict[str, str] = {}
-        self.scores: dict[str, Score] = {}
+        self.scores: dict[str, Score] = dict(scores)
         self.features: dict[str, np.ndarray] = {}
         self._ready: dict[str, Metric] = {}
         for name, kind in kinds.items():
+            if name in scores:
+                continue
             self._guarded(name, lambda name=name, kind=kind: self._build(name, kind, instruments))
 
     def run(self, pixels: Pixels, made: Predictions, *, label: str, quiet: bool) -> None:
         """Feed reference and predictions to every metric and compute."""
+        if not self._ready:
+            return
         real = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
         total = len(real) + len(made.portraits)
         bar = tqdm(total=total, desc=f"{label}: score", unit="face", disable=quiet)

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
-from gazebench.metrics import Metric
-from gazebench.metrics._networks import Instruments
+from gazebench.metrics import Instruments, Metric
 from gazebench.metrics._outside import REGION, outside
 from gazebench.results import Score
 
