@@ -47,10 +47,16 @@ def _cores() -> int:
     "[,mouth_x,mouth_y].",
 )
 @click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="CSV of labels that exist already: id (source name or id),label (X, Y, unsure, reject).",
+)
+@click.option(
     "--split",
     type=click.Choice(["identity", "partition", "paper"]),
     help="By a hash of the person (default), the source's own, or the paper's: 300 Y and 100 X by "
-    "lot for the test (dataset.test_y, test_x, split_seed; needs a source with labels).",
+    "lot for the test (dataset.test_y, test_x, split_seed; needs a source with labels, or "
+    "--labels).",
 )
 @click.option(
     "--test-fraction",
@@ -115,6 +121,7 @@ def command(
     workers: int,
     limit: int | None,
     eyes: Path | None,
+    labels: Path | None,
     shard: str | None,
     from_export: Path | None,
     cluster: str | None,
@@ -146,7 +153,7 @@ def command(
 
     given = {"resolution": res, **_window(window), **flags}
     settings = _settings(config, overrides, {k: v for k, v in given.items() if v is not None})
-    place = {"source": source_type, "eyes": eyes}
+    place = {"source": source_type, "eyes": eyes, "labels": labels}
     plan = _plan(source, settings, from_export, limit=limit, shard=_shard(shard), **place)
     _announce(plan, source, out)
     if dry_run:
@@ -173,7 +180,8 @@ def _plan(
 
     if from_export is None:
         return curation.plan(sources, root, settings, **options)
-    check_options(limit=options.pop("limit"), shard=options.pop("shard"))
+    kept_out = ("limit", "shard", "labels")
+    check_options(**{name: options.pop(name) for name in kept_out})
     return recreate.plan(sources, root, from_export, settings, **options)
 
 

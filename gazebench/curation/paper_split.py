@@ -33,8 +33,8 @@ def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> SpooledFac
     if not any(known.values()):
         raise InputError(
             "--split paper: the source does not say which portraits are X and Y, and a split made "
-            "before labelling cannot know. Build with --split identity and label; then `gazebench "
-            "export --to celebgaze --with-pixels` writes a source that this split can be made of"
+            "before labelling cannot know; give the labels with --labels FILE.csv (columns id and "
+            "label). To make them, build with --split identity and label: its labels.csv is one"
         )
     if any(known[label] < wanted[label] for label in wanted):
         asked, there = _words(wanted), _words(known)

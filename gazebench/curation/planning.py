@@ -75,11 +75,13 @@ def plan(
     source: str | None,
     limit: int | None,
     eyes: Path | None = None,
+    labels: Path | None = None,
     shard: Shard | None = None,
 ) -> Plan:
     """Recognise the source at ``root``, read its lists and settle the settings.
 
     ``eyes``: a CSV file of eye points that replaces the source's own, see ``sources._given``.
+    ``labels``: likewise, a CSV file of labels.
     ``shard``: number, from 1 on, and how many; ``build`` makes only this part of the faces.
 
     Raises:
@@ -93,6 +95,8 @@ def plan(
         faces = SpooledFaces(reader.faces())
     if eyes:
         faces = _given.with_points(faces, eyes)
+    if labels:
+        faces = _given.with_labels(faces, labels)
     if limit is not None:
         faces = faces[:limit]
     if not faces:

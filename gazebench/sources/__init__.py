@@ -26,7 +26,7 @@ class SourceFace:
     mouth: Point | None = None  # middle of the mouth's corners
     box: tuple[float, float, float, float] | None = None  # x, y, width, height of the face meant
     attributes: int | None = None  # CelebA's forty, see manifest.attributes
-    label: str | None = None  # domain that the source puts it into: "X" or "Y"
+    label: str | None = None  # X or Y where the source says so; any label from a list of labels
 
 
 class Source(Protocol):
