@@ -70,6 +70,15 @@ def halvings(inputs: int, width: int, layers: int, slope: float) -> nn.Sequentia
     return nn.Sequential(*parts)
 
 
+def label_reach(residual_blocks: int) -> int:
+    """How far from its border a portrait can change with the label, in ``encoder_decoder``; pixels.
+
+    Instance normalisation takes a constant plane away but for the zeros that pad it, and what the
+    padding tells spreads with every layer: 3 pixels in the first, 8 in each residual block.
+    """
+    return 14 + 8 * residual_blocks
+
+
 def tile(condition: Tensor, image: Tensor) -> Tensor:
     """The image with its condition (N, C) as C more constant channels: (N, 3 + C, H, W)."""
     planes = condition[:, :, None, None].expand(-1, -1, *image.shape[-2:])
@@ -85,8 +94,13 @@ def random_flip(image: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(chance < 0.5, image.flip(-1), image)
 
 
-def init_normal(network: nn.Module, std: float = 0.02) -> None:
-    """Draw every convolution weight from N(0, std) and zero its bias, in place."""
+def init_normal(network: nn.Module, width: int = 64) -> None:
+    """Draw every convolution weight from N(0, 0.02 sqrt(64 / width)), zero its bias, in place.
+
+    0.02 is the published spread, for networks of width 64. A layer sums over its inputs, so with
+    fewer channels the same spread gives weaker signals: a critic of width 16 gave none at all.
+    """
+    std = 0.02 * (64 / width) ** 0.5
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0.0, std)
@@ -114,6 +128,14 @@ def descend(
     for optimiser in optimisers:
         optimiser.step()
     return {name: loss.detach() for name, loss in losses.items()}
+
+
+def shortened(constant: int, steps: int, share: int = 10) -> int:
+    """``constant`` steps, or the first of ``share`` parts of a training where that is less.
+
+    20,000 of 200,000 steps are published; a short training falls just as early.
+    """
+    return min(constant, steps // share)
 
 
 def constant_then_linear(step: int, steps: int, constant: int) -> float:

@@ -152,7 +152,8 @@ class EyeDiscriminator(nn.Module):
 class Refiner(nn.Module):
     """G_h: a residual auto-encoder over both eyes (N, 6, h, w); h and w multiples of 4.
 
-    The paper gives no layers; these have the number of parameters that its totals leave.
+    The paper gives no layers; these have the number of parameters that its totals leave. After
+    ``start_at_zero`` it leaves the crops as they are, so that learning begins at the coarse image.
     """
 
     def __init__(self, width: int = 16, blocks: int = 4) -> None:
@@ -170,6 +171,13 @@ class Refiner(nn.Module):
             nn.Conv2d(w, 6, 7, 1, 3),
             nn.Tanh(),
         )
+
+    def start_at_zero(self) -> None:
+        """Zero the last convolution, in place."""
+        last = self.body[-2]
+        assert isinstance(last, nn.Conv2d)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, patches: Tensor) -> Tensor:
         """The patches plus what they lack."""

@@ -17,10 +17,11 @@ from gazebench.baselines._gaze_networks import (
     init_he,
 )
 from gazebench.baselines._inpainting import angle_encoder, with_preset
+from gazebench.baselines._perceptual import WEIGHT
 from gazebench.config import Settings
 from gazebench.methods import Task
 
-PRESETS: dict[str, dict[str, Any]] = {"paper": {"weight_per": 0.0}, "repro": {"weight_per": 100.0}}
+PRESETS: dict[str, dict[str, Any]] = {"paper": {"weight_per": 0.0}, "repro": {"weight_per": WEIGHT}}
 
 
 class GazeGANV2Config(Settings):
@@ -42,12 +43,14 @@ class GazeGANV2Config(Settings):
     lr: float = Field(default=1e-4, gt=0)
     lr_refiner: float = Field(default=4e-4, gt=0)  # of G_h
     betas: tuple[float, float] = (0.5, 0.999)
-    constant_steps: int = Field(default=20_000, ge=0)  # then the rates fall to 0
+    warm_up_steps: int = Field(default=0, ge=0)  # first ones, by L1 alone; none in the paper
+    lr_warm_up: float = Field(default=1e-3, gt=0)
+    constant_steps: int = Field(default=20_000, ge=0)  # a tenth at most; then they fall to 0
     weight_rec: float = Field(default=1.0, ge=0)  # lambda 1 and 3
     weight_rec_x: float = Field(default=1.0, ge=0)  # lambda 4
     weight_adv_x: float = Field(default=1.0, ge=0)  # lambda 2
     weight_fp: float = Field(default=0.1, ge=0)  # lambda 5; 0 is ablation C
-    weight_per: float = Field(default=100.0, ge=0)
+    weight_per: float = Field(default=WEIGHT, ge=0)  # 100 in GazeGAN's code, for other weights
     interpolate_content: bool = False  # an animation's c goes along with r
 
     @model_validator(mode="before")
@@ -79,6 +82,8 @@ def networks_of(config: GazeGANV2Config, task: Task) -> dict[str, nn.Module]:
         found["G_h"] = Refiner(w)
     for network in found.values():
         init_he(network)
+        if isinstance(network, Refiner):
+            network.start_at_zero()
     found |= {letter: Discriminator(resolution, side, w) for letter in ("D_x", "D_y")}
     return found | ({"D_h": EyeDiscriminator(side, w)} if config.coarse_to_fine else {})
 

@@ -3,6 +3,10 @@
 Simonyan and Zisserman, ICLR 2015; the loss as in the code released with Zhang et al. (2020).
 The code's images are in [-1, 1] without subtraction of a mean, and so are these; its weights are
 TF-slim's, these are torchvision's.
+
+The released code weighs this loss 100, for TF-slim's weights, which expect images of 0 to 255. With
+torchvision's, 100 drowns every other term: its gradient is a thousand times that of the L1
+distance. ``WEIGHT`` makes both gradients about equal.
 """
 
 from typing import ClassVar
@@ -13,6 +17,7 @@ from torch import Tensor, nn
 
 from gazebench import weights
 
+WEIGHT = 0.05  # parity with the L1 distance asks for 0.04 to 0.10
 PARAMETERS = 14_714_688  # of VGG-16's convolutions, conv1_1 to conv5_3
 _BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions of each
 

@@ -207,7 +207,7 @@ class CycleGAN(TrainableMethod):
     def _adam(self, letter: str) -> Optimizer:
         networks = [self.networks[f"{letter}_{half}"] for half in "AB"]
         for network in networks:
-            init_normal(network)
+            init_normal(network, self.config.width)
         return adam(nn.ModuleList(networks), self.config.lr, self.config.betas)
 
     def _refuse(self) -> None:

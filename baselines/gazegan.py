@@ -11,8 +11,9 @@ mix of parts that gives the 73.26 M parameters of table I of Zhang et al. 2022. 
 configuration is known; this one counts 0.28 % more than the 183.2 M of the table.
 
 What differs: the authors' code mirrors the eye windows of only one domain when it mirrors the
-portraits; here both move. VGG-16 has torchvision's weights. With a wrong path to PAM their code
-trains with a random E_c; here it stops.
+portraits; here both move. VGG-16 has torchvision's weights, under which the released weight of the
+perceptual loss, 100, would drown all else: it is 0.05, by equal gradients. With a wrong path to PAM
+their code trains with a random E_c; here it stops.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import adam, descend, frozen, stepwise_linear
+from gazebench.baselines._blocks import adam, descend, frozen, shortened, stepwise_linear
 from gazebench.baselines._gaze_networks import Discriminator, Inpainter, PatchEncoder, init_he
 from gazebench.baselines._inpainting import (
     ALPHAS,
@@ -38,7 +39,7 @@ from gazebench.baselines._inpainting import (
     with_preset,
 )
 from gazebench.baselines._losses import logistic_critic, logistic_generator, window_l1
-from gazebench.baselines._perceptual import PARAMETERS, Perceptual
+from gazebench.baselines._perceptual import PARAMETERS, WEIGHT, Perceptual
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
@@ -63,7 +64,7 @@ class GazeGAN(TrainableMethod):
         code="https://github.com/zhangqianhui/GazeAnimation",
         supervision="unpaired X/Y",
         differs="eye windows of both domains are mirrored with the portraits; VGG-16 weights are "
-        "torchvision's",
+        "torchvision's, for which the perceptual loss weighs 0.05 in place of 100",
         keeps_outside=True,
     )
     inference_networks = ("E_c", "E_r", "G_x", "G_y")
@@ -90,10 +91,12 @@ class GazeGAN(TrainableMethod):
         flip: bool = True
         lr: float = Field(default=1e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
-        constant_steps: int = Field(default=20_000, ge=0)  # then the rate falls to 0
+        warm_up_steps: int = Field(default=0, ge=0)  # first ones, by L1 alone; none in their code
+        lr_warm_up: float = Field(default=1e-3, gt=0)
+        constant_steps: int = Field(default=20_000, ge=0)  # a tenth at most; then it falls to 0
         weight_rec: float = Field(default=1.0, ge=0)
         weight_fp: float = Field(default=1.0, ge=0)
-        weight_per: float = Field(default=100.0, ge=0)
+        weight_per: float = Field(default=WEIGHT, ge=0)  # 100 in their code, for other weights
         interpolate_content: bool = True  # an animation's c goes along with r, as in the code
 
         @model_validator(mode="before")
@@ -168,6 +171,8 @@ class GazeGAN(TrainableMethod):
         c_x, c_y = self._content(x.patches), self._content(y.patches)
         painted_x = self._painted("G_x", x, c_x)  # x with a tilde in the paper
         painted_y = self._painted("G_y", y, torch.cat([self._angle(y.patches), c_y], 1))
+        if draw.step < self.config.warm_up_steps:
+            return self._warm_up(x, y, painted_x, painted_y)
         with torch.no_grad():
             _, retold, _ = self._retold(y, c_y)
         losses = self._update_critic("D_x", x, [(x, painted_x), (y, retold)], real=2.0)
@@ -175,9 +180,24 @@ class GazeGAN(TrainableMethod):
         losses |= self._update_correction(x, painted_x)
         return losses | self._update_animation(y, painted_y, c_y)
 
+    def _warm_up(self, x: View, y: View, painted_x: Tensor, painted_y: Tensor) -> dict[str, Tensor]:
+        """One update each of G_x and G_y with E_r, by their reconstructions alone."""
+        losses: dict[str, Tensor] = {}
+        for letter, view, painted in (("G_x", x, painted_x), ("G_y", y, painted_y)):
+            rec = {f"{letter}/rec": window_l1(painted, view.image, self.task.window)}
+            losses |= descend([self.optimisers[letter]], self.backward, rec, {})
+        return losses
+
     def learning_rate_scale(self, step: int, steps: int) -> float:
-        """1 for ``constant_steps``, then falling to 0 every 2,000 steps (the released code)."""
-        return stepwise_linear(step, steps, self.config.constant_steps, 2000)
+        """1 for ``constant_steps``, then falling to 0 every 2,000 steps (the released code).
+
+        Constant for a tenth of the steps at most, and a hundredth of them between two falls. Steps
+        of the warm-up go by ``lr_warm_up``.
+        """
+        if step < self.config.warm_up_steps:
+            return self.config.lr_warm_up / self.config.lr
+        constant = shortened(self.config.constant_steps, steps)
+        return stepwise_linear(step, steps, constant, max(1, shortened(2000, steps, 100)))
 
     def _networks(self, resolution: int) -> dict[str, nn.Module]:
         config, side = self.config, self.side

@@ -8,7 +8,9 @@ its tables I and VI to the printed digit.
 Choices of ours: the order of updates (the three critics, then all generators in one backward pass
 over one forward pass), the layers of G_h, bilinear upsampling, the number of steps, and mirrored
 portraits as in GazeGAN's code. Preset ``paper`` has the printed losses, ``repro`` the perceptual
-loss of GazeGAN besides: the printed count of parameters holds VGG-16, so it was there.
+loss of GazeGAN besides: the printed count of parameters holds VGG-16, so it was there; its weight
+is set by equal gradients, see ``_perceptual``. A training may begin with ``warm_up_steps`` by the
+reconstructions alone (equations 8 to 10): the generators then turn the gaze before any critic.
 
 Ablations of the paper are settings: A ``content_code = false``, B ``synthesis_as_training =
 false``, C ``weight_fp = 0``, D ``coarse_to_fine = false``.
@@ -22,7 +24,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import constant_then_linear, descend, frozen
+from gazebench.baselines._blocks import constant_then_linear, descend, frozen, shortened
 from gazebench.baselines._eyes import halved, joined, seen
 from gazebench.baselines._gazegan_v2 import (
     GazeGANV2Config,
@@ -62,8 +64,8 @@ class GazeGANV2(TrainableMethod):
         url="https://arxiv.org/abs/2207.00256",
         supervision="unpaired X/Y",
         differs="no code was published: layers follow GazeGAN's and the printed parameter counts, "
-        "those of G_h are ours; perceptual loss as in GazeGAN (preset repro); VGG-16 weights are "
-        "torchvision's",
+        "those of G_h are ours; perceptual loss as in GazeGAN (preset repro), with "
+        "torchvision's VGG-16 and so a weight of 0.05 in place of 100; G_h starts at zero",
         keeps_outside=True,
     )
     small_settings: ClassVar = {
@@ -147,19 +149,29 @@ class GazeGANV2(TrainableMethod):
         condition = torch.cat([self._angle(y.view.patches), y.content], 1)
         painted_y = self._painted(y, "G_y", condition)
         again = self._retold(y) if self.config.synthesis_as_training else None
-        losses = self._update_critics(x, y, painted_x, painted_y, again[2] if again else None)
+        warming_up = draw.step < self.config.warm_up_steps
+        losses = {}
+        if not warming_up:
+            losses = self._update_critics(x, y, painted_x, painted_y, again[2] if again else None)
         discriminators = [n for letter, n in self.networks.items() if letter[0] == "D"]
         with frozen(*discriminators):
             ours = self._correction_losses(x, painted_x)
             ours |= self._animation_losses(y, painted_y)
             if again:
                 ours |= self._retold_losses(*again)
+            if warming_up:
+                ours = {name: loss for name, loss in ours.items() if "/rec" in name}
             generators = [o for letter, o in self.optimisers.items() if letter[0] == "G"]
             return losses | descend(generators, self.backward, ours, self._weights())
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
-        """1 for ``constant_steps``, then falling to 0 in a straight line."""
-        return constant_then_linear(step, steps, self.config.constant_steps)
+        """1 for ``constant_steps``, a tenth of all at most, then falling to 0 in a straight line.
+
+        Steps of the warm-up go by ``lr_warm_up``.
+        """
+        if step < self.config.warm_up_steps:
+            return self.config.lr_warm_up / self.config.lr
+        return constant_then_linear(step, steps, shortened(self.config.constant_steps, steps))
 
     def _scene(self, batch: Batch) -> Scene:
         view = View.of(*seen(batch, shrink_of(self.config)), self.side)
@@ -194,8 +206,10 @@ class GazeGANV2(TrainableMethod):
             painted = self._painted(y, "G_x", y.content)
             if y.fine is None or painted.crops is None:
                 return painted
-            image = halved(y.fine.pasted(painted.crops))
-            return Painted(image, y.view.eyes_of(image), painted.crops)
+            pasted = y.fine.pasted(painted.crops)
+            image = halved(pasted)
+            # around an eye box the target is the portrait, not what G_h made of it
+            return Painted(image, y.view.eyes_of(image), y.fine.eyes_of(pasted))
 
     def _retold(self, y: Scene) -> tuple[Painted, Tensor, Painted]:
         """Synthesis-As-Training (equation 6): y^x, its c, and what G_y makes of its eyes' codes."""

@@ -7,7 +7,8 @@ hold what does not change with the gaze.
 
 What differs: the released graph trains with batch 4 and spectral normalisation on the decoder, a
 default of an old helper; later code has none, and so has this. The graph's skips, at every scale,
-let the decoder pass the code by; ``skip = false`` turns them off.
+let the decoder pass the code by; ``skip = false`` turns them off, which is right for short
+trainings: the codes of an eye and of the mirrored other one are then nearer to each other.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import adam, constant_then_linear
+from gazebench.baselines._blocks import adam, constant_then_linear, shortened
 from gazebench.baselines._eyes import crop_resized, seen
 from gazebench.baselines._gaze_networks import PatchDecoder, PatchEncoder, init_he
 from gazebench.cards import MethodCard
@@ -57,7 +58,7 @@ class PAM(TrainableMethod):
         skip: bool = True
         lr: float = Field(default=5e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
-        constant_steps: int = Field(default=20_000, ge=0)  # then the rate falls to 0
+        constant_steps: int = Field(default=20_000, ge=0)  # a third at most; then it falls to 0
 
     networks: dict[str, nn.Module]
     optimisers: dict[str, Optimizer]
@@ -95,8 +96,8 @@ class PAM(TrainableMethod):
         return {"rec": distance[0::2].mean(), "rec_mirrored": distance[1::2].mean()}
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
-        """1 for ``constant_steps``, then falling to 0 in a straight line."""
-        return constant_then_linear(step, steps, self.config.constant_steps)
+        """1 for ``constant_steps``, at most a third of all, then falling straight to 0."""
+        return constant_then_linear(step, steps, shortened(self.config.constant_steps, steps, 3))
 
     def pictures(self, batch: Batch) -> Tensor:
         """The four inputs of equation 7, each above its output (figure 13): (N, 8, 3, S, S)."""

@@ -8,6 +8,11 @@ train it on unpaired X and Y without the perceptual terms, and so does this modu
 choices is silent on the rest, which is ours. The condition is one number, +1 for X and -1 for Y,
 and the target is always the other domain. Both eyes go through one network, the right one
 mirrored. An eye box is stretched to a square patch and the result shrunk back and pasted hard.
+The condition enters as a constant plane, which instance normalisation takes away but for what the
+zeros at the border tell (``label_reach``): with patches of 48 pixels, two residual blocks at least
+are needed for it to reach the iris. Short trainings with fewer layers of D have a larger critic
+map, over which the generator's force is averaged; ``weight_adv`` makes up for it.
+
 ``weight_rec`` is an addition for short trainings, and off: the authors' pairs held each patch with
 itself, which the unpaired form loses.
 """
@@ -109,6 +114,7 @@ class PRGAN(TrainableMethod):
         critic_steps: int = Field(default=5, ge=1)  # D steps per G step
         lr: float = Field(default=2e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
+        weight_adv: float = Field(default=1.0, ge=0)  # in the loss of G
         weight_gp: float = Field(default=10.0, ge=0)
         weight_cls_critic: float = Field(default=5.0, ge=0)  # of the condition, in the loss of D
         weight_cls: float = Field(default=5.0, ge=0)  # of the condition, in the loss of G
@@ -138,7 +144,7 @@ class PRGAN(TrainableMethod):
         self.networks = {"G": generator, "D": discriminator}
         self.optimisers = {}
         for letter, network in self.networks.items():
-            init_normal(network)
+            init_normal(network, config.width)
             self.optimisers[letter] = adam(network, config.lr, config.betas)
         self.backward = Tensor.backward
 
@@ -178,7 +184,8 @@ class PRGAN(TrainableMethod):
 
     def _update_generator(self, real: Tensor, own: Tensor) -> dict[str, Tensor]:
         generator, config = self.networks["G"], self.config
-        losses, weights = {}, {"cls": config.weight_cls, "cyc": config.weight_cyc}
+        losses: dict[str, Tensor] = {}
+        weights = {"adv": config.weight_adv, "cls": config.weight_cls, "cyc": config.weight_cyc}
         with frozen(self.networks["D"]):
             fake = generator(real, -own)
             critic, label = self.networks["D"](fake)

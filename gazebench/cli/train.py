@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 @click.option(
     "--track",
     metavar="NAME",
-    help="Shipped settings in place of --config: celebgaze (256 px), celebhqgaze (512 px) or demo "
+    help="Shipped settings in place of --config: celebgaze (256 px), celebhqgaze (512 px), "
+    "generated (256 px, short trainings on a GPU) or demo "
     "(minutes on two CPU cores).",
 )
 @click.option(
