@@ -77,7 +77,11 @@ BROKEN = {
         'sees_eyes=False, group="pre',
         "the card says that it does not see the eyes, but other eyes score",
     ),
-    "crashes": ("return Score.of", "return (1 // 0) * Score.of", "mine.py, line 19: ZeroDivisionError"),
+    "crashes": (
+        "return Score.of",
+        "return (1 // 0) * Score.of",
+        "mine.py, line 19: ZeroDivisionError",
+    ),
 }
 
 
