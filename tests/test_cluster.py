@@ -14,7 +14,7 @@ from build_runs import FLAGS, build, interrupted, many, tree_hash
 from portrayers import Portrayer, Unmounted
 
 from gazebench.curation import cluster
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.workers import Portraying
 from gazebench.errors import GazebenchError, InputError, MissingPartError
 from gazebench.sources import SourceFace
@@ -28,7 +28,7 @@ FACES = [SourceFace(id=f"{n:03}", name=f"{n:03}.jpg", path=Path(f"{n:03}.jpg")) 
 
 def outcomes(
     portraying: Portraying, faces: Sequence[SourceFace], address: str, **options: Any
-) -> Iterator[Outcome]:
+) -> Iterator[BuildOutcome]:
     return cluster.outcomes(portraying, iter(faces), len(faces), address, **options)
 
 

@@ -19,7 +19,7 @@ from gazebench.dataset import Domain, Manifest
 
 BEFORE = Path(__file__).parent / "made_before"
 TREE = "e087a52f122438604a75ed74e7492afce7575ddefbea9d5481628b527acb72b4"
-FLAGS = "--res 64 --align none --image-format jpeg --write-masks --workers 1 --quiet".split()
+FLAGS = ("--res", "64", "--align", "none", "--image-format", "jpeg", "--write-masks", "--quiet")
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_a_damaged_list_of_given_eyes_is_named(tmp_path: Path, sentence: str) ->
         known[0] = replace(known[0], name="twin")
     (tmp_path / "eyes.csv").write_text(BAD_POINTS[sentence], "utf-8")
     with pytest.raises(InputError) as error:
-        _given.with_points(known, tmp_path / "eyes.csv")
+        _given.with_eye_points(known, tmp_path / "eyes.csv")
     assert sentence in str(error.value)
 
 

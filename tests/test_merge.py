@@ -9,7 +9,7 @@ from PIL import Image
 
 from gazebench import store
 from gazebench.curation.journal import Journal
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.shards import shard_of
 from gazebench.dataset import Manifest, read_labels
 
@@ -123,7 +123,7 @@ def _alter(shard: Path, key: str, value: object) -> None:
         ids = [p.id for p in journal.portraits()] + [row[0] for row in journal.quarantine()]
     (shard / "build.sqlite").unlink()
     with Journal.open(shard / "build.sqlite", fingerprint) as journal:
-        journal.record([Outcome(id=id_, name=id_) for id_ in ids])
+        journal.record([BuildOutcome(id=id_, name=id_) for id_ in ids])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The command line. Each module of this package is one command; it parses, calls, prints.
 
-A command's module is imported when the command is called or listed, and imports what is heavy
-inside the command, so that ``gazebench --help`` answers at once.
+It uses every room. A command's module is imported when the command is called or listed, and imports
+what is heavy inside the command, so that ``gazebench --help`` answers at once.
 """
 
 import importlib
@@ -28,12 +28,14 @@ _ORDER = (
         ("demo", "build-dataset", "label", "train", "eval", "score", "eval-upsampling", "report"),
     ),
     ("With a trained run", ("correct", "animate")),
-    ("Datasets", ("inspect", "verify", "merge", "export", "draw")),
+    ("Datasets", ("inspect", "verify", "merge", "export", "synthesize")),
     (
         "What there is",
         ("methods", "check-method", "metrics", "check-metric", "sources", "weights", "doctor"),
     ),
 )
+
+_RENAMED = {"draw": "synthesize"}  # earlier names, until 0.3
 
 
 class _Commands(click.Group):
@@ -47,6 +49,9 @@ class _Commands(click.Group):
         return placed + sorted(found - set(placed))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _RENAMED:
+            click.echo(f"note: `{cmd_name}` is now called `{_RENAMED[cmd_name]}`", err=True)
+        cmd_name = _RENAMED.get(cmd_name, cmd_name)
         if cmd_name not in self.list_commands(ctx):
             return None
         return importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}").command

@@ -9,7 +9,7 @@ from gazebench.errors import IncompleteError
 
 if TYPE_CHECKING:
     from gazebench.curation.expected import Recreation
-    from gazebench.curation.recreate import Result
+    from gazebench.curation.recreate import RecreationResult
 
 _SHOWN = 10
 
@@ -48,7 +48,7 @@ def conclude(recreation: "Recreation", out: Path) -> None:
         click.echo("not compare")
 
 
-def _incomplete(recreation: "Recreation", result: "Result", out: Path) -> str:
+def _incomplete(recreation: "Recreation", result: "RecreationResult", out: Path) -> str:
     from gazebench.curation import recreate
 
     more = len(result.failures) - _SHOWN
@@ -69,7 +69,7 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _why(result: "Result") -> str:
+def _why(result: "RecreationResult") -> str:
     if not result.other_columns:
         return "the source has no list of persons, or another one"
     columns = (f"{name} in {n:,} lines" for name, n in result.other_columns.items())

@@ -10,7 +10,7 @@ import click
 from gazebench.cli._recreated import check_options, conclude
 
 if TYPE_CHECKING:
-    from gazebench.curation import Plan
+    from gazebench.curation import BuildPlan
     from gazebench.curation.settings import DatasetSettings
 
 
@@ -174,7 +174,7 @@ def _settings(
 
 def _plan(
     root: Path, settings: "DatasetSettings", from_export: Path | None, **options: Any
-) -> "Plan":
+) -> "BuildPlan":
     from gazebench import curation, sources
     from gazebench.curation import recreate
 
@@ -185,7 +185,7 @@ def _plan(
     return recreate.plan(sources, root, from_export, settings, **options)
 
 
-def _build(plan: "Plan", out: Path, **options: Any) -> None:
+def _build(plan: "BuildPlan", out: Path, **options: Any) -> None:
     from gazebench import curation
     from gazebench.cli._built import summarise
     from gazebench.curation import recreate
@@ -202,7 +202,7 @@ def _build(plan: "Plan", out: Path, **options: Any) -> None:
         click.echo(f"next: gazebench label import {out} LABELS.csv")
 
 
-def _write_labels(plan: "Plan", out: Path, earlier: frozenset[str] | None) -> bool:
+def _write_labels(plan: "BuildPlan", out: Path, earlier: frozenset[str] | None) -> bool:
     from gazebench.annotation.labels import write_source_labels
 
     whose, labels = "source", {face.id: face.label for face in plan.chosen if face.label}
@@ -240,7 +240,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     return number, shards
 
 
-def _announce(plan: "Plan", source: Path, out: Path) -> None:
+def _announce(plan: "BuildPlan", source: Path, out: Path) -> None:
     height, width = plan.settings.window
     click.echo(
         f"{source}: {plan.title}, {len(plan.faces):,} pictures → {out}, "

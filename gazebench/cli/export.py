@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gazebench.exports import Plan
+    from gazebench.exports import ExportPlan
 
 
 def _layouts() -> list[str]:
@@ -56,7 +56,7 @@ def command(dataset: Path, out: Path, to: str, with_pixels: bool | None, quiet: 
         click.echo(f"{out}: {report.files:,} files and export.json")
 
 
-def _announce(plan: "Plan", dataset: Path, out: Path) -> None:
+def _announce(plan: "ExportPlan", dataset: Path, out: Path) -> None:
     pixels = "with" if plan.content.with_pixels else "without"
     portraits = len(plan.content.rows)
     click.echo(f"{dataset}: {portraits:,} portraits → {out}, {plan.layout.title}, {pixels} pixels")

@@ -22,9 +22,9 @@ from gazebench.curation import cluster as clusters
 from gazebench.curation import workers as crews
 from gazebench.curation.destination import FOLDERS, check_folder, check_space, clear
 from gazebench.curation.journal import Journal
-from gazebench.curation.planning import Plan
-from gazebench.curation.portraitist import Outcome, Portraitist
-from gazebench.curation.publish import Counts, publish, published_counts
+from gazebench.curation.planning import BuildPlan
+from gazebench.curation.portraitist import BuildOutcome, Portraitist
+from gazebench.curation.publish import BuildCounts, publish, published_counts
 from gazebench.errors import StoppedError
 from gazebench.sources import SourceFace
 
@@ -42,13 +42,13 @@ _PRELOAD = {
 class BuildReport:
     """What a build did."""
 
-    counts: Counts
+    counts: BuildCounts
     seconds: float
     built_now: int  # faces handled by this call; the rest was there
 
 
 def build(
-    plan: Plan,
+    plan: BuildPlan,
     out: Path,
     *,
     workers: int,
@@ -94,7 +94,7 @@ def build(
     return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=number)
 
 
-def _begin(plan: Plan, journal: Journal) -> tuple[int, Iterable[SourceFace]]:
+def _begin(plan: BuildPlan, journal: Journal) -> tuple[int, Iterable[SourceFace]]:
     if plan.recreation:
         faces = plan.recreation.begin(journal, plan.chosen)
         return len(faces), faces
@@ -103,13 +103,13 @@ def _begin(plan: Plan, journal: Journal) -> tuple[int, Iterable[SourceFace]]:
 
 
 def _outcomes(
-    plan: Plan,
+    plan: BuildPlan,
     pending: Iterable[SourceFace],
     number: int,
     workers: int,
     cluster: str | None,
     stopped: Sequence[int],
-) -> Generator[Outcome]:
+) -> Generator[BuildOutcome]:
     portraitist = Portraitist(plan.settings)
     finder = landmarks.load(landmarks, plan.settings.landmarks)
     finder.prepare()
@@ -127,17 +127,17 @@ def _outcomes(
 
 
 def _run(
-    plan: Plan,
+    plan: BuildPlan,
     number: int,
-    results: Iterator[Outcome],
+    results: Iterator[BuildOutcome],
     journal: Journal,
     out: Path,
     *,
     quiet: bool,
     stopped: list[int],
 ) -> None:
-    done: list[Outcome] = []
-    crashed: list[Outcome] = []  # kept at the very end: a build that goes on tries them again
+    done: list[BuildOutcome] = []
+    crashed: list[BuildOutcome] = []  # kept at the very end: a build that goes on tries them again
     left = number
     with _bar(len(plan.chosen), number, quiet) as bar:
         for outcome in results:
@@ -167,7 +167,7 @@ def _bar(faces: int, pending: int, quiet: bool) -> tqdm:
     )
 
 
-def _keep(done: Sequence[Outcome], journal: Journal, out: Path) -> None:
+def _keep(done: Sequence[BuildOutcome], journal: Journal, out: Path) -> None:
     store.write_many((out / path, data) for outcome in done for path, data in outcome.files)
     journal.record(done)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from gazebench import landmarks
 from gazebench.curation.settings import DatasetSettings
 from gazebench.errors import InputError
-from gazebench.sources._spooled import SpooledFaces
+from gazebench.sources import SpooledFaces
 
 
 def check_settings(settings: DatasetSettings, faces: SpooledFaces) -> None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, cast
 
-from gazebench.curation.portraitist import Outcome, quarantined
+from gazebench.curation.portraitist import BuildOutcome, quarantined
 from gazebench.curation.settings import RECIPE
 from gazebench.curation.workers import (
     CRASHES,
@@ -53,7 +53,7 @@ def outcomes(
     *,
     seconds: float = SECONDS_PER_FACE,
     stopped: Sequence[object] = (),
-) -> Generator[Outcome]:
+) -> Generator[BuildOutcome]:
     """Outcomes of ``faces``, of which there are ``number``, from the cluster at ``address``.
 
     ``faces`` are asked for as workers get free, none is held that is done.
@@ -120,7 +120,7 @@ class _Tasks:
     def has_work(self) -> bool:
         return bool(self._next or self._alone or self._flying)
 
-    def answers(self) -> Iterator[Outcome]:
+    def answers(self) -> Iterator[BuildOutcome]:
         import distributed
 
         self._hand_out()
@@ -165,7 +165,7 @@ class _Tasks:
 
     def _hear(
         self, future: "distributed.Future", batch: _Batch, is_second: bool
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[BuildOutcome]:
         found = _result(future, batch)
         if found is None:
             found = [quarantined(f, "worker_crash", CRASHES["worker_crash"]) for f in batch]
@@ -188,7 +188,7 @@ class _Tasks:
 
 def portray_batch(
     portraying: Portraying, token: str, faces: list[SourceFace], seconds: float, recipe: int
-) -> list[Outcome | GazebenchError]:
+) -> list[BuildOutcome | GazebenchError]:
     """In a worker: the outcomes of some faces, each within so many seconds."""
     if recipe != RECIPE:
         return [GazebenchError(f"a worker has another gazebench (recipe {RECIPE}, not {recipe})")]
@@ -201,8 +201,8 @@ def portray_batch(
 
 def _in_time(
     portraying: Portraying, token: str, face: SourceFace, seconds: float
-) -> Outcome | GazebenchError:
-    answer: list[Outcome | GazebenchError] = []
+) -> BuildOutcome | GazebenchError:
+    answer: list[BuildOutcome | GazebenchError] = []
     here = _here.setdefault(token, portraying)
     thread = threading.Thread(target=lambda: answer.append(attempt(here, face)), daemon=True)
     thread.start()
@@ -213,7 +213,7 @@ def _in_time(
     return quarantined(face, "timeout", CRASHES["timeout"])
 
 
-def _result(future: "distributed.Future", batch: _Batch) -> list[Outcome] | None:
+def _result(future: "distributed.Future", batch: _Batch) -> list[BuildOutcome] | None:
     """The outcomes of a task; None when its workers died over it."""
     from distributed import KilledWorker
 
@@ -232,7 +232,7 @@ def _result(future: "distributed.Future", batch: _Batch) -> list[Outcome] | None
     return answers
 
 
-def _check_readable(found: Sequence[Outcome], batch: _Batch) -> None:
+def _check_readable(found: Sequence[BuildOutcome], batch: _Batch) -> None:
     if any(outcome.reason != "unreadable" for outcome in found):
         return
     with contextlib.suppress(PictureError):

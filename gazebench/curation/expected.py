@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from gazebench.curation.journal import Journal
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.settings import BEFORE
 from gazebench.curation.workers import CRASHES
 from gazebench.dataset import Portrait, Split
@@ -64,13 +64,13 @@ class Recreation:
         journal.record([_refused(q.id, q.source_name, q.reason, q.sentence) for q in quarantine])
         return [face for face in faces if face.id not in made]
 
-    def checked(self, outcomes: Generator[Outcome]) -> Generator[Outcome]:
+    def checked(self, outcomes: Generator[BuildOutcome]) -> Generator[BuildOutcome]:
         """The outcomes; those that are not what the export says become refusals."""
         with contextlib.closing(outcomes):
             for outcome in outcomes:
                 yield self._checked(outcome)
 
-    def _checked(self, outcome: Outcome) -> Outcome:
+    def _checked(self, outcome: BuildOutcome) -> BuildOutcome:
         row, portrait = self.rows[outcome.id], outcome.portrait
         if outcome.reason in CRASHES or not outcome.source_sha256:
             return outcome
@@ -101,5 +101,5 @@ def _differs(name: str, ours: object, theirs: object) -> str:
     return f"{name} is {ours}, the export has {theirs}"
 
 
-def _refused(id_: str, name: str, reason: str, sentence: str, digest: str = "") -> Outcome:
-    return Outcome(id=id_, name=name, source_sha256=digest, reason=reason, sentence=sentence)
+def _refused(id_: str, name: str, reason: str, sentence: str, digest: str = "") -> BuildOutcome:
+    return BuildOutcome(id=id_, name=name, source_sha256=digest, reason=reason, sentence=sentence)

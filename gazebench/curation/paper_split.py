@@ -14,8 +14,7 @@ from dataclasses import replace
 
 from gazebench.curation.settings import DatasetSettings
 from gazebench.errors import InputError
-from gazebench.sources import SourceFace
-from gazebench.sources._spooled import SpooledFaces
+from gazebench.sources import SourceFace, SpooledFaces
 
 
 def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> SpooledFaces:

@@ -16,7 +16,7 @@ from gazebench.errors import InputError
 from gazebench.sources import SourceFace
 
 if TYPE_CHECKING:
-    from gazebench.curation import Plan
+    from gazebench.curation import BuildPlan
 
 # Raised when the same picture would give another portrait, box or decision.
 RECIPE = 3
@@ -86,7 +86,7 @@ class DatasetSettings(Settings):
         return None
 
 
-def fingerprint(plan: "Plan") -> dict[str, Any]:
+def fingerprint(plan: "BuildPlan") -> dict[str, Any]:
     """Everything the dataset depends on, as plain values that can be compared one by one."""
     model = landmarks.load(landmarks, plan.settings.landmarks).model
     pictures, attributes = _digests(plan.faces)

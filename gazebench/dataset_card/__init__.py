@@ -1,7 +1,7 @@
 """The dataset card: ``README.md`` for people and ``croissant.json`` for machines.
 
-Both are pure functions of what the dataset's own files say: no clock, no path, no host name, so
-that the same dataset has the same card.
+It uses `dataset` and jinja2. Both files are pure functions of what the dataset's own files say: no
+clock, no path, no host name, so that the same dataset has the same card.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""The whole road on portraits that ship with the package: dataset, labels, training, page.
+"""The whole pipeline on portraits that ship with the package: dataset, labels, training, page.
 
-Every step is the function behind its command, and keeps what is complete: a demo that was
-stopped goes on, a finished one only writes its page again.
+It uses every room below the command line, by the function behind each command. Every step keeps
+what is complete: a demo that was interrupted resumes, a finished one only writes its page again.
 """
 
 import time

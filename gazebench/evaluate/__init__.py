@@ -1,4 +1,8 @@
-"""Correct the domain-Y test portraits with every method, then score what stands on the disk."""
+"""Correct the domain-Y test portraits with every method, then score the pictures on the disk.
+
+It uses `methods`, `metrics`, `training` (to load a finished run) and `results`, and imports no
+method or metric by name.
+"""
 
 import io
 import os

@@ -21,7 +21,7 @@ def _silent(portraits: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ExportFile:
     """One file of an export."""
 
     path: str  # below the folder of the export, parts joined by "/"
@@ -30,7 +30,7 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Content:
+class ExportContent:
     """A dataset, as far as it travels."""
 
     manifest: Manifest

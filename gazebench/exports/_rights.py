@@ -6,17 +6,17 @@ somebody asks for them, and then the export says that they may not be passed on.
 """
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 from gazebench import plugins, sources
+from gazebench.plugins import Collection
 
 
-def is_free(source: str, layouts: ModuleType = sources) -> bool:
+def is_free(source: str, collection: Collection = sources) -> bool:
     """Whether the pictures of a kind of source are known to be free to pass on."""
-    if source not in plugins.names(layouts):
+    if source not in plugins.names(collection):
         return False
-    return sources.load(layouts, source).redistributable
+    return sources.load(collection, source).redistributable
 
 
 def notice(info: Mapping[str, Any], *, with_pixels: bool) -> str:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from gazebench import store
 from gazebench.errors import InputError, RefusedError
-from gazebench.exports._content import Content, File
+from gazebench.exports._content import ExportContent, ExportFile
 from gazebench.exports._description import NAME, Description, read_description, text_of
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ _ROUND_FILES, _ROUND_BYTES = 32, 64 * 1024**2  # written with one sync of their 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ExportPlan:
     """What an export would write."""
 
     layout: "Export"
-    content: Content
+    content: ExportContent
     description: Description
     is_free: bool  # the source is known to be free to pass on
 
@@ -41,7 +41,7 @@ class ExportReport:
     written: int  # by this call; the others were there
 
 
-def write(plan: Plan, out: Path, *, quiet: bool) -> ExportReport:
+def write(plan: ExportPlan, out: Path, *, quiet: bool) -> ExportReport:
     """Write, or finish writing, an export to the folder ``out``.
 
     Raises:
@@ -70,7 +70,7 @@ def write(plan: Plan, out: Path, *, quiet: bool) -> ExportReport:
 
 
 def _write_missing(
-    plan: Plan, out: Path, files: Iterable[File], missing: set[str], *, quiet: bool
+    plan: ExportPlan, out: Path, files: Iterable[ExportFile], missing: set[str], *, quiet: bool
 ) -> None:
     for folder in {(out / file.path).parent for file in files}:
         store.remove_partial(folder)
@@ -87,7 +87,7 @@ def _write_missing(
         _write_files(out, (file for file in plan.layout.files(content) if file.path in missing))
 
 
-def _write_files(out: Path, files: Iterable[File]) -> None:
+def _write_files(out: Path, files: Iterable[ExportFile]) -> None:
     group: list[tuple[Path, bytes]] = []
     for file in files:
         made = file.make()
@@ -146,6 +146,6 @@ def _claims(description: Description) -> dict[str, Any]:
     }
 
 
-def _check_space(out: Path, content: Content, share: float) -> None:
+def _check_space(out: Path, content: ExportContent, share: float) -> None:
     size = sum(content.size(row) for row in content.rows)
     store.require_space(out, int(size * share) + 1000 * len(content.rows))

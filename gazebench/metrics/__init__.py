@@ -1,7 +1,7 @@
 """What a metric is, and one module for each; a metric's file name is its name.
 
-A metric reads pictures and nothing of the method that made them. ``_networks`` holds the frozen
-networks that metrics share.
+It uses `dataset`, `results` and `weights`. A metric reads pictures and nothing of the method that
+made them; ``_networks`` holds the frozen networks that metrics share.
 """
 
 from types import ModuleType

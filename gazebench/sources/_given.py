@@ -12,7 +12,8 @@ from typing import ClassVar, Protocol, TypeVar
 from gazebench.dataset import LABELS, read_csv
 from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.sources import SourceFace, _temporary
+from gazebench.sources import _temporary
+from gazebench.sources._face import SourceFace
 from gazebench.sources._spooled import SpooledFaces
 
 EYES = ("left_x", "left_y", "right_x", "right_y")
@@ -38,7 +39,7 @@ class _Given(Protocol[_Value]):
         ...
 
 
-def with_points(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
+def with_eye_points(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
     """The faces with the points of a CSV file; a face that it does not name has none.
 
     Columns: ``name`` (source name or id), ``left_x``, ``left_y``, ``right_x``, ``right_y`` and,

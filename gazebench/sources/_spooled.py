@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from gazebench.dataset.boxes import Point
-from gazebench.sources import SourceFace
+from gazebench.sources._face import SourceFace
 from gazebench.sources._temporary import database, sentences
 
 _SCHEMA = """

@@ -40,7 +40,7 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawReport:
+class SynthesisReport:
     """What a drawing did."""
 
     drawn: int  # now
@@ -48,9 +48,9 @@ class DrawReport:
     at_camera: int  # of all, in domain X
 
 
-def draw_folder(
+def synthesize_folder(
     out: Path, series: Series, *, workers: int, overwrite: bool = False, quiet: bool = False
-) -> DrawReport:
+) -> SynthesisReport:
     """Draw a series of portraits into the folder ``out``, or finish doing so.
 
     Raises:
@@ -75,7 +75,7 @@ def draw_folder(
                 bar.update(len(files))
         if stopped:
             raise StoppedError(stopped[0], f"{out}: stopped; run the same command to go on")
-    return DrawReport(
+    return SynthesisReport(
         drawn=len(pending),
         kept=series.count - len(pending),
         at_camera=sum(true.domain is Domain.CAMERA for true in truths),

@@ -1,7 +1,8 @@
 """Training: one engine for every method that has networks.
 
-``train`` fills a run's folder and ``load_trained`` reads it; both bring torch along, so they are
-imported when first asked for. ``run_method_name`` and the settings do without.
+It uses `methods` and `dataset`, and imports no method by name. ``train`` fills a run's folder and
+``load_trained`` reads it; both bring torch along, so they are imported when first asked for.
+``run_method_name`` and the settings do without.
 """
 
 import importlib

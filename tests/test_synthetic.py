@@ -25,7 +25,7 @@ from gazebench.synthetic.crew import finished
 from gazebench.synthetic.portrait import DrawnPortrait, paint
 from gazebench.synthetic.scene import Scene
 from gazebench.synthetic.truth import Truth, read_truth
-from gazebench.synthetic.writing import Series, draw_folder
+from gazebench.synthetic.writing import Series, synthesize_folder
 
 SIZE = 256
 COUNT = 40
@@ -36,7 +36,7 @@ def gazebench(*words: object) -> Result:
 
 
 def draw(out: Path, count: int = 4, size: int = 64, seed: int = 0, workers: int = 1) -> Path:
-    draw_folder(out, Series(count=count, size=size, seed=seed), workers=workers, quiet=True)
+    synthesize_folder(out, Series(count=count, size=size, seed=seed), workers=workers, quiet=True)
     return out
 
 
@@ -212,24 +212,34 @@ def test_no_person_is_in_both_halves_of_the_dataset(dataset: Path) -> None:
 
 
 def test_the_command_draws_and_says_what_is_next(tmp_path: Path) -> None:
-    done = gazebench("draw", tmp_path / "o", "--count", 4, "--size", 64, "--workers", 1, "--quiet")
+    done = gazebench(
+        "synthesize", tmp_path / "o", "--count", 4, "--size", 64, "--workers", 1, "--quiet"
+    )
     assert done.exit_code == 0
     assert "2 look at the camera (X), 2 away (Y)" in done.output
     assert len(list((tmp_path / "o" / "images").iterdir())) == 4
+
+
+def test_the_earlier_name_of_the_command_works_and_names_the_new_one(tmp_path: Path) -> None:
+    done = gazebench("draw", tmp_path / "o", "--count", 4, "--size", 64, "--workers", 1, "--quiet")
+    assert done.exit_code == 0, done.output
+    assert "`draw` is now called `synthesize`" in done.output
+    assert content(tmp_path / "o") == content(draw(tmp_path / "again"))
+    assert "draw" not in gazebench("--help").output.split()
 
 
 def test_a_second_run_draws_only_what_is_missing(tmp_path: Path) -> None:
     out = draw(tmp_path / "o")
     before = content(out)
     (out / "images" / "drawn-00002.png").unlink()
-    report = draw_folder(out, Series(count=4, size=64, seed=0), workers=1, quiet=True)
+    report = synthesize_folder(out, Series(count=4, size=64, seed=0), workers=1, quiet=True)
     assert (report.drawn, report.kept) == (1, 3)
     assert content(out) == before
 
 
 def test_other_settings_are_refused_until_overwritten(tmp_path: Path) -> None:
     out = draw(tmp_path / "o")
-    words = ("draw", out, "--count", 3, "--size", 64, "--workers", 1, "--quiet")
+    words = ("synthesize", out, "--count", 3, "--size", 64, "--workers", 1, "--quiet")
     assert gazebench(*words).exit_code == 7
     assert gazebench(*words, "--overwrite").exit_code == 0
     assert len(list((out / "images").iterdir())) == 3
@@ -237,14 +247,14 @@ def test_other_settings_are_refused_until_overwritten(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"mine")
-    refused = gazebench("draw", tmp_path, "--count", 1, "--overwrite", "--quiet")
+    refused = gazebench("synthesize", tmp_path, "--count", 1, "--overwrite", "--quiet")
     assert refused.exit_code == 3
     assert "holiday.jpg" in refused.output
     assert content(tmp_path) == {"holiday.jpg": b"mine"}
 
 
 def test_an_odd_size_is_refused(tmp_path: Path) -> None:
-    refused = gazebench("draw", tmp_path / "o", "--size", 255)
+    refused = gazebench("synthesize", tmp_path / "o", "--size", 255)
     assert refused.exit_code == 3
     assert "must be even" in refused.output
 
@@ -255,15 +265,26 @@ def test_a_dead_worker_is_an_error_and_not_a_wait() -> None:
 
 
 def test_a_stopped_drawing_goes_on_where_it_was(tmp_path: Path) -> None:
-    out, program = tmp_path / "o", Path(sys.executable).with_name("gazebench")
-    words = [program, "draw", out, "--count", "80", "--size", "64", "--workers", "1", "--quiet"]
+    out, program = tmp_path / "o", (sys.executable, "-m", "gazebench")
+    words = [
+        *program,
+        "synthesize",
+        out,
+        "--count",
+        "80",
+        "--size",
+        "64",
+        "--workers",
+        "1",
+        "--quiet",
+    ]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     while not any((out / "images").glob("drawn-*.png")) and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     assert "run the same command to go on" in process.communicate()[1]
     assert process.returncode == 130
-    report = draw_folder(out, Series(count=80, size=64, seed=0), workers=2, quiet=True)
+    report = synthesize_folder(out, Series(count=80, size=64, seed=0), workers=2, quiet=True)
     assert report.drawn > 0
     assert report.kept > 0
     assert content(out)["images/drawn-00079.png"] == DrawnPortrait(0, 79, 64).png()
@@ -326,7 +347,7 @@ def test_the_source_gives_eyes_mouth_person_and_label(tiny: Path) -> None:
 def test_a_missing_picture_is_named(tiny: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(tiny, tmp_path / "out"))
     (out / "images" / "drawn-00003.png").unlink()
-    with pytest.raises(InputError, match=r"drawn-00003\.png.*gazebench draw"):
+    with pytest.raises(InputError, match=r"drawn-00003\.png.*gazebench synthesize"):
         list(Drawn(out).faces())
 
 
