@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
+
+from gazebench import baselines, plugins
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("gazebench", "annotation", "baselines", "reports")
@@ -35,8 +38,24 @@ def test_imports_point_down() -> None:
     assert "0 broken" in run("lint-imports")
 
 
+def test_no_method_imports_another_not_even_through_a_third_module() -> None:
+    graph = grimp.build_graph("gazebench")
+    methods = {f"gazebench.baselines.{name}" for name in plugins.names(baselines)}
+    for method in methods:
+        assert not methods & graph.find_upstream_modules(method), method
+
+
 def test_types_are_clean() -> None:
     assert "0 errors" in run("pyright")
+
+
+def test_import_gazebench_imports_only_the_standard_library() -> None:
+    code = (
+        "import sys, gazebench\n"
+        "gazebench.build_dataset, dir(gazebench)\n"
+        "sys.exit(bool({'torch', 'numpy', 'pydantic', 'click', 'PIL'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -27,15 +27,12 @@ def check_options(**options: Any) -> None:
             )
 
 
-def conclude(recreation: "Recreation", out: Path) -> None:
+def conclude(recreation: "Recreation", result: "RecreationResult", out: Path) -> None:
     """Print whether the dataset at ``out`` is the one that was exported.
 
     Raises:
         IncompleteError: portraits are missing, named with the reason.
     """
-    from gazebench.curation import recreate
-
-    result = recreate.result(recreation, out)
     if result.failures:
         for name, reason, sentence in result.failures[:_SHOWN]:
             click.echo(f"  {name!r}: {reason}: {_printable(sentence)}")

@@ -3,15 +3,16 @@
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from gazebench.cli._built import summarise
 from gazebench.cli._recreated import check_options, conclude
 
 if TYPE_CHECKING:
     from gazebench.curation import BuildPlan
-    from gazebench.curation.settings import DatasetSettings
+    from gazebench.pipeline import BuiltDataset, SourceLabels
 
 
 def _cores() -> int:
@@ -150,75 +151,53 @@ def command(
     gazebench build-dataset ~/CelebAMask-HQ data/hq --from-export hq-labels
     """
     from gazebench import config as settings_files
+    from gazebench import pipeline
+    from gazebench.curation import DatasetSettings
 
     given = {"resolution": res, **_window(window), **flags}
-    settings = _settings(config, overrides, {k: v for k, v in given.items() if v is not None})
-    place = {"source": source_type, "eyes": eyes, "labels": labels}
-    plan = _plan(source, settings, from_export, limit=limit, shard=_shard(shard), **place)
+    table = settings_files.table(settings_files.read(config, overrides), "dataset")
+    table = {**table, **{key: value for key, value in given.items() if value is not None}}
+    if from_export:
+        check_options(limit=limit, shard=shard, labels=labels)
+    plan = pipeline.plan_dataset(
+        source,
+        settings_files.build(DatasetSettings, table, "dataset"),
+        source_type=source_type,
+        eyes=eyes,
+        labels=labels,
+        limit=limit,
+        shard=_shard(shard),
+        from_export=from_export,
+    )
     _announce(plan, source, out)
     if dry_run:
         click.echo(settings_files.dump({"dataset": plan.settings.model_dump()}), nl=False)
-    else:
-        _build(plan, out, workers=workers, overwrite=overwrite, quiet=quiet, cluster=cluster)
+        return
+    how = {"workers": workers, "overwrite": overwrite, "quiet": quiet, "cluster": cluster}
+    _conclude(plan, pipeline.build_planned(plan, out, **how))
 
 
-def _settings(
-    config: Path | None, overrides: tuple[str, ...], given: dict[str, Any]
-) -> "DatasetSettings":
-    from gazebench import config as settings_files
-    from gazebench.curation.settings import DatasetSettings
-
-    table = settings_files.table(settings_files.read(config, overrides), "dataset")
-    return settings_files.build(DatasetSettings, {**table, **given}, "dataset")
-
-
-def _plan(
-    root: Path, settings: "DatasetSettings", from_export: Path | None, **options: Any
-) -> "BuildPlan":
-    from gazebench import curation, sources
-    from gazebench.curation import recreate
-
-    if from_export is None:
-        return curation.plan(sources, root, settings, **options)
-    kept_out = ("limit", "shard", "labels")
-    check_options(**{name: options.pop(name) for name in kept_out})
-    return recreate.plan(sources, root, from_export, settings, **options)
-
-
-def _build(plan: "BuildPlan", out: Path, **options: Any) -> None:
-    from gazebench import curation
-    from gazebench.cli._built import summarise
-    from gazebench.curation import recreate
-
-    earlier = recreate.earlier(out) if plan.recreation else None
-    summarise(curation.build(plan, out, **options), out)
-    is_labelled = _write_labels(plan, out, earlier)
-    if plan.recreation:
-        conclude(plan.recreation, out)
+def _conclude(plan: "BuildPlan", built: "BuiltDataset") -> None:
+    summarise(built.report, built.root)
+    if built.labels:
+        _tell_labels(built.labels, built.root / "labels.csv")
+    if plan.recreation and built.recreated:
+        conclude(plan.recreation, built.recreated, built.root)
     elif plan.shard:
         shards = plan.shard[1]
         click.echo(f"next, when all {shards} shards are built: gazebench merge DATASET SHARD...")
-    elif not is_labelled:
-        click.echo(f"next: gazebench label import {out} LABELS.csv")
+    elif not built.labels:
+        click.echo(f"next: gazebench label import {built.root} LABELS.csv")
 
 
-def _write_labels(plan: "BuildPlan", out: Path, earlier: frozenset[str] | None) -> bool:
-    from gazebench.annotation.labels import write_source_labels
-
-    whose, labels = "source", {face.id: face.label for face in plan.chosen if face.label}
-    if plan.recreation:
-        whose, labels = "export", plan.recreation.labels
-    if not labels:
-        return False
-    written = write_source_labels(out, labels, earlier=earlier)
-    if written is None:
+def _tell_labels(labels: "SourceLabels", path: Path) -> None:
+    if labels.written is None:
         click.echo(
-            f"{out / 'labels.csv'} is there already and stays as it is; where there is none, this "
-            f"command writes the labels of the {whose}"
+            f"{path} is there already and stays as it is; where there is none, this command writes "
+            f"the labels of the {labels.origin}"
         )
     else:
-        click.echo(f"{out / 'labels.csv'}: {written:,} labels of the {whose} written")
-    return True
+        click.echo(f"{path}: {labels.written:,} labels of the {labels.origin} written")
 
 
 def _window(text: str | None) -> dict[str, int]:
