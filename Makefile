@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help demo test check bench lint format types slow clean
+.PHONY: help demo test check docs bench lint format types slow clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -35,6 +35,9 @@ types: $(VENV)/.installed-dev ## the type checker
 format: $(VENV)/.installed-dev ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev ## write the parts of the READMEs that are made from code
+	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.installed-dev ## speed and memory, as ratios against named rivals
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
