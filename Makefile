@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)/.installed ## the whole road on the shipped portraits, ending at a leaderboard page
+demo: $(VENV)/.installed ## the whole pipeline on the shipped portraits, up to a leaderboard page
 	$(BIN)/gazebench demo $(OUT)
 
 test: $(VENV)/.installed-dev ## the tests, with the linters and the type checker among them
@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-dev ## formatting, lint rules, import layers
 types: $(VENV)/.installed-dev ## the type checker
 	$(BIN)/pyright
 
-format: $(VENV)/.installed-dev ## format and mend what can be mended
+format: $(VENV)/.installed-dev ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

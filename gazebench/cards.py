@@ -24,7 +24,7 @@ class MethodCard:
     license: str = ""  # of that code, as an SPDX id
     supervision: str = ""  # what it learns from: "none", "unpaired X/Y"
     differs: str = ""  # what differs here from the paper or its code
-    keeps_outside: bool = False  # every pixel outside the eye boxes is the source's, bit by bit
+    keeps_outside: bool = False  # every pixel outside the eye boxes is the source's, bit for bit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,7 +73,7 @@ def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def build(model: type[S], values: Mapping[str, Any], where: str = "") -> S:
-    """A settings model from plain values; ``where`` is the table they stand in, for messages.
+    """A settings model from plain values; ``where`` is the table they are in, for messages.
 
     Raises:
         InputError: an unknown key (the nearest is named) or a value of the wrong kind.

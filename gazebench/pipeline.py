@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gazebench.annotation.labels import ImportReport
     from gazebench.curation import BuildPlan, BuildReport
     from gazebench.curation.recreate import RecreationResult
-    from gazebench.evaluate import EvalReport
+    from gazebench.evaluation import EvalReport
     from gazebench.reports.report import Report
     from gazebench.training import TrainingResult
 
@@ -210,7 +210,7 @@ def evaluate(
     """
     from gazebench import baselines, metrics, plugins
     from gazebench.dataset import Manifest
-    from gazebench.evaluate import Evaluation, find
+    from gazebench.evaluation import Evaluation, find
     from gazebench.methods import pick_device
 
     words = [str(word) for word in _several(methods)]
@@ -319,7 +319,7 @@ def plan_dataset(
     """What ``build_dataset`` would do; ``settings`` are ``DatasetSettings``.
 
     Raises:
-        InputError: see ``build_dataset``; also ``limit``, ``shard`` or ``labels`` with ``from_export``.
+        InputError: see ``build_dataset``; also ``limit``, ``shard``, ``labels`` with ``from_export``.
     """
     from gazebench import curation, sources
     from gazebench.curation import recreate

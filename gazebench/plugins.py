@@ -196,11 +196,9 @@ def _refuse_taken(
 ) -> None:
     other = others.get(file.name)
     if other and other.path != file.path:
-        raise InputError(f"{file.path} and {other.path} have one name; rename one of them")
+        raise InputError(f"{file.path} and {other.path} have the same name; rename one of them")
     if file.name in (*names(package), "all"):
-        raise InputError(
-            f"{file.path}: {file.name!r} means something here already; rename the file"
-        )
+        raise InputError(f"{file.path}: {file.name!r} is taken already; rename the file")
 
 
 def _module(file: OutsideFile) -> ModuleType:

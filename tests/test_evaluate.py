@@ -18,7 +18,7 @@ from gazebench import baselines, metrics, plugins
 from gazebench.cards import MethodCard
 from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
-from gazebench.evaluate import EvalReport, Evaluation, find, portraits_to_correct
+from gazebench.evaluation import EvalReport, Evaluation, find, portraits_to_correct
 from gazebench.results import RunResult
 
 ODD_METHOD = '''

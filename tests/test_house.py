@@ -130,9 +130,8 @@ def test_no_module_imports_what_is_private_to_another_room(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         for name in _imported(node):
             parts = name.split(".")
-            private = [i for i, part in enumerate(parts) if part[0] == "_" and part[:2] != "__"]
-            if private:
-                assert parts[: len(room)] == room, f"{path.name}:{node.lineno} imports {name}"
+            if any(part[0] == "_" and part[:2] != "__" for part in parts):
+                assert parts[: len(room)] == room, f"{path.name} imports {name}"
 
 
 def _room(path: Path) -> list[str]:

@@ -81,7 +81,10 @@ def test_a_damaged_list_of_given_eyes_is_named(tmp_path: Path, sentence: str) ->
         (("--landmarks", "celeba"), "--landmarks celeba is called listed"),
         (("--landmarks", "listed"), "give one with --eyes FILE.csv"),
         (("--eyes", "no.csv"), "no.csv: no such file"),
-        (("--eyes", "eyes.csv", "--landmarks", "dlib"), "goes with --landmarks listed, not dlib"),
+        (
+            ("--eyes", "eyes.csv", "--landmarks", "dlib"),
+            "can only be used with --landmarks listed, not dlib",
+        ),
         (("--eyes", "eyes.csv", "--align", "ffhq"), "no mouth is listed"),
     ],
 )

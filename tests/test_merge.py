@@ -114,7 +114,7 @@ def no_shard(shards: list[Path]) -> str:
     info = json.loads((shards[0] / "dataset.json").read_text())
     del info["shard"]
     (shards[0] / "dataset.json").write_text(json.dumps(info))
-    return "is no shard; merge takes what --shard built"
+    return "is not a shard; merge takes what --shard built"
 
 
 def _alter(shard: Path, key: str, value: object) -> None:

@@ -10,8 +10,8 @@ from gazebench import contract
 from gazebench.dataset import Domain
 from gazebench.dataset.batches import to_float, to_uint8
 from gazebench.errors import InputError
-from gazebench.evaluate import predictions
-from gazebench.evaluate.predictions import Predictions
+from gazebench.evaluation import predictions
+from gazebench.evaluation.predictions import Predictions
 
 PIXELS = contract.drawn_dataset(64)
 AWAY = PIXELS.manifest.select(domain=Domain.AWAY)

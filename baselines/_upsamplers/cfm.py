@@ -8,7 +8,7 @@ from torch import Tensor
 from gazebench.baselines._refining import Fine
 from gazebench.dataset.batches import Batch
 from gazebench.errors import MethodError
-from gazebench.evaluate.upsampling import Upsampler
+from gazebench.evaluation.upsampling import Upsampler
 from gazebench.methods import TrainableMethod, count_parameters
 
 

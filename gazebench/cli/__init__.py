@@ -17,20 +17,20 @@ from gazebench.errors import GazebenchError
 _EXIT_CODES = """\b
 Exit codes: 0 done, 1 internal error, 2 usage, 3 bad input or settings, 4 done but with
 something missing or failing (named), 5 no space or not writable, 6 another process holds the
-folder, 7 refused: made with other settings, 8 a needed part is missing, 130 or 143 stopped
-(run the same command to go on)."""
+folder, 7 refused: made with other settings, 8 a needed part is missing, 130 or 143 interrupted
+(run the same command again to resume)."""
 
-_STOPPED = "stopped; what is complete is kept, run the same command to go on"
+_STOPPED = "interrupted; what is complete is kept, run the same command again to resume"
 
 _ORDER = (
     (
-        "The road",
+        "Pipeline",
         ("demo", "build-dataset", "label", "train", "eval", "score", "eval-upsampling", "report"),
     ),
     ("With a trained run", ("correct", "animate")),
     ("Datasets", ("inspect", "verify", "merge", "export", "synthesize")),
     (
-        "What there is",
+        "Inventory and checks",
         ("methods", "check-method", "metrics", "check-metric", "sources", "weights", "doctor"),
     ),
 )
@@ -70,7 +70,7 @@ class _Commands(click.Group):
         return command.get_short_help_str(120) if command else ""
 
     def invoke(self, ctx: click.Context) -> object:
-        for stream in (sys.stdout, sys.stderr):  # a terminal that lacks "→" shows "?" instead
+        for stream in (sys.stdout, sys.stderr):  # a terminal without "→" shows "?"
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         try:
@@ -90,7 +90,7 @@ def main() -> None:
 
     \b
     A first look, no data needed:     gazebench demo
-    The whole road, from CelebA-HQ:   gazebench build-dataset CelebAMask-HQ data --res 512
+    The pipeline, from CelebA-HQ:     gazebench build-dataset CelebAMask-HQ data --res 512
                                       gazebench label import data labels.csv
                                       gazebench train --method prgan data runs/prgan
                                       gazebench eval data runs --method all

@@ -1,4 +1,4 @@
-"""What ``build-dataset --from-export`` says of its options, and at the end."""
+"""What ``build-dataset --from-export`` checks of its options, and prints at the end."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ _SHOWN = 10
 
 
 def check_options(**options: Any) -> None:
-    """That no option was given that chooses other faces than those of the export.
+    """Check that no option selects other faces than those of the export.
 
     Raises:
         UsageError: one was.
@@ -23,7 +23,7 @@ def check_options(**options: Any) -> None:
     for name, value in options.items():
         if value is not None:
             raise click.UsageError(
-                f"--{name} does not go with --from-export, which makes the portraits of the export"
+                f"--{name} cannot be used with --from-export, which recreates every portrait"
             )
 
 
@@ -41,8 +41,8 @@ def conclude(recreation: "Recreation", result: "RecreationResult", out: Path) ->
     if result.is_same:
         click.echo("the tree hash is the export's: this is the same dataset")
     else:
-        click.echo(f"note: the tree hash is not the export's: {_why(result)}; scores on the two do")
-        click.echo("not compare")
+        click.echo(f"note: the tree hash is not the export's: {_why(result)}; scores on the two")
+        click.echo("cannot be compared")
 
 
 def _incomplete(recreation: "Recreation", result: "RecreationResult", out: Path) -> str:
@@ -52,8 +52,8 @@ def _incomplete(recreation: "Recreation", result: "RecreationResult", out: Path)
     where = f"{more:,} more and these" if more > 0 else "these"
     sentence = (
         f"{result.portraits:,} of {result.wanted:,} portraits recreated, {len(result.failures):,} "
-        f"not ({where} stand in {out / 'quarantine.csv'}); mend the source and run the same "
-        "command again, it tries only these"
+        f"not ({where} are in {out / 'quarantine.csv'}); fix the source and run the same command "
+        "again, which tries only these"
     )
     if any(reason == "portrait_differs" for _, reason, _ in result.failures):
         circumstances = recreate.circumstances(recreation.description.dataset)
@@ -62,12 +62,12 @@ def _incomplete(recreation: "Recreation", result: "RecreationResult", out: Path)
 
 
 def _printable(text: str) -> str:
-    # it may quote the export, which is somebody else's
+    # it may quote the export, which is untrusted
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _why(result: "RecreationResult") -> str:
     if not result.other_columns:
-        return "the source has no list of persons, or another one"
+        return "the source has no list of persons, or a different one"
     columns = (f"{name} in {n:,} lines" for name, n in result.other_columns.items())
     return f"manifest.csv differs ({', '.join(columns)})"

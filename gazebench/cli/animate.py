@@ -22,7 +22,7 @@ FIRST = 6  # portraits that are shown where no id is given
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("dataset", metavar="[DATASET]", nargs=-1, type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--photo", type=click.Path(path_type=Path), help="A photograph, and no DATASET.")
+@click.option("--photo", type=click.Path(path_type=Path), help="A photograph instead of DATASET.")
 @click.option(
     "--id",
     "ids",
@@ -36,18 +36,18 @@ FIRST = 6  # portraits that are shown where no id is given
     default=ENDS,
     show_default=True,
     help="How far the gaze moves: FIRST:LAST:COUNT or A,B,C. 0 is the source, 1 its correction; "
-    "below and above, it goes on.",
+    "below and above is extrapolation.",
 )
 @click.option("--eyes-only", is_flag=True, help="Show the two eyes, enlarged.")
 @click.option("--fps", type=click.FloatRange(1, 50), default=12.0, show_default=True)
 @click.option(
     "--interpolate-content/--fix-content",
     default=None,
-    help="Whether what the eyes look like goes along with the gaze. [default: the run's setting]",
+    help="Also interpolate the appearance code. [default: the run's setting]",
 )
 @finding_options
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
-@click.option("--overwrite", is_flag=True, help="Write over OUT.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT.")
 def command(
     run: Path,
     dataset: tuple[Path, ...],
@@ -63,9 +63,9 @@ def command(
 ) -> None:
     """Move the gaze of portraits, with the method that was trained in RUN.
 
-    OUT is a .png (a strip: a row per portrait, a column per alpha), or a picture that moves from
-    the first alpha to the last and back: .gif, .webp (lossless) or .mp4 (needs
-    gazebench[video]). A photograph is shown whole, at most 1024 pixels a side.
+    OUT is a .png (a strip: a row per portrait, a column per alpha), or an animation from the first
+    alpha to the last and back: .gif, .webp (lossless) or .mp4 (needs gazebench[video]). A
+    photograph is shown whole, at most 1024 pixels a side.
 
     \b
     gazebench animate runs/gazegan_v2 data/hq gaze.png --alphas 0,0.5,1,1.4
@@ -125,7 +125,7 @@ def _of_photograph(
 
 def _chosen(manifest: "Manifest", ids: tuple[str, ...]) -> "Sequence[Portrait]":
     from gazebench.errors import InputError
-    from gazebench.evaluate import portraits_to_correct
+    from gazebench.evaluation import portraits_to_correct
 
     if unknown := [id_ for id_ in ids if id_ not in manifest.by_id]:
         raise InputError(f"--id {unknown[0]}: {manifest.root} has no such portrait")
@@ -138,7 +138,7 @@ def _check_places(dataset: tuple[Path, ...], photo: Path | None, ids: tuple[str,
     if bool(dataset) == bool(photo):
         raise click.UsageError("give either DATASET or --photo PHOTO")
     if photo and ids:
-        raise click.UsageError("--id names a portrait of DATASET; --photo has none")
+        raise click.UsageError("--id is a portrait of DATASET and cannot be used with --photo")
 
 
 def _check_out(out: Path, *, overwrite: bool) -> None:
@@ -149,7 +149,7 @@ def _check_out(out: Path, *, overwrite: bool) -> None:
     moving.check(out.suffix.lower())
     with store.asking(out):
         if out.exists() and not overwrite:
-            raise RefusedError(f"{out}: is there already; --overwrite makes it anew")
+            raise RefusedError(f"{out}: already exists; --overwrite replaces it")
 
 
 def _require_animator(run: Path) -> None:
@@ -162,4 +162,6 @@ def _require_animator(run: Path) -> None:
     if not methods.animates(methods.load(baselines, name)):
         kinds = {other: methods.load(baselines, other) for other in plugins.names(baselines)}
         able = ", ".join(other for other, kind in kinds.items() if methods.animates(kind))
-        raise MethodError(f"{run}: {name} corrects the gaze and does not move it; these do: {able}")
+        raise MethodError(
+            f"{run}: {name} corrects the gaze and does not animate it; these do: {able}"
+        )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from gazebench.dataset import Manifest, Portrait
-    from gazebench.evaluate.upsampling import Comparison, Upsampler
+    from gazebench.evaluation.upsampling import Comparison, Upsampler
     from gazebench.methods import TrainableMethod
     from gazebench.training import Trained
 
@@ -54,7 +54,7 @@ def command(
     """
     from gazebench import baselines, store
     from gazebench.dataset import Manifest
-    from gazebench.evaluate.upsampling import compare
+    from gazebench.evaluation.upsampling import compare
     from gazebench.methods import pick_device
     from gazebench.reports import upsampling as tables
     from gazebench.training import load_trained
@@ -86,7 +86,7 @@ def _comparison(
 ) -> "Comparison":
     from gazebench.baselines._reconstruction import LETTERS, reconstruct
     from gazebench.dataset.batches import Pixels
-    from gazebench.evaluate.upsampling import Comparison
+    from gazebench.evaluation.upsampling import Comparison
     from gazebench.methods import count_parameters
     from gazebench.metrics import Instruments
 
@@ -132,7 +132,7 @@ def _plain(scores: dict[str, Any]) -> dict[str, Any]:
 def _facts(
     trained: "Trained", run: Path, manifest: "Manifest", split: str, comparison: "Comparison"
 ) -> dict[str, Any]:
-    from gazebench.evaluate.correct import device_name
+    from gazebench.evaluation.correct import device_name
 
     return {
         "run": run.resolve().name,

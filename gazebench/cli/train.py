@@ -117,7 +117,7 @@ def command(
 
     RUN gets config.toml (all it was made from), log.jsonl (losses, one line per step), samples/
     (the same few portraits, source and corrected) and checkpoints/ (the newest two). Stopped by
-    Ctrl-C or SIGTERM it saves first; stopped or killed, the same command goes on and ends with
+    Ctrl-C or SIGTERM it saves first; stopped or killed, the same command resumes and ends with
     the weights it would have had. Other settings or labels are refused, unless --overwrite.
 
     Several methods go one after the other into RUN/NAME, PAM before those that need one. A method

@@ -2,7 +2,7 @@
 
 The journal (SQLite) has one row per source face, written after the face's files are durable;
 ``manifest.csv``, ``quarantine.csv`` and ``dataset.json`` are derived from it at the end. A build
-that was stopped goes on where it was; the result is the same, byte for byte, for any number of
+that was stopped resumes where it was; the result is the same, byte for byte, for any number of
 workers, stops and resumes.
 """
 
@@ -63,11 +63,11 @@ def build(
     Raises:
         RefusedError: ``out`` was begun with other settings or another source.
         BusyError: another process builds there.
-        DiskError: no space or not writable; the same command goes on later.
+        DiskError: no space or not writable; the same command resumes later.
         InputError: no usable face at all (in a shard that is fine), ``out`` holds something
             else, or the cluster cannot be reached or cannot read the pictures.
         MissingPartError: a cluster is asked for and Dask is not installed.
-        StoppedError: SIGINT or SIGTERM came; the same command goes on.
+        StoppedError: SIGINT or SIGTERM came; the same command resumes.
     """
     began = time.monotonic()
     check_folder(out, plan.root)
@@ -137,7 +137,7 @@ def _run(
     stopped: list[int],
 ) -> None:
     done: list[BuildOutcome] = []
-    crashed: list[BuildOutcome] = []  # kept at the very end: a build that goes on tries them again
+    crashed: list[BuildOutcome] = []  # kept at the very end: a resumed build tries them again
     left = number
     with _bar(len(plan.chosen), number, quiet) as bar:
         for outcome in results:
@@ -152,7 +152,7 @@ def _run(
     if stopped:
         all_ = len(plan.chosen)
         sentence = f"stopped after {all_ - left} of {all_} faces, all kept"
-        raise StoppedError(stopped[0], f"{sentence}; run the same command to go on")
+        raise StoppedError(stopped[0], f"{sentence}; run the same command again to resume")
     _keep(crashed, journal, out)
 
 

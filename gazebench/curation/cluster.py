@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import distributed
 
 _BATCH = 8  # faces of a task: a second of work, and a megabyte or two to send back
-_AHEAD = 2  # tasks given out for every thread of a worker
+_AHEAD = 2  # tasks given out forevery thread of a worker
 _TICK = 0.2  # seconds in which a stop is noticed
 _SECONDS_TO_CONNECT = 6.0
 _SECONDS_WITHOUT_WORKER = 120.0
@@ -152,8 +152,8 @@ class _Tasks:
             return sum(cast("dict[str, int]", self._client.nthreads()).values())
         except OSError as error:
             raise GazebenchError(
-                f"the cluster's scheduler answers no longer ({type(error).__name__}); what is done "
-                "is kept, the same command goes on"
+                f"the cluster's scheduler no longer answers ({type(error).__name__}); what is done "
+                "is kept, the same command resumes"
             ) from None
 
     def _submit(self, batch: _Batch, *, is_second: bool) -> None:
@@ -209,7 +209,7 @@ def _in_time(
     thread.join(seconds)
     if answer:
         return answer[0]
-    del _here[token]  # the thread that hangs may hold it for ever: the next face gets a fresh one
+    del _here[token]  # the thread that hangs may hold it forever: the next face gets a fresh one
     return quarantined(face, "timeout", CRASHES["timeout"])
 
 
@@ -224,7 +224,7 @@ def _result(future: "distributed.Future", batch: _Batch) -> list[BuildOutcome] |
     except Exception as error:
         raise GazebenchError(
             f"the cluster failed at {batch[0].name}: {type(error).__name__}: {error}; is the same "
-            "gazebench installed there? What is done is kept, the same command goes on"
+            "gazebench installed there? What is done is kept; run the same command again to resume"
         ) from None
     for answer in answers:
         if isinstance(answer, GazebenchError):
@@ -239,7 +239,7 @@ def _check_readable(found: Sequence[BuildOutcome], batch: _Batch) -> None:
         read_bytes(batch[0].path, batch[0].member)
         raise InputError(
             f"a worker of the cluster cannot read {batch[0].path.absolute()} "
-            f"({found[0].sentence}); SOURCE must lie under the same path on every worker"
+            f"({found[0].sentence}); SOURCE must have the same path on every worker"
         )
 
 

@@ -25,7 +25,7 @@ class Recreation:
 
     description: Description
     absent: frozenset[str]  # ids of portraits whose picture the source does not have
-    borrowed: frozenset[str]  # of those whose half of the split the source does not tell
+    borrowed: frozenset[str]  # of those whose half of the split the source does not say
 
     @cached_property
     def rows(self) -> dict[str, Exported]:
@@ -49,7 +49,7 @@ class Recreation:
         return {"fingerprint": origin.fingerprint, "tree_hash": origin.tree_hash}
 
     def fingerprint(self, whole: Mapping[str, Any]) -> dict[str, Any]:
-        """What a build that goes on must share; pictures may come to the source in between."""
+        """What a resumed build must share; pictures may come to the source in between."""
         digest = hashlib.sha256(text_of(self.description).encode()).hexdigest()
         kept = {key: value for key, value in whole.items() if key not in _OF_THE_SOURCE}
         return {**BEFORE, **kept, "export": digest[:16]}

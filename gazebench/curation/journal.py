@@ -181,7 +181,7 @@ class Journal:
         if differences:
             raise RefusedError(
                 f"{folder}: was begun with other settings ({'; '.join(differences)}); "
-                "use another folder, or --overwrite to build anew (labels.csv stays)"
+                "use another folder, or --overwrite to replace it (labels.csv stays)"
             )
 
 
@@ -190,7 +190,9 @@ def _sentences(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise DiskError(f"{path}: {error}; free some space or mend the folder's rights") from None
+        raise DiskError(
+            f"{path}: {error}; free some space or fix the folder's permissions"
+        ) from None
     except sqlite3.DatabaseError as error:
         raise InputError(
             f"{path}: damaged journal ({error}); build again with --overwrite"

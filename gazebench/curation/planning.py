@@ -121,5 +121,7 @@ def _settled(settings: DatasetSettings, layout: type[Source], eyes: Path | None)
     if "landmarks" not in settings.model_fields_set:
         settings = settings.model_copy(update={"landmarks": finder})
     if eyes and settings.landmarks != "listed":
-        raise InputError(f"--eyes {eyes}: goes with --landmarks listed, not {settings.landmarks}")
+        raise InputError(
+            f"--eyes {eyes}: can only be used with --landmarks listed, not {settings.landmarks}"
+        )
     return settings.resolved(layout.alignment)

@@ -89,7 +89,7 @@ def publish(
     if known := _known(attributes, journal):
         info["attributes"] = _written(out / FILE, [attributes_csv(known)])
     store.write(out / "dataset.json", json.dumps(info, indent=1) + "\n")
-    del tally  # the card counts anew
+    del tally  # the card counts again
     dataset_card.write(out)
     return counts
 

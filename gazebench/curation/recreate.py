@@ -62,7 +62,7 @@ def plan(
 ) -> curation.BuildPlan:
     """What making the portraits of ``export`` again would do.
 
-    ``given``: settings asked for besides; ``source``: name of its layout; both must agree.
+    ``given``: settings asked for in addition; ``source``: name of its layout; both must agree.
 
     Raises:
         InputError: a damaged export, of a newer gazebench, or no usable pictures at ``root``.
@@ -157,7 +157,7 @@ def _check_given(export: Path, given: DatasetSettings, made: DatasetSettings) ->
     for key, asked, there in _conflicts(given, made):
         raise RefusedError(
             f"{_FLAGS.get(key, f'dataset.{key}')} asks for {asked} and {export} was made with "
-            f"{there}; leave it away, all settings come from the export"
+            f"{there}; leave it out, all settings come from the export"
         )
 
 
@@ -175,7 +175,7 @@ def _check_layout(
 ) -> None:
     if given not in (None, made_of):
         raise RefusedError(
-            f"--source-type asks for {given} and {export} was made of {made_of}; leave it away"
+            f"--source-type asks for {given} and {export} was made of {made_of}; leave it out"
         )
     layout = sources.load(collection, made_of)
     with asking(root):

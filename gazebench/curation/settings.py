@@ -80,8 +80,8 @@ class DatasetSettings(Settings):
             return self.jpeg_quality or JPEG_QUALITY
         if self.jpeg_quality is not None:
             raise InputError(
-                f"setting dataset.jpeg_quality = {self.jpeg_quality}: goes with --image-format "
-                f"jpeg, not {self.image_format}"
+                f"setting dataset.jpeg_quality = {self.jpeg_quality}: can only be used with "
+                f"--image-format jpeg, not {self.image_format}"
             )
         return None
 

@@ -78,7 +78,8 @@ def check_crashes(crashed: int, faces: int, last: BuildOutcome) -> None:
     if crashed > max(_FEW, faces // 100):
         raise GazebenchError(
             f"{crashed} pictures killed or hung their worker process, the last was {last.name} "
-            f"({last.sentence}); is there memory enough? The rest is kept, the same command goes on"
+            f"({last.sentence}); is there enough memory? The rest is kept; "
+            "run the same command again to resume"
         )
 
 
@@ -211,7 +212,7 @@ def _start_server(preload: Sequence[str]) -> None:
     # Ctrl-C is the parent's to handle: the server and all its children inherit this
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OPENBLAS_NUM_THREADS")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else it reserves address space for every core
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else it reserves address space forevery core
     try:
         forkserver.ensure_running()
     finally:

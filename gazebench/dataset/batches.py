@@ -50,7 +50,7 @@ def to_float(pixels: Tensor) -> Tensor:
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """8-bit pixels of values in [-1, 1], rounded: ``to_uint8(to_float(v)) == v`` for every v.
+    """8-bit pixels of values in [-1, 1], rounded: ``to_uint8(to_float(v)) == v`` forevery v.
 
     The code released with Zhang et al. truncates, which would darken an unchanged pixel by one.
     """
@@ -70,7 +70,7 @@ class Pixels:
         """The cache of decoded portraits under ``DATASET/cache``, made when it is not there.
 
         Raises:
-            InputError: a portrait cannot be read or has another size; `gazebench verify` tells.
+            InputError: a portrait cannot be read or has another size; see `gazebench verify`.
             DiskError: no space for the cache.
         """
         side = manifest.resolution

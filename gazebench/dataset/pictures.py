@@ -104,7 +104,7 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """The picture in ``data`` as upright 8-bit RGB; the type is told by content, not by name.
+    """The picture in ``data`` as upright 8-bit RGB; the type is detected by content, not by name.
 
     EXIF orientation is applied, 16-bit values are scaled, transparency is laid on black. Nothing
     but pixels is kept: no EXIF, no colour profile, no comment. Of a JPEG with further pictures
@@ -116,7 +116,7 @@ def decode(data: bytes, name: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            warnings.simplefilter("ignore", DeprecationWarning)  # ours to mend, not the picture's
+            warnings.simplefilter("ignore", DeprecationWarning)  # ours to fix, not the picture's
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check(image, name)
                 if image.format == "PNG":  # its checksums, and that it ends where it should

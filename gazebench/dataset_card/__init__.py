@@ -50,8 +50,8 @@ def card_markdown(
 ) -> str:
     """The card as Markdown.
 
-    ``info`` is what ``dataset.json`` says. ``notice`` stands on top; ``files`` is what lies
-    beside the card, where that is not what lies in a dataset: in an export.
+    ``info`` is what ``dataset.json`` says. ``notice`` is put on top; ``files`` is what is
+    beside the card, where that is not what is in a dataset: in an export.
 
     Raises:
         InputError: ``info`` lacks something that every dataset has.

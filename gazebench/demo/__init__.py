@@ -14,7 +14,7 @@ from gazebench import baselines, config, curation, metrics, sources
 from gazebench.annotation.labels import import_csv
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest
-from gazebench.evaluate import Evaluation, find
+from gazebench.evaluation import Evaluation, find
 from gazebench.methods import pick_device
 from gazebench.reports.report import write_report
 from gazebench.training import TrainingSettings
@@ -47,7 +47,7 @@ def run(
     quiet: bool = False,
     say: Callable[[str], None] = print,
 ) -> DemoReport:
-    """Walk the whole road into the folder ``out``; ``say`` hears a line before each step.
+    """Run the whole pipeline into the folder ``out``; ``say`` gets a line before each step.
 
     Raises:
         GazebenchError: as the steps do.
@@ -55,29 +55,29 @@ def run(
     began = time.monotonic()
     tables = config.read(SETTINGS)
     dataset, runs, board = out / "demo-256", out / "runs", out / "board"
-    road = _Road(say)
-    road.step(
+    steps = _Steps(say)
+    steps.step(
         f"gazebench build-dataset PORTRAITS {dataset} --res 256",
         lambda: _build(dataset, tables["dataset"], workers, quiet),
     )
-    road.step(
+    steps.step(
         f"gazebench label import {dataset} labels.csv",
         lambda: import_csv(dataset, PORTRAITS / "labels.csv", replace=True),
     )
-    untrained = road.step(
+    untrained = steps.step(
         f"gazebench train --method all --track demo {dataset} {runs}",
         lambda: _train(dataset, runs, tables, steps, quiet),
     )
-    failures = road.step(
+    failures = steps.step(
         f"gazebench eval {dataset} {runs} --method all",
         lambda: _evaluate(dataset, runs, date, command, quiet),
     )
-    report = road.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
+    report = steps.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
     seconds = time.monotonic() - began
     return DemoReport(page=report.page, failures=(*untrained, *failures), seconds=seconds)
 
 
-class _Road:
+class _Steps:
     """Says each step's command before it and its seconds after it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

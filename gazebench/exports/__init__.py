@@ -1,4 +1,4 @@
-"""Ways to pass a dataset on: each module writes one layout; its file name is its name.
+"""Ways to share a dataset: each module writes one layout; its file name is its name.
 
 It uses `dataset`, `dataset_card` and `sources` (for their terms). A layout says which files there
 are and makes the bytes of each when asked; how they are written, and the description

@@ -38,7 +38,7 @@ class ExportContent:
     rows: tuple[Exported, ...]  # the portraits, in manifest order
     with_pixels: bool
     notice: str  # what may be done with the export
-    progress: Callable[[int], object] = _silent  # told how many more portraits were read
+    progress: Callable[[int], object] = _silent  # called with how many more portraits were read
 
     def halves(self) -> dict[str, tuple[Exported, ...]]:
         """Portraits by "train" and "test"; a half without any is left out."""

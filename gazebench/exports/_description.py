@@ -293,9 +293,9 @@ def _faults(description: Description) -> Iterator[str]:
     counts, portraits = description.counts, description.portraits
     ids = [row.id.lower() for row in (*portraits, *description.quarantine)]
     if len(set(ids)) != len(ids):
-        yield "an id stands there twice"
-    told = (counts.portraits, sum(counts.quarantined.values()), counts.found)
-    if told != (len(portraits), len(description.quarantine), len(ids)):
+        yield "an id is listed twice"
+    counted = (counts.portraits, sum(counts.quarantined.values()), counts.found)
+    if counted != (len(portraits), len(description.quarantine), len(ids)):
         yield f"{len(portraits)} portraits, which are not those it counts"
     if any(row.measures.keys() != _MEASURES for row in portraits):
         yield f"the measures are not {', '.join(sorted(_MEASURES))}"

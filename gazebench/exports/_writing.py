@@ -1,7 +1,7 @@
 """Writing an export: whole files only, in a folder that holds nothing else.
 
 ``unfinished.json`` stands there until all is written and says what is being exported; then it
-gives way to ``export.json``. The same command goes on where it was stopped.
+gives way to ``export.json``. The same command resumes where it was stopped.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class ExportPlan:
     layout: "Export"
     content: ExportContent
     description: Description
-    is_free: bool  # the source is known to be free to pass on
+    is_free: bool  # the source is known to be free to redistribute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def write(plan: ExportPlan, out: Path, *, quiet: bool) -> ExportReport:
         RefusedError: ``out`` holds an export of something else; each difference is named.
         MissingPartError: a library that the layout needs is not installed.
         BusyError: another process writes there.
-        DiskError: no space or not writable; the same command goes on later.
+        DiskError: no space or not writable; the same command resumes later.
     """
     files = list(plan.layout.files(plan.content))
     _check_place(out, plan.content.manifest.root)
@@ -106,7 +106,7 @@ def _write_files(out: Path, files: Iterable[ExportFile]) -> None:
 def _check_place(out: Path, dataset: Path) -> None:
     with store.asking(out):
         if out.resolve().is_relative_to(dataset.resolve()):
-            raise InputError(f"{out}: lies in the dataset; give another folder for the export")
+            raise InputError(f"{out}: is inside the dataset; give another folder for the export")
         if not out.exists():
             return
         if not out.is_dir():

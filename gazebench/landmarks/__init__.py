@@ -81,7 +81,7 @@ def load(collection: Collection, name: str) -> type[LandmarkFinder]:
 
 
 def detects(kind: type[LandmarkFinder]) -> TypeGuard[type[FaceDetector]]:
-    """Whether the finder sees faces itself, and is not told where they are."""
+    """Whether the finder detects faces itself, and need not be given where they are."""
     return hasattr(kind, "boxes")
 
 

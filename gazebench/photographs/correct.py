@@ -95,8 +95,8 @@ def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
         return False  # opening it says why
     if _mark_of(place) != mark:
         raise RefusedError(
-            f"{place}: is there already, of another photograph or by other weights or options; "
-            "--overwrite makes it anew"
+            f"{place}: already exists, from another photograph or with other weights or options; "
+            "--overwrite replaces it"
         )
     return True
 

@@ -34,7 +34,9 @@ class Source(Protocol):
 
     title: ClassVar[str]  # "CelebA, aligned and cropped"
     license: ClassVar[str]  # terms of the pictures, for the dataset card
-    redistributable: ClassVar[bool] = False  # whether the pictures are known to be free to pass on
+    redistributable: ClassVar[bool] = (
+        False  # whether the pictures are known to be free to redistribute
+    )
     alignment: ClassVar[str]  # default of --align for such pictures
     landmarks: ClassVar[str] = "dlib"  # default of --landmarks
     order: ClassVar[int]  # sources are asked in this order whether a folder is theirs

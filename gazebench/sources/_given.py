@@ -150,7 +150,7 @@ def _read(path: Path, there: SpooledFaces, given: _Given[_Value]) -> None:
             if strangers <= _SHOWN:
                 unknown.append(f"line {line}: {name!r}")
         elif not given.put(meant[0][0], value):
-            raise InputError(f"{path}, line {line}: {name!r} stands there twice, with two values")
+            raise InputError(f"{path}, line {line}: {name!r} is listed twice, with two values")
     if strangers:
         more = f" and {strangers - _SHOWN} more" if strangers > _SHOWN else ""
         raise InputError(f"{path}: no picture is called {', '.join(unknown)}{more}")

@@ -96,7 +96,7 @@ def _hear(pipe: connection.Connection, stopped: Sequence[int]) -> tuple[int, byt
         if stopped:  # the same signal ended the worker
             return None
         raise GazebenchError(
-            "a worker process died over a portrait; is there memory enough? "
+            "a worker process died over a portrait; is there enough memory? "
             "run the same command with fewer --workers"
         ) from None
 

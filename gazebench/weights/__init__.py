@@ -42,7 +42,7 @@ def names() -> list[str]:
 
 
 def wanted() -> list[str]:
-    """Names of the weights for every use here: none on request, none for a missing package."""
+    """Names of the weights forevery use here: none on request, none for a missing package."""
     return [
         name
         for name, entry in ENTRIES.items()
@@ -95,7 +95,7 @@ def path(name: str, *, fetch: bool = True) -> Path:
 
 
 def verify(name: str) -> Path:
-    """Where ``name`` lies, after its content was hashed again; never uses the network.
+    """Where ``name`` is, after its content was hashed again; never uses the network.
 
     Raises:
         InputError: there are no such weights, or the file is damaged.
@@ -104,7 +104,9 @@ def verify(name: str) -> Path:
     entry = _entry(name)
     place = _place(entry)
     if place is None or not place.is_file():
-        raise MissingPartError(f"weights {name} ({entry.purpose}) are not here; {_remedy(entry)}")
+        raise MissingPartError(
+            f"weights {name} ({entry.purpose}) are not downloaded; {_remedy(entry)}"
+        )
     facts = place.stat()
     if _hash(place, isinstance(entry, Tensorial), facts.st_mtime_ns, facts.st_size) != entry.sha256:
         raise InputError(f"{place}: damaged, its sha256 is not the pinned one; {_remedy(entry)}")

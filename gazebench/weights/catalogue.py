@@ -51,7 +51,7 @@ class Tensorial:
 
 @dataclass(frozen=True, kw_only=True)
 class Shipped:
-    """A file that an ordinary dependency carries; it is read where it lies."""
+    """A file that an ordinary dependency carries; it is read in place."""
 
     name: str
     purpose: str

@@ -11,9 +11,9 @@ from typing import Any
 from gazebench import __version__, methods, metrics, plugins
 from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
-from gazebench.evaluate.contenders import Contender, Entry
-from gazebench.evaluate.correct import portraits_to_correct
-from gazebench.evaluate.predictions import Predictions
+from gazebench.evaluation.contenders import Contender, Entry
+from gazebench.evaluation.correct import portraits_to_correct
+from gazebench.evaluation.predictions import Predictions
 from gazebench.plugins import Content
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult
 

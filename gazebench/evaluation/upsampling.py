@@ -17,7 +17,7 @@ from tqdm import tqdm
 from gazebench.dataset import Portrait
 from gazebench.dataset.batches import Batch, Pixels, eye_patches, to_float, to_uint8
 from gazebench.errors import InputError
-from gazebench.evaluate.cost import frames_per_second
+from gazebench.evaluation.cost import frames_per_second
 from gazebench.methods import TrainableMethod
 from gazebench.metrics import Instruments
 from gazebench.results import Score

@@ -12,9 +12,9 @@ from gazebench import metrics, plugins
 from gazebench.dataset import Domain, Split
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import GazebenchError
-from gazebench.evaluate import predictions
-from gazebench.evaluate.correct import BATCH, portraits_to_correct
-from gazebench.evaluate.predictions import Predictions
+from gazebench.evaluation import predictions
+from gazebench.evaluation.correct import BATCH, portraits_to_correct
+from gazebench.evaluation.predictions import Predictions
 from gazebench.metrics import Instruments, Metric
 from gazebench.results import RunResult, Score
 

@@ -21,18 +21,18 @@ from gazebench.cards import MethodCard
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
-from gazebench.evaluate import cost
-from gazebench.evaluate.contenders import Entry, find, ready
-from gazebench.evaluate.correct import correct, device_name, portraits_to_correct, read_facts
-from gazebench.evaluate.describing import (
+from gazebench.evaluation import cost
+from gazebench.evaluation.contenders import Entry, find, ready
+from gazebench.evaluation.correct import correct, device_name, portraits_to_correct, read_facts
+from gazebench.evaluation.describing import (
     dataset_facts,
     declined,
     gaps,
     kept,
     provenance,
 )
-from gazebench.evaluate.predictions import Predictions
-from gazebench.evaluate.score import Scoring, flag_copies
+from gazebench.evaluation.predictions import Predictions
+from gazebench.evaluation.score import Scoring, flag_copies
 from gazebench.metrics import Instruments
 from gazebench.plugins import Content
 from gazebench.results import RunResult

@@ -13,8 +13,8 @@ from gazebench import store
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.errors import InputError, MethodError, RefusedError
-from gazebench.evaluate import cost, predictions
-from gazebench.evaluate.contenders import Contender
+from gazebench.evaluation import cost, predictions
+from gazebench.evaluation.contenders import Contender
 from gazebench.methods import Method
 from gazebench.results import Score
 
