@@ -319,7 +319,7 @@ def plan_dataset(
     """What ``build_dataset`` would do; ``settings`` are ``DatasetSettings``.
 
     Raises:
-        InputError: see ``build_dataset``; also ``limit``, ``shard``, ``labels`` with ``from_export``.
+        InputError: see ``build_dataset``; or ``limit``, ``shard``, ``labels`` with ``from_export``.
     """
     from gazebench import curation, sources
     from gazebench.curation import recreate

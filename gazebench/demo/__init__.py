@@ -55,29 +55,29 @@ def run(
     began = time.monotonic()
     tables = config.read(SETTINGS)
     dataset, runs, board = out / "demo-256", out / "runs", out / "board"
-    steps = _Steps(say)
-    steps.step(
+    announcer = _Announcer(say)
+    announcer.step(
         f"gazebench build-dataset PORTRAITS {dataset} --res 256",
         lambda: _build(dataset, tables["dataset"], workers, quiet),
     )
-    steps.step(
+    announcer.step(
         f"gazebench label import {dataset} labels.csv",
         lambda: import_csv(dataset, PORTRAITS / "labels.csv", replace=True),
     )
-    untrained = steps.step(
+    untrained = announcer.step(
         f"gazebench train --method all --track demo {dataset} {runs}",
         lambda: _train(dataset, runs, tables, steps, quiet),
     )
-    failures = steps.step(
+    failures = announcer.step(
         f"gazebench eval {dataset} {runs} --method all",
         lambda: _evaluate(dataset, runs, date, command, quiet),
     )
-    report = steps.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
+    report = announcer.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
     seconds = time.monotonic() - began
     return DemoReport(page=report.page, failures=(*untrained, *failures), seconds=seconds)
 
 
-class _Steps:
+class _Announcer:
     """Says each step's command before it and its seconds after it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
