@@ -11,8 +11,7 @@ from gazebench.cli._queue import conclude
 if TYPE_CHECKING:
     from gazebench.plugins import Content
     from gazebench.training import TrainingResult, TrainingSettings
-    from gazebench.training.budget import Budget
-    from gazebench.training.queue import Trainer
+    from gazebench.training.job import Budget
 
 
 @click.command()
@@ -146,41 +145,29 @@ def command(
     if dry_run:
         click.echo(_resolved(content, names, settings, tables, budget), nl=False)
         return
+    manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
+    if len(names) == 1 and names != ["all"]:
+        (name,) = names
+        with plugins.blaming(content, name):
+            table = tables.get(name, {})
+            job = training.Job.of(manifest, run, content, name, table, parts, settings, budget)
+            result = training.train_job(job, overwrite=overwrite, progress=not quiet)
+        _summarise(content, result, dataset)
+        return
+    plan = queue.plan(manifest, content, names, tables, run, parts)
     trainer = queue.Trainer(
-        manifest=Manifest.load(dataset),
+        manifest=manifest,
         package=content,
         settings=settings,
         budget=budget,
         overwrite=overwrite,
         progress=not quiet,
     )
-    _carry_out(trainer, names, tables, run, {"pam": pam} if pam else {})
-
-
-def _carry_out(
-    trainer: "Trainer",
-    names: Sequence[str],
-    tables: Mapping[str, Mapping[str, Any]],
-    run: Path,
-    parts: Mapping[str, Path],
-) -> None:
-    from gazebench import plugins
-    from gazebench.training import queue
-
-    content, dataset = trainer.package, trainer.manifest.root
-    if len(names) == 1 and names != ["all"]:
-        table = tables.get(names[0], {})
-        one = queue.Entry(name=names[0], run=run, settings=table, parts=parts)
-        with plugins.blaming(content, one.name):
-            result = trainer.one(one)
-        _summarise(content, result, dataset)
-        return
-    plan = queue.plan(trainer.manifest, content, names, tables, run, parts)
     conclude(trainer.run(plan), dataset, run)
 
 
 def _budget(images: int | None, minutes: float | None, given: Mapping[str, object]) -> "Budget":
-    from gazebench.training.budget import Budget
+    from gazebench.training.job import Budget
 
     limits = {"steps": given.get("steps"), "images": images, "minutes": minutes}
     if len([limit for limit in limits.values() if limit is not None]) > 1:
@@ -219,7 +206,7 @@ def _resolved(
     budget: "Budget",
 ) -> str:
     from gazebench import config
-    from gazebench.training.engine import trainable
+    from gazebench.training.job import trainable
     from gazebench.training.queue import every
 
     steps = {"steps": settings.steps} if settings.steps else {}
