@@ -142,10 +142,20 @@ class Job:
             parts={letter: part.sha256 for letter, part in self.parts.items()},
         )
 
+    def earlier_recipe(self) -> Recipe:
+        """The recipe in the run's folder; a setting that is newer than the run has its default.
+
+        Raises:
+            InputError: missing or damaged.
+        """
+        old = Recipe.load(self.folder.config)
+        defaults = self.kind.Config().model_dump(mode="json")
+        return replace(old, settings={**defaults, **old.settings})
+
     def kept_steps(self) -> int | None:
         """Steps that an earlier call with this budget and these settings chose for the run."""
         try:
-            old = Recipe.load(self.folder.config)
+            old = self.earlier_recipe()
         except InputError:
             return None
         same = _without_steps(old.settings) == _without_steps(self.settings.model_dump(mode="json"))

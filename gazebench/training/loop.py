@@ -29,7 +29,7 @@ from gazebench.training.checkpoint import Checkpoint
 from gazebench.training.engine import Engine, accelerator_for
 from gazebench.training.job import Budget, Job, Pace
 from gazebench.training.monitor import TensorBoard, aloud
-from gazebench.training.run import Log, Recipe, RunFolder, TrainingSettings, is_main
+from gazebench.training.run import Log, Recipe, TrainingSettings, is_main
 
 _WARM_UP = 2  # steps that choose kernels and fill caches
 _SHARE, _LONGEST = 0.05, 20.0  # of a budget's time goes into its measurement; seconds at most
@@ -115,7 +115,7 @@ def train_job(
     speak = say if main else _silent
     with store.locked(job.run) if main else contextlib.nullcontext(), listening() as stop:
         if not overwrite:
-            _refuse_other(job.folder, job.recipe(accelerator.num_processes))
+            _refuse_other(job, job.recipe(accelerator.num_processes))
         job.warn_of_few(accelerator.num_processes, speak)
         engine = Engine(job, accelerator)
         start = resume(engine, overwrite=overwrite, say=speak)
@@ -320,7 +320,7 @@ def resume(engine: Engine, *, overwrite: bool, say: Callable[[str], None]) -> Ch
         folder.clear()
     engine.accelerator.wait_for_everyone()
     found = None
-    old = _refuse_other(folder, recipe)
+    old = _refuse_other(engine.job, recipe)
     if old:
         found = checkpoint.newest(folder.checkpoints, say)
         if found:
@@ -397,12 +397,12 @@ def _loader(engine: Engine, pixels: Pixels) -> Loader:
     return Loader.of(pixels, *engine.job.portraits, engine.recipe, engine.accelerator)
 
 
-def _refuse_other(folder: RunFolder, recipe: Recipe) -> Recipe | None:
+def _refuse_other(job: Job, recipe: Recipe) -> Recipe | None:
     """The recipe that the folder's checkpoints are of, if any; it must make the same."""
-    if not checkpoint.any_there(folder.checkpoints):
+    if not checkpoint.any_there(job.folder.checkpoints):
         return None
-    old = Recipe.load(folder.config)
-    recipe.refuse_other(old, folder.root)
+    old = job.earlier_recipe()
+    recipe.refuse_other(old, job.run)
     return old
 
 
