@@ -17,7 +17,7 @@ from gazebench import plugins
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
-from gazebench.errors import InputError
+from gazebench.errors import InputError, MethodError
 from gazebench.plugins import Content
 
 
@@ -91,6 +91,14 @@ class TrainableMethod(Method, ABC):
     def __init__(self, config: Any, task: Task) -> None:
         self.config, self.task = config, task
         self.networks, self.optimisers, self.backward = {}, {}, Tensor.backward
+
+    def correct(self, batch: Batch) -> Tensor:
+        """As ``Method`` says; a method of the kind "part" has none.
+
+        Raises:
+            MethodError: this method corrects nothing itself.
+        """
+        raise MethodError(f"{self.card.title} corrects nothing itself")
 
     @abstractmethod
     def training_step(self, draw: Draw) -> dict[str, Tensor]:
