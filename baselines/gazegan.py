@@ -16,30 +16,38 @@ perceptual loss, 100, would drown all else: it is 0.05, by equal gradients. With
 their code trains with a random E_c; here it stops.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import adam, descend, frozen, shortened, stepwise_linear
-from gazebench.baselines._gaze_networks import Discriminator, Inpainter, PatchEncoder, init_he
-from gazebench.baselines._inpainting import (
+from gazebench.baselines._gazegan_shared import (
     ALPHAS,
+    Discriminator,
+    Inpainter,
+    PatchEncoder,
     View,
     angle_encoder,
     between,
     code_of,
     eye_strips,
     flipped_together,
+    init_he,
     logits_of,
     pam_part,
     with_preset,
 )
-from gazebench.baselines._losses import logistic_critic, logistic_generator, window_l1
-from gazebench.baselines._perceptual import PARAMETERS, WEIGHT, Perceptual
+from gazebench.baselines._layers import adam, frozen, shortened, stepwise_linear
+from gazebench.baselines._losses import (
+    PARAMETERS,
+    WEIGHT,
+    Perceptual,
+    logistic_critic,
+    logistic_generator,
+    window_l1,
+)
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
@@ -104,9 +112,7 @@ class GazeGAN(TrainableMethod):
         def _preset(cls, values: Any) -> Any:
             return with_preset(values, PRESETS, "table_i")
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
         if task.resolution % (32 * config.divisor) or task.resolution < 64:
@@ -114,7 +120,7 @@ class GazeGAN(TrainableMethod):
                 f"GazeGAN with divisor = {config.divisor} needs portraits whose side is a multiple "
                 f"of {32 * config.divisor} and at least 64, these have {task.resolution}"
             )
-        self.config, self.task = config, task
+        super().__init__(config, task)
         self.side = task.resolution // config.divisor
         self.perceptual: Perceptual | None = None
         self.networks = self._networks(task.resolution)
@@ -123,7 +129,6 @@ class GazeGAN(TrainableMethod):
         self.optimisers = {n: adam(network, lr, betas) for n, network in painters.items()}
         animation = nn.ModuleList([self.networks["G_y"], self.networks["E_r"]])
         self.optimisers["G_y"] = adam(animation, lr, betas)
-        self.backward = Tensor.backward
 
     @classmethod
     def parts(cls, config: Config, task: Task) -> Mapping[str, Part]:
@@ -185,7 +190,7 @@ class GazeGAN(TrainableMethod):
         losses: dict[str, Tensor] = {}
         for letter, view, painted in (("G_x", x, painted_x), ("G_y", y, painted_y)):
             rec = {f"{letter}/rec": window_l1(painted, view.image, self.task.window)}
-            losses |= descend([self.optimisers[letter]], self.backward, rec, {})
+            losses |= self.update(letter, rec)
         return losses
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
@@ -247,7 +252,7 @@ class GazeGAN(TrainableMethod):
         seen = [(view.image, view.patches), *[(i, v.eyes_of(i)) for v, i in constant]]
         ours, *theirs = logits_of(self.networks[letter], seen)
         adv = logistic_critic(ours, theirs) + (real - 1) * logistic_generator(ours)
-        return descend([self.optimisers[letter]], self.backward, {f"{letter}/adv": adv}, {})
+        return self.update(letter, {f"{letter}/adv": adv})
 
     def _update_correction(self, x: View, painted: Tensor) -> dict[str, Tensor]:
         eyes, critic = x.eyes_of(painted), self.networks["D_x"]
@@ -259,7 +264,7 @@ class GazeGAN(TrainableMethod):
             if self.perceptual:
                 losses["G_x/per"] = self._perceptual_distance(x.patches, eyes)
             weights = {"G_x/rec": self.config.weight_rec, "G_x/per": self.config.weight_per}
-            return descend([self.optimisers["G_x"]], self.backward, losses, weights)
+            return self.update("G_x", losses, weights)
 
     def _update_animation(self, y: View, painted: Tensor, c_y: Tensor) -> dict[str, Tensor]:
         corrected, retold, c_corrected = self._retold(y, c_y)
@@ -278,7 +283,7 @@ class GazeGAN(TrainableMethod):
                 losses["G_y/per"] = self._perceptual_distance(
                     y.patches, eyes
                 ) + self._perceptual_distance(y.eyes_of(corrected), retold_eyes)
-            return descend([self.optimisers["G_y"]], self.backward, losses, self._weights())
+            return self.update("G_y", losses, self._weights())
 
     def _weights(self) -> dict[str, float]:
         config = self.config

@@ -17,18 +17,15 @@ map, over which the generator's force is averaged; ``weight_adv`` makes up for i
 itself, which the unpaired form loses.
 """
 
-from collections.abc import Callable
 from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import (
+from gazebench.baselines._layers import (
     adam,
-    descend,
     encoder_decoder,
     frozen,
     halvings,
@@ -133,12 +130,10 @@ class PRGAN(TrainableMethod):
                 )
             return self
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
-        self.config, self.task = config, task
+        super().__init__(config, task)
         generator = Generator(config.width, config.residual_blocks)
         discriminator = Discriminator(config.width, config.discriminator_layers)
         self.networks = {"G": generator, "D": discriminator}
@@ -146,7 +141,6 @@ class PRGAN(TrainableMethod):
         for letter, network in self.networks.items():
             init_normal(network, config.width)
             self.optimisers[letter] = adam(network, config.lr, config.betas)
-        self.backward = Tensor.backward
 
     def correct(self, batch: Batch) -> Tensor:
         """Both eyes redirected to X; every pixel outside the eye boxes is the source's."""
@@ -175,34 +169,31 @@ class PRGAN(TrainableMethod):
             fake = self.networks["G"](real, -own)
         critic, label = discriminator(torch.cat([real, fake]))
         losses = {
-            "adv": wasserstein_critic(*critic.chunk(2)),
-            "gp": gradient_penalty(lambda z: discriminator(z)[0], real, fake, noise),
-            "cls": F.mse_loss(label[: len(own)], own),
+            "D/adv": wasserstein_critic(*critic.chunk(2)),
+            "D/gp": gradient_penalty(lambda z: discriminator(z)[0], real, fake, noise),
+            "D/cls": F.mse_loss(label[: len(own)], own),
         }
-        weights = {"gp": config.weight_gp, "cls": config.weight_cls_critic}
-        return self._step("D", losses, weights)
+        weights = {"D/gp": config.weight_gp, "D/cls": config.weight_cls_critic}
+        return self.update("D", losses, weights)
 
     def _update_generator(self, real: Tensor, own: Tensor) -> dict[str, Tensor]:
         generator, config = self.networks["G"], self.config
         losses: dict[str, Tensor] = {}
-        weights = {"adv": config.weight_adv, "cls": config.weight_cls, "cyc": config.weight_cyc}
+        weights = {
+            "G/adv": config.weight_adv,
+            "G/cls": config.weight_cls,
+            "G/cyc": config.weight_cyc,
+        }
         with frozen(self.networks["D"]):
             fake = generator(real, -own)
             critic, label = self.networks["D"](fake)
-            losses["adv"] = wasserstein_generator(critic)
-            losses["cls"] = F.mse_loss(label, -own)
-            losses["cyc"] = F.l1_loss(generator(fake, own), real)
+            losses["G/adv"] = wasserstein_generator(critic)
+            losses["G/cls"] = F.mse_loss(label, -own)
+            losses["G/cyc"] = F.l1_loss(generator(fake, own), real)
             if config.weight_rec:
-                losses["rec"] = F.l1_loss(generator(real, own), real)
-                weights["rec"] = config.weight_rec
-            return self._step("G", losses, weights)
-
-    def _step(
-        self, letter: str, losses: dict[str, Tensor], weights: dict[str, float]
-    ) -> dict[str, Tensor]:
-        """One update of a network by its weighted losses; gives them by "letter/loss"."""
-        found = descend([self.optimisers[letter]], self.backward, losses, weights)
-        return {f"{letter}/{name}": loss for name, loss in found.items()}
+                losses["G/rec"] = F.l1_loss(generator(real, own), real)
+                weights["G/rec"] = config.weight_rec
+            return self.update("G", losses, weights)
 
     def _draw(self, draw: Draw) -> tuple[Tensor, Tensor]:
         """Patches of both domains, (4N, 3, P, P), and their own conditions, (4N, 1)."""

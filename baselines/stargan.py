@@ -17,19 +17,16 @@ portrait at half its size, and the label reaches the eyes. ``weight_adv`` and ``
 short trainings too: with fewer layers of D its map is larger, and G's force is averaged over it.
 """
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import (
+from gazebench.baselines._layers import (
     adam,
     constant_then_linear,
-    descend,
     encoder_decoder,
     frozen,
     halvings,
@@ -126,12 +123,10 @@ class StarGAN(TrainableMethod):
             default=0.0, ge=0
         )  # of a portrait under its own label; not theirs
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
-        self.config, self.task = config, task
+        super().__init__(config, task)
         self.side = config.side or task.resolution
         _refuse(config.discriminator_layers, self.side, task.resolution)
         width, layers = config.width, config.discriminator_layers
@@ -143,7 +138,6 @@ class StarGAN(TrainableMethod):
             letter: adam(network, config.lr, config.betas)
             for letter, network in self.networks.items()
         }
-        self.backward = Tensor.backward
 
     def correct(self, batch: Batch) -> Tensor:
         """The portraits under the label of X; every pixel may change.
@@ -179,34 +173,31 @@ class StarGAN(TrainableMethod):
             fake = self.networks["G"](real, target)
         critic, logit = discriminator(torch.cat([real, fake]))
         losses = {
-            "adv": wasserstein_critic(*critic.chunk(2)),
-            "gp": gradient_penalty(lambda z: discriminator(z)[0], real, fake, noise),
-            "cls": _label_loss(logit[: len(own)], own),
+            "D/adv": wasserstein_critic(*critic.chunk(2)),
+            "D/gp": gradient_penalty(lambda z: discriminator(z)[0], real, fake, noise),
+            "D/cls": _label_loss(logit[: len(own)], own),
         }
-        return self._step("D", losses, {"gp": config.weight_gp, "cls": config.weight_cls})
+        return self.update("D", losses, {"D/gp": config.weight_gp, "D/cls": config.weight_cls})
 
     def _update_generator(self, real: Tensor, own: Tensor, target: Tensor) -> dict[str, Tensor]:
         generator, config = self.networks["G"], self.config
-        weights = {"adv": config.weight_adv, "cls": config.weight_cls, "cyc": config.weight_cyc}
+        weights = {
+            "G/adv": config.weight_adv,
+            "G/cls": config.weight_cls,
+            "G/cyc": config.weight_cyc,
+        }
         with frozen(self.networks["D"]):
             fake = generator(real, target)
             critic, logit = self.networks["D"](fake)
             losses = {
-                "adv": wasserstein_generator(critic),
-                "cls": _label_loss(logit, target),
-                "cyc": F.l1_loss(generator(fake, own), real),
+                "G/adv": wasserstein_generator(critic),
+                "G/cls": _label_loss(logit, target),
+                "G/cyc": F.l1_loss(generator(fake, own), real),
             }
             if config.weight_rec:
-                losses["rec"] = _own_label_distance(fake, real, own == target)
-                weights["rec"] = config.weight_rec
-            return self._step("G", losses, weights)
-
-    def _step(
-        self, letter: str, losses: dict[str, Tensor], weights: dict[str, float]
-    ) -> dict[str, Tensor]:
-        """One update of a network by its weighted losses; gives them by "letter/loss"."""
-        found = descend([self.optimisers[letter]], self.backward, losses, weights)
-        return {f"{letter}/{name}": loss for name, loss in found.items()}
+                losses["G/rec"] = _own_label_distance(fake, real, own == target)
+                weights["G/rec"] = config.weight_rec
+            return self.update("G", losses, weights)
 
     def _draw(self, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
         """Portraits of both domains (2N, 3, R, R), their labels and their targets (2N, 1).

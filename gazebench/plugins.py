@@ -48,7 +48,6 @@ class ExtendedPackage:
 
 
 Collection = ModuleType | ExtendedPackage  # of methods, metrics, sources ..., by file name
-Content = Collection  # its name before
 
 
 def names(collection: Collection) -> list[str]:

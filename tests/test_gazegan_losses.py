@@ -12,14 +12,17 @@ from gaze_batches import BlindPerceptual, draw, noise, standing_step
 from torch import Tensor
 
 from gazebench import contract
-from gazebench.baselines._eyes import crop_resized
-from gazebench.baselines._gazegan_v2 import GazeGANV2Config
-from gazebench.baselines._losses import logistic_critic, logistic_generator, weighted_sum, window_l1
-from gazebench.baselines._perceptual import WEIGHT
+from gazebench.baselines._gazegan_shared import crop_resized
+from gazebench.baselines._losses import (
+    WEIGHT,
+    logistic_critic,
+    logistic_generator,
+    window_l1,
+)
 from gazebench.baselines.gazegan import GazeGAN
-from gazebench.baselines.gazegan_v2 import GazeGANV2
+from gazebench.baselines.gazegan_v2 import GazeGANV2, GazeGANV2Config
 from gazebench.dataset.batches import Batch, Pixels, eye_patches
-from gazebench.methods import Task
+from gazebench.methods import Task, weighted_sum
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

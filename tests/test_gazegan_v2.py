@@ -16,9 +16,8 @@ from gaze_batches import (
 from torch import Tensor, nn
 
 from gazebench import contract
-from gazebench.baselines._eyes import halved, mask_of, snapped
-from gazebench.baselines._gazegan_v2 import GazeGANV2Config
-from gazebench.baselines.gazegan_v2 import GazeGANV2
+from gazebench.baselines._gazegan_shared import halved, mask_of, snapped
+from gazebench.baselines.gazegan_v2 import GazeGANV2, GazeGANV2Config
 from gazebench.config import build
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.errors import MethodError

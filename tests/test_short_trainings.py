@@ -14,19 +14,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gazebench import config, contract, weights
-from gazebench.baselines._blocks import (
+from gazebench.baselines._cfm import Fine
+from gazebench.baselines._gazegan_shared import PatchDecoder, View, doubled, halved, mask_of, seen
+from gazebench.baselines._layers import (
     encoder_decoder,
     init_normal,
     label_reach,
     shortened,
     stepwise_linear,
 )
-from gazebench.baselines._eyes import doubled, halved, mask_of, seen
-from gazebench.baselines._gaze_networks import PatchDecoder
-from gazebench.baselines._inpainting import View
-from gazebench.baselines._losses import wasserstein_generator, window_l1
-from gazebench.baselines._perceptual import WEIGHT, Perceptual
-from gazebench.baselines._refining import Fine
+from gazebench.baselines._losses import WEIGHT, Perceptual, wasserstein_generator, window_l1
 from gazebench.baselines.cyclegan import CycleGAN
 from gazebench.baselines.gazegan import GazeGAN
 from gazebench.baselines.gazegan_v2 import GazeGANV2

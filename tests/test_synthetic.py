@@ -282,7 +282,7 @@ def test_a_stopped_drawing_goes_on_where_it_was(tmp_path: Path) -> None:
     while not any((out / "images").glob("drawn-*.png")) and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert "run the same command again to resume" in process.communicate()[1]
+    assert "run the same command again" in process.communicate()[1]
     assert process.returncode == 130
     report = synthesize_folder(out, Series(count=80, size=64, seed=0), workers=2, quiet=True)
     assert report.drawn > 0

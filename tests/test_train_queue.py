@@ -21,9 +21,9 @@ from gazebench import baselines, cli, config, methods, plugins
 from gazebench.dataset import Manifest
 from gazebench.errors import InputError
 from gazebench.training import TrainingSettings, checkpoint
-from gazebench.training.budget import Budget, Pace
-from gazebench.training.folder import Recipe
+from gazebench.training.job import Budget, Pace
 from gazebench.training.queue import QueueReport, Trainer, plan
+from gazebench.training.run import Recipe
 
 SMALL = ("width=4", "residual_blocks=1", "patch=32", "discriminator_layers=3")
 SET = [word for s in SMALL for word in ("--set", f"methods.prgan.{s}")]

@@ -13,10 +13,9 @@ from training_folders import make_dataset
 
 from gazebench import baselines, cli, plugins, training
 from gazebench.baselines import _upsamplers
-from gazebench.baselines._gazegan_v2 import GazeGANV2Config, networks_of
-from gazebench.baselines._reconstruction import LETTERS
 from gazebench.baselines._upsamplers import _rrdbnet
 from gazebench.baselines._upsamplers._rrdbnet import DenseBlock, ResidualBlock, RRDBNet
+from gazebench.baselines.gazegan_v2 import LETTERS, GazeGANV2Config, networks_of
 from gazebench.dataset import Manifest
 from gazebench.dataset.boxes import eye_window
 from gazebench.methods import Task, count_parameters

@@ -84,7 +84,7 @@ def command(
 def _comparison(
     method: "TrainableMethod", manifest: "Manifest", split: str, device: "torch.device"
 ) -> "Comparison":
-    from gazebench.baselines._reconstruction import LETTERS, reconstruct
+    from gazebench.baselines.gazegan_v2 import LETTERS, reconstruct
     from gazebench.dataset.batches import Pixels
     from gazebench.evaluation.upsampling import Comparison
     from gazebench.methods import count_parameters

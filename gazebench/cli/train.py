@@ -9,10 +9,9 @@ import click
 from gazebench.cli._queue import conclude
 
 if TYPE_CHECKING:
-    from gazebench.plugins import Content
+    from gazebench.plugins import Collection
     from gazebench.training import TrainingResult, TrainingSettings
-    from gazebench.training.budget import Budget
-    from gazebench.training.queue import Trainer
+    from gazebench.training.job import Budget
 
 
 @click.command()
@@ -146,41 +145,29 @@ def command(
     if dry_run:
         click.echo(_resolved(content, names, settings, tables, budget), nl=False)
         return
+    manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
+    if len(names) == 1 and names != ["all"]:
+        (name,) = names
+        with plugins.blaming(content, name):
+            table = tables.get(name, {})
+            job = training.Job.of(manifest, run, content, name, table, parts, settings, budget)
+            result = training.train_job(job, overwrite=overwrite, progress=not quiet)
+        _summarise(content, result, dataset)
+        return
+    plan = queue.plan(manifest, content, names, tables, run, parts)
     trainer = queue.Trainer(
-        manifest=Manifest.load(dataset),
+        manifest=manifest,
         package=content,
         settings=settings,
         budget=budget,
         overwrite=overwrite,
         progress=not quiet,
     )
-    _carry_out(trainer, names, tables, run, {"pam": pam} if pam else {})
-
-
-def _carry_out(
-    trainer: "Trainer",
-    names: Sequence[str],
-    tables: Mapping[str, Mapping[str, Any]],
-    run: Path,
-    parts: Mapping[str, Path],
-) -> None:
-    from gazebench import plugins
-    from gazebench.training import queue
-
-    content, dataset = trainer.package, trainer.manifest.root
-    if len(names) == 1 and names != ["all"]:
-        table = tables.get(names[0], {})
-        one = queue.Entry(name=names[0], run=run, settings=table, parts=parts)
-        with plugins.blaming(content, one.name):
-            result = trainer.one(one)
-        _summarise(content, result, dataset)
-        return
-    plan = queue.plan(trainer.manifest, content, names, tables, run, parts)
     conclude(trainer.run(plan), dataset, run)
 
 
 def _budget(images: int | None, minutes: float | None, given: Mapping[str, object]) -> "Budget":
-    from gazebench.training.budget import Budget
+    from gazebench.training.job import Budget
 
     limits = {"steps": given.get("steps"), "images": images, "minutes": minutes}
     if len([limit for limit in limits.values() if limit is not None]) > 1:
@@ -189,7 +176,7 @@ def _budget(images: int | None, minutes: float | None, given: Mapping[str, objec
 
 
 def _tables(
-    content: "Content",
+    content: "Collection",
     config: Path | None,
     track: str | None,
     overrides: tuple[str, ...],
@@ -212,14 +199,14 @@ def _tables(
 
 
 def _resolved(
-    content: "Content",
+    content: "Collection",
     names: Sequence[str],
     settings: "TrainingSettings",
     tables: Mapping[str, Mapping[str, Any]],
     budget: "Budget",
 ) -> str:
     from gazebench import config
-    from gazebench.training.engine import trainable
+    from gazebench.training.job import trainable
     from gazebench.training.queue import every
 
     steps = {"steps": settings.steps} if settings.steps else {}
@@ -240,7 +227,7 @@ def _resolved(
     )
 
 
-def _summarise(content: "Content", result: "TrainingResult", dataset: Path) -> None:
+def _summarise(content: "Collection", result: "TrainingResult", dataset: Path) -> None:
     if not result.trained:
         click.echo(f"{result.run} is trained already, {result.step} steps; nothing to do")
     else:
@@ -250,7 +237,7 @@ def _summarise(content: "Content", result: "TrainingResult", dataset: Path) -> N
     click.echo(f"next: {_next(content, result, dataset)}")
 
 
-def _next(content: "Content", result: "TrainingResult", dataset: Path) -> str:
+def _next(content: "Collection", result: "TrainingResult", dataset: Path) -> str:
     from gazebench import methods, plugins
 
     runs = result.run.parent

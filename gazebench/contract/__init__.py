@@ -35,6 +35,8 @@ def _has_card(kind: type[Method], resolution: int) -> None:
     config = getattr(kind, "Config", None)
     if not (isinstance(config, type) and issubclass(config, Settings)):
         raise MethodError("`Config` must be a class of gazebench.config.Settings")
+    for name in sorted(getattr(kind, "__abstractmethods__", ())):
+        raise MethodError(f"`{name}` is missing; gazebench/methods.py says what it does")
     fields = set(config.model_fields)
     if is_trainable(kind) and not {"steps", "batch"} <= fields:
         raise MethodError("`Config` of a method with networks must have `steps` and `batch`")

@@ -7,13 +7,10 @@ workers, stops and resumes.
 """
 
 import contextlib
-import signal
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from tqdm import tqdm
 
@@ -26,6 +23,7 @@ from gazebench.curation.planning import BuildPlan
 from gazebench.curation.portraitist import BuildOutcome, Portraitist
 from gazebench.curation.publish import BuildCounts, publish, published_counts
 from gazebench.errors import StoppedError
+from gazebench.signals import Stop, listening
 from gazebench.sources import SourceFace
 
 # faces whose files share one round of fsync: so few that it is over before a worker has made the
@@ -73,7 +71,7 @@ def build(
     check_folder(out, plan.root)
     if cluster is not None:
         clusters.check(cluster)
-    with _stops_between_rounds() as stopped, store.locked(out):
+    with listening() as stopped, store.locked(out):
         if overwrite:
             clear(out)
         with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
@@ -108,7 +106,7 @@ def _outcomes(
     number: int,
     workers: int,
     cluster: str | None,
-    stopped: Sequence[int],
+    stopped: Stop,
 ) -> Generator[BuildOutcome]:
     portraitist = Portraitist(plan.settings)
     finder = landmarks.load(landmarks, plan.settings.landmarks)
@@ -134,7 +132,7 @@ def _run(
     out: Path,
     *,
     quiet: bool,
-    stopped: list[int],
+    stopped: Stop,
 ) -> None:
     done: list[BuildOutcome] = []
     crashed: list[BuildOutcome] = []  # kept at the very end: a resumed build tries them again
@@ -152,7 +150,7 @@ def _run(
     if stopped:
         all_ = len(plan.chosen)
         sentence = f"stopped after {all_ - left} of {all_} faces, all kept"
-        raise StoppedError(stopped[0], f"{sentence}; run the same command again to resume")
+        raise StoppedError(stopped.signal, f"{sentence}; run the same command again to resume")
     _keep(crashed, journal, out)
 
 
@@ -170,23 +168,3 @@ def _bar(faces: int, pending: int, quiet: bool) -> tqdm:
 def _keep(done: Sequence[BuildOutcome], journal: Journal, out: Path) -> None:
     store.write_many((out / path, data) for outcome in done for path, data in outcome.files)
     journal.record(done)
-
-
-@contextlib.contextmanager
-def _stops_between_rounds() -> Iterator[list[int]]:
-    stopped: list[int] = []
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        stopped.append(signum)
-
-    before: dict[int, Any] = {}
-    try:
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            before[signum] = signal.signal(signum, note)
-    except ValueError:  # not the main thread: a caller's own thread has no signals to catch
-        pass
-    try:
-        yield stopped
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

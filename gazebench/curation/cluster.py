@@ -28,6 +28,7 @@ from gazebench.curation.workers import (
 )
 from gazebench.dataset.pictures import PictureError, read_bytes
 from gazebench.errors import GazebenchError, InputError, MissingPartError
+from gazebench.signals import Stop
 from gazebench.sources import SourceFace
 
 if TYPE_CHECKING:
@@ -52,13 +53,13 @@ def outcomes(
     address: str,
     *,
     seconds: float = SECONDS_PER_FACE,
-    stopped: Sequence[object] = (),
+    stopped: Stop | None = None,
 ) -> Generator[BuildOutcome]:
     """Outcomes of ``faces``, of which there are ``number``, from the cluster at ``address``.
 
     ``faces`` are asked for as workers get free, none is held that is done.
     ``address``: ``local:N`` for N processes here, else that of a scheduler, such as
-    ``tcp://host:8786``. Ends early when ``stopped`` is no longer empty.
+    ``tcp://host:8786``. Ends early once ``stopped`` is true.
 
     Raises:
         InputError: no such cluster, none answers, or its workers cannot read the pictures.

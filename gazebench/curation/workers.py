@@ -19,6 +19,7 @@ from pathlib import Path
 
 from gazebench.curation.portraitist import BuildOutcome, quarantined
 from gazebench.errors import GazebenchError
+from gazebench.signals import Stop
 from gazebench.sources import SourceFace
 
 SECONDS_PER_FACE = 20.0
@@ -44,14 +45,14 @@ def outcomes(
     preload: Sequence[str] = (),
     seconds: float = SECONDS_PER_FACE,
     memory_bytes: int | None = MEMORY_BYTES,
-    stopped: Sequence[object] = (),
+    stopped: Stop | None = None,
 ) -> Generator[BuildOutcome]:
     """Outcomes of ``faces``, of which there are ``number``, as ``workers`` processes get them done.
 
     ``faces`` are asked for as workers get free, none is held that is done. A face whose worker
     dies, or takes more than ``seconds``, is tried once more. ``preload``: modules that every
     worker needs. ``memory_bytes``: address space of a worker, None for any.
-    Ends early when ``stopped`` is no longer empty.
+    Ends early once ``stopped`` is true.
 
     Raises:
         GazebenchError: workers cannot start, too many crash, or ``portraying`` raised one.
@@ -150,7 +151,7 @@ class _Crew:
     def has_work(self) -> bool:
         return self._has_waiting() or any(worker.faces for worker in self._workers)
 
-    def answers(self, stopped: Sequence[object]) -> Iterator[BuildOutcome]:
+    def answers(self, stopped: Stop | None) -> Iterator[BuildOutcome]:
         self._hand_out()
         speaking = connection.wait([worker.pipe for worker in self._workers], _TICK)
         for worker in list(self._workers):

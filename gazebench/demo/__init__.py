@@ -18,7 +18,7 @@ from gazebench.evaluation import Evaluation, find
 from gazebench.methods import pick_device
 from gazebench.reports.report import write_report
 from gazebench.training import TrainingSettings
-from gazebench.training.budget import Budget
+from gazebench.training.job import Budget
 from gazebench.training.queue import Trainer
 from gazebench.training.queue import plan as plan_queue
 

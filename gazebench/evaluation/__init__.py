@@ -34,7 +34,7 @@ from gazebench.evaluation.describing import (
 from gazebench.evaluation.predictions import Predictions
 from gazebench.evaluation.score import Scoring, flag_copies
 from gazebench.metrics import Instruments
-from gazebench.plugins import Content
+from gazebench.plugins import Collection
 from gazebench.results import RunResult
 
 __all__ = ["EvalReport", "Evaluation", "find", "portraits_to_correct"]
@@ -54,7 +54,7 @@ class Evaluation:
 
     manifest: Manifest
     runs: Path
-    methods: Content  # the baselines, and files beside them
+    methods: Collection  # the baselines, and files beside them
     metrics: ModuleType  # package of the metrics
     device: torch.device
     date: str  # ISO 8601, written into the results

@@ -12,7 +12,7 @@ from gazebench.cards import MethodCard
 from gazebench.dataset import Manifest
 from gazebench.errors import InputError
 from gazebench.methods import Method, Task
-from gazebench.plugins import Content
+from gazebench.plugins import Collection
 
 _CHANGED = "the method's file has changed since the training"
 
@@ -42,7 +42,7 @@ class Contender:
     notes: tuple[str, ...] = ()  # sentences that stand with its scores
 
 
-def find(content: Content, runs: Path, names: Sequence[str]) -> tuple[list[Entry], list[str]]:
+def find(content: Collection, runs: Path, names: Sequence[str]) -> tuple[list[Entry], list[str]]:
     """Entries for the methods ``names`` ("all" for every one), and sentences on what is missing.
 
     A control needs no training. A trainable method takes part once per run folder trained with it.
@@ -68,7 +68,7 @@ def find(content: Content, runs: Path, names: Sequence[str]) -> tuple[list[Entry
     return entries, missing
 
 
-def _wanted(content: Content, names: Sequence[str], trained: Mapping[Path, str]) -> list[str]:
+def _wanted(content: Collection, names: Sequence[str], trained: Mapping[Path, str]) -> list[str]:
     every = plugins.names(content)
     if "all" in names:
         return [name for name in every if methods.corrects(methods.load(content, name))]
@@ -80,7 +80,7 @@ def _wanted(content: Content, names: Sequence[str], trained: Mapping[Path, str])
     return list(dict.fromkeys(names))
 
 
-def _unknown(content: Content, trained: Mapping[Path, str]) -> dict[str, str]:
+def _unknown(content: Collection, trained: Mapping[Path, str]) -> dict[str, str]:
     """A sentence for each method of a run that is not here."""
     known = plugins.names(content)
     return {
@@ -90,7 +90,7 @@ def _unknown(content: Content, trained: Mapping[Path, str]) -> dict[str, str]:
     }
 
 
-def ready(entry: Entry, content: Content, manifest: Manifest, device: torch.device) -> Contender:
+def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.device) -> Contender:
     """The method of an entry, built for the dataset and, if trained, with its weights.
 
     Raises:

@@ -14,7 +14,7 @@ from gazebench.errors import InputError
 from gazebench.evaluation.contenders import Contender, Entry
 from gazebench.evaluation.correct import portraits_to_correct
 from gazebench.evaluation.predictions import Predictions
-from gazebench.plugins import Content
+from gazebench.plugins import Collection
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult
 
 
@@ -48,7 +48,7 @@ def provenance(
 
 
 def declined(
-    entry: Entry, package: Content, metric_package: ModuleType, manifest: Manifest, reason: str
+    entry: Entry, package: Collection, metric_package: ModuleType, manifest: Manifest, reason: str
 ) -> RunResult:
     """The result of a method that cannot handle the dataset: a row of dashes with the reason."""
     names = plugins.names(metric_package)

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from gazebench import store
 from gazebench.dataset import Domain, csv_text
 from gazebench.errors import InputError, RefusedError, StoppedError
+from gazebench.signals import listening
 from gazebench.synthetic import truth
-from gazebench.synthetic.crew import finished, stops
+from gazebench.synthetic.crew import finished
 from gazebench.synthetic.portrait import DrawnPortrait
 
 _ROUND = 16  # pictures that share one sync of their folder
@@ -64,7 +65,7 @@ def synthesize_folder(
         raise InputError(f"size {series.size}: must be even; take {series.size + 1}")
     _check_folder(out)
     truths = [series.portrait(index).truth for index in range(series.count)]
-    with stops() as stopped, store.locked(out):
+    with listening() as stopped, store.locked(out):
         _begin(out, truths, overwrite)
         paths = [out / "images" / true.name for true in truths]
         pending = [index for index, path in enumerate(paths) if not path.exists()]
@@ -74,7 +75,9 @@ def synthesize_folder(
                 store.write_many(files)
                 bar.update(len(files))
         if stopped:
-            raise StoppedError(stopped[0], f"{out}: stopped; run the same command again to resume")
+            raise StoppedError(
+                stopped.signal, f"{out}: stopped; run the same command again to resume"
+            )
     return SynthesisReport(
         drawn=len(pending),
         kept=series.count - len(pending),

@@ -1,7 +1,7 @@
-"""Where a step's pictures come from: the coming step's are read while this one computes."""
+"""Which portraits a step sees; those of the coming step are read while this one computes."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Self
@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Draw, Pixels
 from gazebench.errors import InputError
-from gazebench.training.folder import Recipe
+from gazebench.training.run import Recipe
 
 Pair = tuple[Batch, Batch]
 
@@ -134,16 +134,3 @@ def training_portraits(
             f"`gazebench label import {manifest.root} LABELS.csv`"
         )
     return x, y
-
-
-def warn_of_few(
-    x: Sequence[Portrait], y: Sequence[Portrait], recipe: Recipe, say: Callable[[str], None]
-) -> None:
-    """Say it, where a draw must take some portraits of a domain more than once."""
-    count = recipe.settings["batch"] * recipe.processes
-    few = [f"{len(p)} labelled {domain}" for domain, p in (("X", x), ("Y", y)) if len(p) < count]
-    if few:
-        say(
-            f"the training half has only {' and '.join(few)} for a draw of {count}: portraits are "
-            "drawn more than once in it; label more, or lower --batch"
-        )

@@ -13,7 +13,7 @@ from gazebench.errors import InputError, MissingPartError
 from gazebench.methods import Part, Task, TrainableMethod
 from gazebench.training import checkpoint
 from gazebench.training.checkpoint import Checkpoint
-from gazebench.training.folder import Recipe, RunFolder, run_method_name
+from gazebench.training.run import Recipe, RunFolder, run_method_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C ask a training to stop; it saves at the next step and goes."""
+"""Ctrl-C and SIGTERM as a request: long work notices them, saves and ends by itself."""
 
 import contextlib
 import signal
@@ -11,21 +11,25 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(slots=True)
 class Stop:
-    """Whether and how this process was asked to stop."""
+    """Whether and how this process was asked to stop; true once it was."""
 
     signal: int = 0  # number of the first one that came, 0 while none has
+
+    def __bool__(self) -> bool:
+        """Whether a signal came."""
+        return self.signal != 0
 
 
 @contextlib.contextmanager
 def listening() -> Iterator[Stop]:
-    """Note the two signals in place of dying; a second Ctrl-C stops at once, unsaved.
+    """Note the two signals instead of ending at once; a second Ctrl-C does end at once, unsaved.
 
     Outside the main thread, where Python allows no handlers, nothing is changed.
     """
     stop = Stop()
 
     def note(number: int, _frame: object) -> None:
-        if stop.signal and number == signal.SIGINT:
+        if stop and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.signal = stop.signal or number
 

@@ -1,13 +1,11 @@
-"""Layers and small tools that several baselines share."""
+"""Layers, initial weights, Adam and learning rates that several baselines share."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
-
-from gazebench.baselines._losses import weighted_sum
+from torch.optim import Adam
 
 _CPU_HAS_FUSED = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)
 
@@ -113,21 +111,6 @@ def adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> Adam:
     parameters = list(network.parameters())
     fused = _CPU_HAS_FUSED or all(p.is_cuda for p in parameters)
     return Adam(parameters, lr=lr, betas=betas, fused=fused)
-
-
-def descend(
-    optimisers: Sequence[Optimizer],
-    backward: Callable[[Tensor], None],
-    losses: Mapping[str, Tensor],
-    weights: Mapping[str, float],
-) -> dict[str, Tensor]:
-    """One update by the weighted sum of the losses; gives them detached."""
-    for optimiser in optimisers:
-        optimiser.zero_grad(set_to_none=True)
-    backward(weighted_sum(losses, weights))
-    for optimiser in optimisers:
-        optimiser.step()
-    return {name: loss.detach() for name, loss in losses.items()}
 
 
 def shortened(constant: int, steps: int, share: int = 10) -> int:

@@ -1,21 +1,41 @@
-"""A run's folder and the recipe in its ``config.toml``; all of it without torch."""
+"""A run on disk: settings, folder, the recipe in ``config.toml`` and the log; without torch."""
 
+import json
+import os
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
+
+from pydantic import Field
 
 from gazebench import config, store
-from gazebench.dataset import Manifest
+from gazebench.config import Settings
 from gazebench.errors import InputError, RefusedError
 
-_FREE = ("dataset", "budget", "steps")  # the first two are only told; steps have their own rule
+_FLUSH_SECONDS = 1.0
+_FREE = ("dataset", "budget", "steps")  # the first two only inform; steps have their own rule
+
+
+class TrainingSettings(Settings):
+    """How a training runs, whatever the method."""
+
+    steps: int | None = Field(default=None, ge=1)  # of the generator; None: the method's own
+    seed: int = Field(default=0, ge=0)
+    precision: Literal["no", "bf16", "fp16"] = "no"  # of the networks' arithmetic; "no" is fp32
+    device: str | None = None  # None: CUDA where there is one, else the CPU
+    sample_every: int = Field(default=1000, ge=1)  # steps; one more picture at the end
+    checkpoint_every: int = Field(default=1000, ge=1)  # steps; one more checkpoint at the end
+    compile: bool = False  # torch.compile of the networks
+    ema: float = Field(default=0.0, ge=0, lt=1)  # decay of the weights' moving average; 0: none
+    tensorboard: bool = False  # losses and pictures for TensorBoard too
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where each thing of a run stands."""
+    """Where each thing of a run is."""
 
     root: Path
 
@@ -77,41 +97,6 @@ class Recipe:
     parts: Mapping[str, str] = field(default_factory=dict)  # network → sha256 of its weights file
 
     @classmethod
-    def of(
-        cls,
-        manifest: Manifest,
-        method: str,
-        settings: config.Settings,
-        *,
-        seed: int,
-        precision: str,
-        processes: int,
-        budget: str = "",
-        ema: float = 0.0,
-        file_sha256: str | None = None,
-        parts: Mapping[str, str],
-    ) -> Self:
-        """The recipe of a method's settings, which say the steps, on a dataset."""
-        plain = settings.model_dump(mode="json")
-        return cls(
-            method=method,
-            seed=seed,
-            steps=plain["steps"],
-            precision=precision,
-            processes=processes,
-            dataset=manifest.name,
-            dataset_fingerprint=manifest.fingerprint,
-            tree_hash=manifest.tree_hash,
-            resolution=manifest.resolution,
-            window=manifest.window,
-            settings=plain,
-            budget=budget,
-            ema=ema,
-            file_sha256=file_sha256,
-            parts=parts,
-        )
-
-    @classmethod
     def load(cls, path: Path) -> Self:
         """Read a ``config.toml``.
 
@@ -150,12 +135,64 @@ class Recipe:
             )
 
 
+def is_main() -> bool:
+    """Whether this process is the only one, or the one of several that writes and speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def run_method_name(run: Path) -> str | None:
     """Name of the method that was trained in a folder; None where none was."""
     try:
         return Recipe.load(RunFolder(run).config).method
     except InputError:
         return None
+
+
+class Log:
+    """``log.jsonl``: one JSON line per step, each step once, however often the run was stopped.
+
+    Appends lines, at most once a second; ``flush`` before what they precede is saved.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: list[str] = []
+        self._flushed = time.monotonic()
+
+    def trim(self, step: int) -> None:
+        """Drop the lines after ``step``, which will be made again, and a torn last line."""
+        rows = read_log(self._path)
+        kept = [json.dumps(row) + "\n" for row in rows if row["step"] <= step]
+        if self._path.exists():
+            store.write(self._path, "".join(kept))
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take one line."""
+        self._lines.append(json.dumps(row))
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was taken."""
+        if self._lines:
+            store.append(self._path, "\n".join(self._lines))
+        self._lines = []
+        self._flushed = time.monotonic()
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Lines of a log in their order; torn or foreign ones are passed over. [] without a file."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            rows.append(row)
+    return rows
 
 
 def _differences(old: Recipe, new: Recipe) -> Iterator[tuple[str, Any, Any]]:

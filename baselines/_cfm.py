@@ -5,24 +5,95 @@ from the source outside the windows; inside them the refiner G_h adds it.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from gazebench.baselines._eyes import (
+from gazebench.baselines._gazegan_shared import (
+    SLOPE,
+    View,
     around,
+    branch,
     doubled,
     halved,
     joined,
     mask_of,
+    normed,
     parted,
     snapped,
+    spectral,
 )
-from gazebench.baselines._inpainting import View
+from gazebench.baselines._layers import instance_norm
 from gazebench.dataset.batches import Batch, eye_patches, paste_patches
 from gazebench.methods import Task
 
 _PUBLISHED = {(256, (30, 50)): (44, 64), (512, (46, 80)): (64, 96)}
+
+
+class Refiner(nn.Module):
+    """G_h: a residual auto-encoder over both eyes (N, 6, h, w); h and w multiples of 4.
+
+    The paper gives no layers; these have the number of parameters that its totals leave. After
+    ``start_at_zero`` it leaves the crops as they are, so that learning begins at the coarse image.
+    """
+
+    def __init__(self, width: int = 16, blocks: int = 4) -> None:
+        super().__init__()
+        w = width
+        self.body = nn.Sequential(
+            normed(nn.Conv2d(6, w, 7, 1, 3), leaky=True),
+            normed(nn.Conv2d(w, 2 * w, 3, 2, 1), leaky=True),
+            normed(nn.Conv2d(2 * w, 4 * w, 3, 2, 1), leaky=True),
+            *(_PreActivated(4 * w) for _ in range(blocks)),
+            nn.Upsample(scale_factor=2, mode="nearest"),
+            normed(nn.Conv2d(4 * w, 2 * w, 3, 1, 1), leaky=False),
+            nn.Upsample(scale_factor=2, mode="nearest"),
+            normed(nn.Conv2d(2 * w, w, 3, 1, 1), leaky=False),
+            nn.Conv2d(w, 6, 7, 1, 3),
+            nn.Tanh(),
+        )
+
+    def start_at_zero(self) -> None:
+        """Zero the last convolution, in place."""
+        last = self.body[-2]
+        assert isinstance(last, nn.Conv2d)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """The patches plus what they lack."""
+        return patches + self.body(patches)
+
+
+class EyeDiscriminator(nn.Module):
+    """D_h: both eye patches (N, 6, S, S) to logits (N, 1)."""
+
+    def __init__(self, patch: int, width: int = 16) -> None:
+        super().__init__()
+        self.local = branch(6, patch, width, 16 * width)
+        self.head = nn.Linear(16 * width, 1)
+        spectral(self, linear=False)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Logits (N, 1): how real."""
+        return self.head(self.local(patches))
+
+
+class _PreActivated(nn.Module):
+    """(x + f(x)) / sqrt(2), f twice norm, leaky ReLU, 3x3 convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*self._half(channels), *self._half(channels))
+
+    @staticmethod
+    def _half(channels: int) -> Iterable[nn.Module]:
+        convolution = nn.Conv2d(channels, channels, 3, 1, 1)
+        return instance_norm(channels), nn.LeakyReLU(SLOPE, inplace=True), convolution
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + self.body(x)) / 2**0.5
 
 
 def crop_size(task: Task) -> tuple[int, int]:
