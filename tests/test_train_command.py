@@ -92,7 +92,8 @@ def test_other_settings_end_with_exit_code_7(dataset: Manifest, tmp_path: Path) 
 def test_flags_win_over_the_settings_file(tmp_path: Path) -> None:
     file = tmp_path / "s.toml"
     file.write_text("[training]\nema = 0.5\ncompile = true\n")
-    flags = ("--ema", "0.9", "--tensorboard", "--dry-run", "--config", file)
+    flags = ("--set", "training.ema=0.9", "--set", "training.tensorboard=true")
+    flags += ("--dry-run", "--config", file)
     table = tomllib.loads(train("data", "run", *flags).output)["training"]
     assert (table["ema"], table["compile"], table["tensorboard"]) == (0.9, True, True)
 

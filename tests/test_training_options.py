@@ -185,7 +185,7 @@ def test_without_a_compiler_compile_is_a_sentence(dataset: Manifest, tmp_path: P
     nowhere = {"CXX": "/nonexistent/g++", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
     done = train_with("compile", dataset, tmp_path / "run", **nowhere)
     assert done.returncode == 8, done.stderr
-    assert "--compile: nothing can be compiled for cpu here" in done.stdout
+    assert "training.compile: nothing can be compiled for cpu here" in done.stdout
     assert "install a C++ compiler" in done.stdout
 
 

@@ -314,8 +314,8 @@ def require_compiler(device: torch.device) -> None:
         needed = "a C++ compiler such as g++" if device.type == "cpu" else "Triton and gcc"
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise MissingPartError(
-            f"--compile: nothing can be compiled for {device} here ({first}); install {needed}, "
-            "or leave --compile out"
+            f"training.compile: nothing can be compiled for {device} here ({first}); "
+            f"install {needed}, or leave training.compile out"
         ) from None
 
 

@@ -100,7 +100,8 @@ def require_tensorboard() -> None:
         import torch.utils.tensorboard  # noqa: F401
     except ImportError:
         raise MissingPartError(
-            "--tensorboard: TensorBoard is not installed; `pip install 'gazebench[tensorboard]'`"
+            "training.tensorboard: TensorBoard is not installed; "
+            "`pip install 'gazebench[tensorboard]'`"
         ) from None
 
 
