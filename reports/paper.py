@@ -29,7 +29,7 @@ class Published:
     url: str
     caveats: tuple[str, ...]
     columns: Mapping[str, str]  # metric → heading
-    methods: Mapping[str, str]  # method → name as printed
+    methods: Mapping[str, str]  # method (or whatever a row is) → name as printed
     rows: Mapping[str, Mapping[str, str]]  # method → metric → text as printed
 
     @property
@@ -76,20 +76,19 @@ def parameter_counts() -> list[PublishedCount]:
     return found + [PublishedCount(**row) for row in _tables()["table_6"]["rows"]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublishedUpsampling:
-    """Table VI as printed, of portraits of 512 pixels."""
-
-    source: str
-    caveats: tuple[str, ...]
-    rows: Mapping[str, Mapping[str, str]]  # up-sampler → title and texts as printed
-
-
-def table_6() -> PublishedUpsampling:
-    """Table VI."""
+def table_6() -> Published:
+    """Table VI, by up-sampler; printed for portraits of 512 pixels alone."""
     table = _tables()["table_6"]
-    return PublishedUpsampling(
-        source=table["source"], caveats=tuple(table["caveats"]), rows=table["printed"]
+    return Published(
+        dataset=table["dataset"],
+        resolution=table["resolution"],
+        source=table["source"],
+        title=table["title"],
+        url=table["url"],
+        caveats=tuple(table["caveats"]),
+        columns=table["columns"],
+        methods=table["methods"],
+        rows=table["printed"],
     )
 
 

@@ -14,7 +14,7 @@ from report_runs import make_dataset, make_runs
 
 from gazebench.cards import MethodCard
 from gazebench.reports.report import write_report
-from gazebench.reports.texts import public_text
+from gazebench.reports.sanitising import public_text
 from gazebench.results import RunResult
 
 GOLDEN = Path(__file__).parent / "golden" / "leaderboard.html"
