@@ -86,8 +86,8 @@ class Grid:
     resolution: int
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    notes: tuple[str, ...]  # numbered from 1
-    paper: Published
+    notes: tuple[str, ...] = ()  # numbered from 1
+    paper: Published = field(default_factory=Published)
     controls: tuple[Row, ...] = ()
     sorted_by: str = ""  # key of the column that the rows are sorted by
     of: str = ""  # the run, where a table is of one
@@ -143,6 +143,12 @@ def columns_of(lines: Sequence[Line], cards: Mapping[str, MetricCard]) -> tuple[
 
 def _place(key: str, card: MetricCard) -> tuple[int, int, str]:
     return METRIC_GROUPS.index(card.group), card.order, key
+
+
+def cells_by_line(columns: Sequence[Column], lines: Sequence[Line]) -> dict[str, dict[str, Cell]]:
+    """The cells of a table: by line, then by column."""
+    by_column = {column.key: cells_of(column, lines) for column in columns}
+    return {line.key: {key: by_column[key][line.key] for key in by_column} for line in lines}
 
 
 def cells_of(column: Column, lines: Sequence[Line]) -> dict[str, Cell]:

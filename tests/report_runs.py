@@ -320,9 +320,14 @@ def add_upsampling(runs: Path, run: str, dataset: DatasetFacts) -> None:
         for name, title, made in (("bilinear", "Bilinear", scores), ("cfm", "CFM", better))
     }
     facts = {
-        "dataset": dataset.name, "fingerprint": dataset.fingerprint, "benchmark": BENCHMARK,
-        "resolution": dataset.resolution, "split": "both halves", "n": PORTRAITS,
-        "run": run, "device": "CPU, 2 threads",
+        "dataset": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "benchmark": BENCHMARK,
+        "resolution": dataset.resolution,
+        "split": "both halves",
+        "n": PORTRAITS,
+        "run": run,
+        "device": "CPU, 2 threads",
     }
     content = {"format": 1, "facts": facts, "rows": rows, "skipped": {"ESRGAN": "no weights"}}
     store.write(runs / run / "upsampling.json", json.dumps(content))

@@ -14,7 +14,7 @@ from gazebench.reports.grid import (
     Line,
     Notes,
     Row,
-    cells_of,
+    cells_by_line,
     columns_of,
 )
 from gazebench.reports.measured import Measured, groups
@@ -116,16 +116,17 @@ def _rows(
     results: Sequence[RunResult], lines: Sequence[Line], columns: Sequence[Column], sorted_by: str
 ) -> tuple[list[Row], list[str]]:
     names = _labels(results)
-    cells = {column.key: cells_of(column, lines) for column in columns}
+    cells = cells_by_line(columns, lines)
     ordered = sorted(results, key=lambda result: _place(result, sorted_by, columns, names))
     ordered.sort(key=lambda result: result.method.kind == "control")
     notes = Notes()
-    rows = [
-        _row(result, names[result.run], {k: cells[k][result.run] for k in cells}, notes)
-        for result in ordered
-    ]
+    rows = [_row(result, names[result.run], cells[result.run], notes) for result in ordered]
     trainings = _trainings(ordered, names)
-    return rows, [*notes.texts, *_never_measured(results, cells.keys()), *trainings]
+    return rows, [
+        *notes.texts,
+        *_never_measured(results, [column.key for column in columns]),
+        *trainings,
+    ]
 
 
 def _place(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gazebench.cards import MetricCard
-from gazebench.reports.grid import MISSING, Grid, Line, Notes, Row, cells_of, columns_of
+from gazebench.reports.grid import MISSING, Grid, Line, Notes, Row, cells_by_line, columns_of
 from gazebench.reports.measured import Measured
 from gazebench.reports.paper import table_6
 from gazebench.results import BENCHMARK, Score
@@ -111,7 +111,7 @@ def grid(run: str, measured: Upsampling) -> Grid:
     facts = measured.facts
     lines = [Line(key=name, scores=_known(row.scores)) for name, row in measured.rows.items()]
     columns = columns_of(lines, CARDS)
-    cells = {column.key: cells_of(column, lines) for column in columns}
+    cells = cells_by_line(columns, lines)
     notes = Notes()
     for title, why in measured.skipped.items():
         notes.mark(f"{title} was not measured: {why.rstrip('.')}.")
@@ -130,7 +130,7 @@ def grid(run: str, measured: Upsampling) -> Grid:
             Row(
                 key=name,
                 label=row.title,
-                cells={key: column[name] for key, column in cells.items()},
+                cells=cells[name],
                 paper=paper.of(name),
                 facts={"run": run, "upsampler": name, "title": row.title},
                 details={"upsampler": name, "label": row.title},
