@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,7 +190,8 @@ def test_a_new_metric_scores_the_predictions_that_are_there(
     assert after.scores["second"].value == after.scores["first"].value
     assert after.scores["parameters_inference"] == before.scores["parameters_inference"]
     assert (runs / "identity" / "predictions.json").stat().st_mtime_ns == facts
-    assert metrics.load(few_metrics, "first").built == 1
+    first: Any = metrics.load(few_metrics, "first")
+    assert first.built == 1
     with np.load(runs / "identity" / "features.npz") as arrays:
         assert set(arrays) == {"first", "second"}
 
@@ -200,7 +202,7 @@ def test_a_score_of_other_pictures_or_another_meaning_is_computed_again(
     runs = tmp_path / "runs"
     entries, _ = find(baselines, runs, ["identity"])
     before = evaluation(small_dataset, runs, metrics=few_metrics).run(entries).results[0]
-    kind = metrics.load(few_metrics, "first")
+    kind: Any = metrics.load(few_metrics, "first")
     kind.card = replace(kind.card, help="A clearer sentence.", group="harm")
     same = evaluation(small_dataset, runs, metrics=few_metrics).run(entries).results[0]
     assert kind.built == 1

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.contract import correcting, training
+from gazebench.contract import corrections, training
 from gazebench.contract.building import built
 from gazebench.contract.metrics import METRIC_CHECKS, Bench, examine_metric
 from gazebench.contract.portraits import drawn_dataset
@@ -53,13 +53,13 @@ def _has_card(kind: type[Method], resolution: int) -> None:
 
 CHECKS = (
     Check("has a card and settings", _has_card, everyone),
-    Check("returns images like its input", correcting.returns_images, corrects),
-    Check("leaves the batch alone", correcting.leaves_batch, corrects),
-    Check("leaves everything else alone", correcting.leaves_the_rest, corrects),
-    Check("gives the same output twice", correcting.repeats, corrects),
-    Check("does not care how portraits are batched", correcting.batches, corrects),
-    Check("keeps what its card promises", correcting.keeps_outside, corrects),
-    Check("animates", correcting.animates, animates),
+    Check("returns images like its input", corrections.returns_images, corrects),
+    Check("leaves the batch alone", corrections.leaves_batch, corrects),
+    Check("leaves everything else alone", corrections.leaves_the_rest, corrects),
+    Check("gives the same output twice", corrections.repeats, corrects),
+    Check("does not care how portraits are batched", corrections.batches, corrects),
+    Check("keeps what its card promises", corrections.keeps_outside, corrects),
+    Check("animates", corrections.animates, animates),
     Check("has networks", training.has_networks, is_trainable),
     Check("trains", training.trains, is_trainable),
     Check("trains the same way twice", training.trains_alike, is_trainable),

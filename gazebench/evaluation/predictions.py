@@ -5,20 +5,18 @@ scored; ours are treated in the same way.
 """
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from gazebench import store
 from gazebench.dataset import Manifest, Portrait
 from gazebench.dataset.batches import to_float
-from gazebench.dataset.pictures import PictureError, read_picture
+from gazebench.dataset.pictures import PictureError, png, read_picture
 from gazebench.errors import InputError
 
 _SHOWN = 8  # names in a list of faults
@@ -83,19 +81,13 @@ def write(folder: Path, ids: Sequence[str], pixels: Tensor) -> None:
     """
     arrays = pixels.permute(0, 2, 3, 1).cpu().numpy()
     store.write_many(
-        (folder / f"{id_}.png", _png(array)) for id_, array in zip(ids, arrays, strict=True)
+        (folder / f"{id_}.png", png(array)) for id_, array in zip(ids, arrays, strict=True)
     )
 
 
 def pixel_digest(path: Path) -> str:
     """Sha256 of the decoded pixels, so that two encodings of one picture are equal."""
     return hashlib.sha256(np.asarray(read_picture(path)).tobytes()).hexdigest()
-
-
-def _png(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def _foreign(

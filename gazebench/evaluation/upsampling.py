@@ -1,12 +1,14 @@
-"""Table VI: one coarse reconstruction brought to full size in several ways, against the source.
+"""One coarse reconstruction brought to full size in several ways, against the source (Table VI).
 
 Paper: Zhang et al. 2022, section IV-F. Whether the printed numbers are of the full image or of the
 eyes is not stated, so both are measured.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -14,15 +16,18 @@ from pytorch_msssim import ms_ssim
 from torch import Tensor
 from tqdm import tqdm
 
-from gazebench.dataset import Portrait
+from gazebench import store
+from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, eye_patches, to_float, to_uint8
-from gazebench.errors import InputError
+from gazebench.errors import GazebenchError, InputError
+from gazebench.evaluation.correct import device_name
 from gazebench.evaluation.cost import frames_per_second
 from gazebench.methods import TrainableMethod
 from gazebench.metrics import Instruments
-from gazebench.results import Score
+from gazebench.results import BENCHMARK, Score
 
 EYE_SIDE = 256  # eye crops are resized to it: MS-SSIM needs more than 160 pixels
+FILE = "upsampling.json"  # in a run's folder
 _BATCH = 4
 
 
@@ -90,17 +95,70 @@ class Comparison:
         return frames_per_second(lambda b: upsampler.double(self.coarse(b), b), batch)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsamplingScores:
+    """What a comparison measured, and what it could not."""
+
+    titles: Mapping[str, str]  # by up-sampler
+    scores: Mapping[str, Mapping[str, Score]]  # by up-sampler
+    skipped: Mapping[str, str]  # title → why it was not measured
+
+    def save(self, path: Path, facts: Mapping[str, Any]) -> None:
+        """Write JSON; ``facts`` say what was measured."""
+        rows = {
+            name: {"title": self.titles[name], "scores": {k: asdict(s) for k, s in made.items()}}
+            for name, made in self.scores.items()
+        }
+        content = {"format": 1, "facts": dict(facts), "rows": rows, "skipped": dict(self.skipped)}
+        store.write(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
 def compare(
-    comparison: Comparison, upsamplers: Mapping[str, Upsampler], *, quiet: bool = True
-) -> dict[str, dict[str, Score]]:
-    """Scores by up-sampler.
+    comparison: Comparison,
+    kinds: Mapping[str, type[Upsampler]],
+    method: TrainableMethod,
+    *,
+    quiet: bool = True,
+) -> UpsamplingScores:
+    """Scores of each up-sampler of ``method``; one that cannot be used is named with its reason.
 
     Raises:
         InputError: no portraits, or too small ones.
     """
     if not comparison.portraits:
         raise InputError("no portrait of domain Y to reconstruct; label some, or take --split all")
-    return {name: comparison.scores(one, quiet=quiet) for name, one in upsamplers.items()}
+    found: dict[str, Upsampler] = {}
+    skipped: dict[str, str] = {}
+    for name, kind in kinds.items():
+        try:
+            found[name] = kind(method, comparison.instruments.device)
+        except GazebenchError as error:
+            skipped[kind.title] = str(error)
+    return UpsamplingScores(
+        titles={name: kinds[name].title for name in found},
+        scores={name: comparison.scores(one, quiet=quiet) for name, one in found.items()},
+        skipped=skipped,
+    )
+
+
+def portraits_of(manifest: Manifest, *, both_halves: bool) -> tuple[Portrait, ...]:
+    """Portraits of domain Y: of the test half, or of both (as in the paper)."""
+    halves = [Split.TRAIN, Split.TEST] if both_halves else [Split.TEST]
+    return tuple(p for half in halves for p in manifest.select(split=half, domain=Domain.AWAY))
+
+
+def facts_of(comparison: Comparison, *, both_halves: bool) -> dict[str, Any]:
+    """What a comparison was made on, for ``UpsamplingScores.save``."""
+    manifest = comparison.pixels.manifest
+    return {
+        "benchmark": BENCHMARK,
+        "dataset": manifest.name,
+        "fingerprint": manifest.fingerprint,
+        "resolution": manifest.resolution,
+        "split": "both halves" if both_halves else "test half",
+        "n": len(comparison.portraits),
+        "device": device_name(comparison.instruments.device),
+    }
 
 
 def _eyes(image: Tensor, batch: Batch) -> Tensor:

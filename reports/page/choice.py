@@ -1,11 +1,10 @@
-"""Which faces a page shows: some drawn by lot, and the worst, median and best by a metric."""
+"""Which faces a page shows: some chosen at random, and the worst, median and best by a metric."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gazebench.reports.columns import Column
-from gazebench.reports.tables import Row, Table
+from gazebench.reports.grid import Column, Grid, Row
 
 SEED = 0
 # a metric of the eyes goes before one of the rest of the portrait
@@ -21,24 +20,24 @@ class Choice:
     metric: Column | None = None  # that the face was chosen by
 
 
-def choose(table: Table, ids: Iterable[str], *, drawn: int, extremes: bool) -> list[Choice]:
+def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> list[Choice]:
     """``drawn`` faces by lot, then up to three by a metric.
 
     The lot is a hash of seed and id: it depends on no score, and one more portrait moves few.
     """
     pool = sorted(ids, key=_lot)
     lot = [Choice(id=id_, why="by lot") for id_ in sorted(pool[:drawn])]
-    return lot + (_extremes(table, set(pool)) if extremes else [])
+    return lot + (_extremes(grid, set(pool)) if extremes else [])
 
 
 def _lot(id_: str) -> str:
     return hashlib.sha256(f"{SEED}:{id_}".encode()).hexdigest()
 
 
-def _extremes(table: Table, ids: set[str]) -> list[Choice]:
+def _extremes(grid: Grid, ids: set[str]) -> list[Choice]:
     """Worst, median and best portrait by the mean over the ranked methods."""
-    for column in sorted(table.columns, key=_preference):
-        means = _mean_values(table.rows, column, ids)
+    for column in sorted(grid.columns, key=_preference):
+        means = _mean_values(grid.rows, column, ids)
         if len(means) >= 3 and len(set(means.values())) >= 3:
             sign = 1 if column.card.higher_is_better else -1
             order = sorted(means, key=lambda id_: (sign * means[id_], id_))

@@ -1,4 +1,4 @@
-"""Text of strangers made fit to publish: no private path, no control character, no markup.
+"""Sanitises untrusted text: no private path, no control character.
 
 Every name, note and reason in a ``scores.json`` is somebody's text.
 """
@@ -28,17 +28,6 @@ def public_text(text: str) -> str:
     """One line of visible characters; of an absolute path only its last part, "…/runs"."""
     line = "".join(map(_visible, text))
     return _PATH.sub(_last_part, _QUOTED.sub(_last_part, line))
-
-
-def markdown(text: str) -> str:
-    """Text that Markdown shows as it is, also in a table cell."""
-    escaped = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", " ".join(text.split()))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def csv_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
 
 
 def _visible(letter: str) -> str:

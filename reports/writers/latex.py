@@ -4,9 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from gazebench.reports.columns import Cell, Column
-from gazebench.reports.formats import about_paper, in_brackets
-from gazebench.reports.tables import Row, Table
+from gazebench.reports.grid import Cell, Column, Grid, Row
+from gazebench.reports.writers.wording import about_paper, in_brackets
 
 _COMMANDS = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
@@ -68,21 +67,21 @@ def escape(text: str) -> str:
     return re.sub("-(?=-)", "-{}", typeset)  # two hyphens would become a dash
 
 
-def as_latex(table: Table) -> str:
+def write(grid: Grid) -> str:
     """A ``table*`` that needs the packages booktabs and xcolor."""
-    heads = [_head(column) for column in table.columns]
+    heads = [_head(column) for column in grid.columns]
     lines = [
         "% needs \\usepackage{booktabs,xcolor}",
         *(r"\begin{table*}", r"\centering", r"\scriptsize", r"\setlength{\tabcolsep}{3pt}"),
-        rf"\caption{{Gaze correction: {escape(table.caption)}}}",
+        rf"\caption{{{escape(grid.title)}: {escape(grid.caption)}}}",
         rf"\begin{{tabular}}{{p{{2.6cm}}{'r' * len(heads)}}}",
-        *(r"\toprule", " & ".join(["Method", *heads]) + r" \\", r"\midrule"),
-        *_group(table.rows, table),
-        *([r"\midrule"] if table.rows and table.controls else []),
-        *_group(table.controls, table),
+        *(r"\toprule", " & ".join([escape(grid.corner), *heads]) + r" \\", r"\midrule"),
+        *_group(grid.rows, grid),
+        *([r"\midrule"] if grid.rows and grid.controls else []),
+        *_group(grid.controls, grid),
         *(r"\bottomrule", r"\end{tabular}", r"\par\smallskip\raggedright"),
-        *(rf"\textsuperscript{{{i}}}\,{escape(t)}\par" for i, t in enumerate(table.footnotes, 1)),
-        *([escape(f"{table.paper.label}: {about_paper(table)}")] if table.has_paper else []),
+        *(rf"\textsuperscript{{{i}}}\,{escape(t)}\par" for i, t in enumerate(grid.notes, 1)),
+        *([escape(f"{grid.paper.label}: {about_paper(grid)}")] if grid.has_paper else []),
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
@@ -95,17 +94,17 @@ def _head(column: Column) -> str:
     return _stack([*words, *([facts] if facts else [])], "b")
 
 
-def _group(rows: tuple[Row, ...], table: Table) -> list[str]:
-    groups = [list(_lines(row, table)) for row in rows]
+def _group(rows: tuple[Row, ...], grid: Grid) -> list[str]:
+    groups = [list(_lines(row, grid)) for row in rows]
     return [line for group in groups for line in (*group, r"\addlinespace")][:-1]
 
 
-def _lines(row: Row, table: Table) -> Iterator[str]:
+def _lines(row: Row, grid: Grid) -> Iterator[str]:
     name = rf"\raggedright {escape(row.label + in_brackets(row.share))}{_raised(row.marks)}"
-    yield " & ".join([name, *(_cell(row.cells[c.key]) for c in table.columns)]) + r" \\"
+    yield " & ".join([name, *(_cell(row.cells[c.key]) for c in grid.columns)]) + r" \\"
     if row.paper:
-        label = rf"\raggedright \textcolor{{gray}}{{{escape(table.paper.label)}}}"
-        printed = [row.paper.get(c.key, "") for c in table.columns]
+        label = rf"\raggedright \textcolor{{gray}}{{{escape(grid.paper.label)}}}"
+        printed = [row.paper.get(c.key, "") for c in grid.columns]
         grey = [rf"\textcolor{{gray}}{{{escape(text)}}}" if text else "" for text in printed]
         yield " & ".join([label, *grey]) + r" \\"
 

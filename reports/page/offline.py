@@ -12,7 +12,7 @@ from PIL import Image
 def environment() -> Environment:
     """Templates with escaping on and every unknown name an error."""
     return Environment(
-        loader=PackageLoader("gazebench.reports"),
+        loader=PackageLoader("gazebench.reports.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

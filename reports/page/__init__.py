@@ -4,25 +4,19 @@ A pure function of its inputs: no clock, no host name, no absolute path.
 """
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 import gazebench
-from gazebench.reports.columns import Cell, Column
-from gazebench.reports.pages import environment, joined, policy
-from gazebench.reports.pictures import Gallery
-from gazebench.reports.tables import Row, Table
+from gazebench.reports.grid import Cell, Column, Grid, Row
+from gazebench.reports.page.gallery import Gallery
+from gazebench.reports.page.offline import environment, joined, policy
+from gazebench.reports.writers import FORMATS, Format
 from gazebench.results import RunResult
 
-FORMATS = (
-    ("CSV", "csv", "text/csv"),
-    ("Markdown", "md", "text/markdown"),
-    ("LaTeX", "tex", "text/x-tex"),
-    ("JSON", "json", "application/json"),
-)
 STYLES = ("page.css", "table.css", "faces.css")
 # provenance keys with a place of their own, in order
 KNOWN = {
@@ -42,13 +36,21 @@ KNOWN = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Board:
-    """All that the page shows of one table."""
+class Sheet:
+    """A table and its files."""
 
-    name: str  # of its files, "table-1"
-    table: Table
+    name: str  # of the files, "table-1"
+    grid: Grid
+    files: Mapping[str, str]  # suffix → text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """All that the page shows of one dataset and benchmark version."""
+
+    sheets: Sequence[Sheet]
+    results: Sequence[RunResult]  # those of Table I, which is then the first sheet
     gallery: Gallery
-    files: dict[str, str]  # suffix → text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,34 +70,43 @@ def render(boards: Sequence[Board]) -> str:
     templates.filters |= {"link": _link, "minus": _minus}
     style, script = joined(templates, STYLES), joined(templates, ["leaderboard.js"])
     return templates.get_template("leaderboard.html.j2").render(
-        boards=[_context(board, number) for number, board in enumerate(boards, 1)],
+        boards=[_context(board, f"b{number}") for number, board in enumerate(boards, 1)],
         style=Markup(style),
         script=Markup(script),
         policy=policy(style, script),
         version=gazebench.__version__,
-        dates=_dates([row.result for board in boards for row in board.table.all_rows]),
+        dates=_dates([result for board in boards for result in board.results]),
     )
 
 
-def _context(board: Board, number: int) -> dict[str, Any]:
+def _context(board: Board, name: str) -> dict[str, Any]:
+    results = {result.run: result for result in board.results}
+    first = board.sheets[0].grid
+    entries = [(row, results[row.key]) for row in first.all_rows if row.key in results]
     return {
-        "id": f"b{number}",
-        "table": board.table,
-        "gallery": board.gallery,
-        "highlights": list(_highlights(board.table)),
-        "downloads": [
-            {"label": label, "name": f"{board.name}.{suffix}", "uri": _uri(board, suffix, kind)}
-            for label, suffix, kind in FORMATS
+        "id": name,
+        "first": first,
+        "dataset": board.results[0].dataset if board.results else None,
+        "parts": [
+            {
+                "id": name if place == 0 else f"{name}-{sheet.name}",
+                "grid": sheet.grid,
+                "highlights": list(_highlights(sheet.grid)) if place == 0 else [],
+                "downloads": [_download(sheet, form) for form in FORMATS],
+            }
+            for place, sheet in enumerate(board.sheets)
         ],
-        "runs": [(row, list(provenance(row.result))) for row in board.table.all_rows],
-        "cards": list({row.result.name: row for row in board.table.all_rows}.values()),
-        "dates": _dates([row.result for row in board.table.all_rows]),
+        "gallery": board.gallery,
+        "runs": [(row, result, list(provenance(result))) for row, result in entries],
+        "cards": list({result.name: (row, result) for row, result in entries}.values()),
+        "dates": _dates(board.results),
     }
 
 
-def _uri(board: Board, suffix: str, kind: str) -> str:
-    data = base64.b64encode(board.files[suffix].encode()).decode()
-    return f"data:{kind};charset=utf-8;base64,{data}"
+def _download(sheet: Sheet, form: Format) -> dict[str, str]:
+    data = base64.b64encode(sheet.files[form.suffix].encode()).decode()
+    uri = f"data:{form.media_type};charset=utf-8;base64,{data}"
+    return {"label": form.title, "name": f"{sheet.name}.{form.suffix}", "uri": uri}
 
 
 def _dates(results: Sequence[RunResult]) -> str:
@@ -104,10 +115,10 @@ def _dates(results: Sequence[RunResult]) -> str:
     return " to ".join(days[:1] + days[1:][-1:])
 
 
-def _highlights(table: Table) -> Iterator[Highlight]:
-    quality = [column for column in table.columns if not column.is_cost]
+def _highlights(grid: Grid) -> Iterator[Highlight]:
+    quality = [column for column in grid.columns if not column.is_cost]
     for column in quality[:4]:
-        best = [row for row in table.rows if row.cells[column.key].best]
+        best = [row for row in grid.rows if row.cells[column.key].best]
         if not best:
             continue
         cell = best[0].cells[column.key]
@@ -116,7 +127,7 @@ def _highlights(table: Table) -> Iterator[Highlight]:
             text=cell.text,
             spread=cell.spread,
             holders=_names(best),
-            tied=_names(_tied(table.rows, column, cell)),
+            tied=_names(_tied(grid.rows, column, cell)),
         )
 
 

@@ -1,16 +1,19 @@
-"""Finds and reads ``scores.json`` files; what leaves here may be shown to anybody."""
+"""Finds and reads what evaluations left below a folder, sanitised: it may be shown to anybody."""
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from gazebench.errors import InputError
-from gazebench.reports.texts import published
+from gazebench.reports.sanitising import published
 from gazebench.results import RunResult
+
+T = TypeVar("T")
 
 _RESULT = TypeAdapter(RunResult)
 
@@ -23,27 +26,48 @@ class Run:
     folder: Path
 
 
-def find_runs(root: Path) -> tuple[list[Run], list[str]]:
-    """Runs below a folder in the order of their names, and a sentence for each damaged one.
+class Measured:
+    """All results below a folder of runs, in the order of their names.
 
-    A run is called by its folder below ``root``.
-
-    Raises:
-        InputError: no such folder, or no readable ``scores.json`` in it.
+    A run is called by its folder below ``root``. ``damaged`` has a sentence for each file that
+    could not be read.
     """
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder of runs; run `gazebench eval` first")
-    runs, damaged = [], []
-    for path in sorted(root.rglob("scores.json")):
-        name = path.parent.relative_to(root).as_posix()
-        try:
-            runs.append(Run(result=read_result(path, name), folder=path.parent))
-        except InputError as error:
-            damaged.append(str(error))
-    if not runs:
-        reason = f" that can be read: {damaged[0]}" if damaged else ""
-        raise InputError(f"{root}: holds no scores.json{reason}; run `gazebench eval` first")
-    return runs, damaged
+
+    def __init__(self, root: Path) -> None:
+        """Read every ``scores.json``.
+
+        Raises:
+            InputError: no such folder.
+        """
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder of runs; run `gazebench eval` first")
+        self.root = root
+        self.runs: list[Run] = []
+        self.damaged: list[str] = []
+        for path, name in self._files("scores.json"):
+            try:
+                self.runs.append(Run(result=read_result(path, name), folder=path.parent))
+            except InputError as error:
+                self.damaged.append(str(error))
+
+    def each(self, file: str, kind: type[T]) -> Iterator[tuple[str, T]]:
+        """The name of every run that has ``file``, with its JSON as the dataclass ``kind``.
+
+        Texts are made fit to publish; keys that ``kind`` does not have are left out.
+        """
+        adapter = TypeAdapter(kind)
+        for path, name in self._files(file):
+            try:
+                content = published(json.loads(path.read_text(encoding="utf-8")))
+                run = self.root.resolve().name if name == "." else name
+                yield str(published(run)), adapter.validate_python(content)
+            except (OSError, ValueError) as error:
+                why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+                self.damaged.append(f"{path}: damaged ({why}); make it again")
+
+    def _files(self, name: str) -> Iterator[tuple[Path, str]]:
+        for path in sorted(self.root.rglob(name)):
+            yield path, path.parent.relative_to(self.root).as_posix()
 
 
 def groups(runs: list[Run]) -> list[list[Run]]:

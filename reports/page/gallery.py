@@ -11,11 +11,10 @@ from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.boxes import Box
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
-from gazebench.reports.collect import Run
-from gazebench.reports.columns import number
-from gazebench.reports.faces import Choice, choose
-from gazebench.reports.pages import data_uri
-from gazebench.reports.tables import Row, Table
+from gazebench.reports.grid import Grid, Row, number
+from gazebench.reports.measured import Run
+from gazebench.reports.page.choice import Choice, choose
+from gazebench.reports.page.offline import data_uri
 
 SIDE = 256  # of a portrait on the page
 LARGE_SIDE = 384  # where few are shown and the dataset has more
@@ -55,18 +54,18 @@ class Gallery:
     note: str = ""  # why there are no pictures
 
 
-def gallery(table: Table, runs: Sequence[Run], dataset: Path | None, pictures: int) -> Gallery:
+def gallery(grid: Grid, runs: Sequence[Run], dataset: Path | None, pictures: int) -> Gallery:
     """About ``pictures`` pictures of the table's runs, or a note that says why there are none."""
     try:
-        manifest = _manifest(table, runs, dataset)
+        manifest = _manifest(grid, runs, dataset)
     except InputError as error:
         return Gallery(note=str(error))
     folders = {run.result.run: folder for run in runs if (folder := _folder(run))}
-    rows = [row for row in table.all_rows if row.result.run in folders]
+    rows = [row for row in grid.all_rows if row.key in folders]
     if not rows:
         return Gallery(note="No run says where its corrected pictures are.")
     count = max(4, pictures // (len(rows) + 1))
-    choices = choose(table, _ids(manifest, folders), drawn=min(6, max(1, count - 3)), extremes=True)
+    choices = choose(grid, _ids(manifest, folders), drawn=min(6, max(1, count - 3)), extremes=True)
     if not choices:
         return Gallery(note="The folders of corrected pictures are not here, or are empty.")
     side = LARGE_SIDE if len(choices) * (len(rows) + 1) <= PICTURES // 2 else SIDE
@@ -82,7 +81,7 @@ def gallery(table: Table, runs: Sequence[Run], dataset: Path | None, pictures: i
     )
 
 
-def _manifest(table: Table, runs: Sequence[Run], dataset: Path | None) -> Manifest:
+def _manifest(grid: Grid, runs: Sequence[Run], dataset: Path | None) -> Manifest:
     """The dataset that was scored.
 
     Raises:
@@ -95,13 +94,13 @@ def _manifest(table: Table, runs: Sequence[Run], dataset: Path | None) -> Manife
             manifest = Manifest.load(place)
         except InputError:
             continue
-        if manifest.fingerprint == table.dataset.fingerprint:
+        if manifest.fingerprint == grid.fingerprint:
             return manifest
         other = manifest.fingerprint
     if other:
         raise InputError(
             f"The dataset found has fingerprint {other}, these scores were made on "
-            f"{table.dataset.fingerprint}: its pictures would not be the ones that were scored."
+            f"{grid.fingerprint}: its pictures would not be the ones that were scored."
         )
     raise InputError(
         "The dataset is not where the runs say it is; "
@@ -132,7 +131,7 @@ def _face(
     choice: Choice, manifest: Manifest, rows: Sequence[Row], folders: Mapping[str, Path], side: int
 ) -> Face:
     portrait = manifest.by_id[choice.id]
-    paths = [folders[row.result.run] / f"{choice.id}.png" for row in rows]
+    paths = [folders[row.key] / f"{choice.id}.png" for row in rows]
     shown = [
         _picture(path, portrait, manifest, side, _value(row, choice))
         for path, row in zip(paths, rows, strict=True)
