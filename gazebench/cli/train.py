@@ -149,24 +149,18 @@ def command(
         click.echo(_resolved(collection, names, settings, tables, budget), nl=False)
         return
     manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
-    if len(names) == 1 and names != ["all"]:
-        (name,) = names
-        with plugins.blaming(collection, name):
-            table = tables.get(name, {})
-            job = training.Job.of(manifest, run, collection, name, table, parts, settings, budget)
-            result = training.train_job(job, overwrite=overwrite, progress=not quiet)
-        _summarise(collection, result, dataset)
+    how: dict[str, Any] = {"overwrite": overwrite, "progress": not quiet}
+    if len(names) > 1 or names == ["all"]:
+        plan = queue.plan(manifest, collection, names, tables, run, parts)
+        how |= {"manifest": manifest, "package": collection, "settings": settings}
+        conclude(queue.Trainer(**how, budget=budget).run(plan), dataset, run)
         return
-    plan = queue.plan(manifest, collection, names, tables, run, parts)
-    trainer = queue.Trainer(
-        manifest=manifest,
-        package=collection,
-        settings=settings,
-        budget=budget,
-        overwrite=overwrite,
-        progress=not quiet,
-    )
-    conclude(trainer.run(plan), dataset, run)
+    (name,) = names
+    with plugins.blaming(collection, name):
+        table = tables.get(name, {})
+        job = training.Job.of(manifest, run, collection, name, table, parts, settings, budget)
+        result = training.train_job(job, **how)
+    _summarise(collection, result, dataset)
 
 
 def _budget(images: int | None, minutes: float | None, given: Mapping[str, object]) -> "Budget":
