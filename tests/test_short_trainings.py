@@ -26,7 +26,7 @@ from gazebench.baselines._layers import (
 from gazebench.baselines._losses import WEIGHT, Perceptual, wasserstein_generator, window_l1
 from gazebench.baselines.cyclegan import CycleGAN
 from gazebench.baselines.gazegan import GazeGAN
-from gazebench.baselines.gazegan_v2 import GazeGANV2
+from gazebench.baselines.gazegan_v2 import GazeGANV2, GazeGANV2Config
 from gazebench.baselines.pam import PAM
 from gazebench.baselines.prgan import PRGAN
 from gazebench.baselines.stargan import StarGAN
@@ -83,7 +83,8 @@ def test_the_perceptual_loss_pulls_as_hard_as_the_l1_distance(
 
 
 def test_the_released_weight_of_the_perceptual_loss_can_still_be_set() -> None:
-    for method in (GazeGAN, GazeGANV2):
+    methods: tuple[Any, ...] = (GazeGAN, GazeGANV2)
+    for method in methods:
         assert config.build(method.Config, {}).weight_per == WEIGHT
         assert config.build(method.Config, {"weight_per": 100}).weight_per == 100
         assert "0.05 in place of 100" in method.card.differs
@@ -189,7 +190,7 @@ def test_initial_weights_are_scaled_by_the_width(kind: Any, width: int) -> None:
 
 
 def test_g_h_starts_with_a_perfect_coarse_image_left_alone(photographs: Batch) -> None:
-    method = GazeGANV2(config.build(GazeGANV2.Config, {"weight_per": 0}), TASK)
+    method = GazeGANV2(config.build(GazeGANV2Config, {"weight_per": 0}), TASK)
     fine = Fine.of(photographs, TASK, "bilinear")
     coarse = halved(photographs.image)
     with torch.no_grad():
@@ -202,8 +203,9 @@ def test_g_h_starts_with_a_perfect_coarse_image_left_alone(photographs: Batch) -
 @torch.no_grad()
 def test_around_the_eye_boxes_the_target_of_equation_10_is_the_portrait(photographs: Batch) -> None:
     small = {**GazeGANV2.small_settings, "divisor": 4}
-    method = GazeGANV2(config.build(GazeGANV2.Config, small), TASK)
-    nn.init.normal_(method.networks["G_h"].body[-2].weight)  # a refiner that has learned something
+    method = GazeGANV2(config.build(GazeGANV2Config, small), TASK)
+    refiner: Any = method.networks["G_h"]
+    nn.init.normal_(refiner.body[-2].weight)  # a refiner that has learned something
     scene = method._scene(photographs)
     target = method._corrected(scene).crops
     assert scene.fine is not None

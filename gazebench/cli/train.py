@@ -182,6 +182,7 @@ def _tables(
     """The table [training], and the tables [methods.NAME] by name."""
     from gazebench import config as settings_files
     from gazebench import methods, plugins
+    from gazebench.training.queue import demo_tables
 
     if config and track:
         raise click.UsageError("--config and --track exclude each other; --set changes either")
@@ -190,6 +191,8 @@ def _tables(
     for name in by_method:
         methods.load(collection, name)  # a misspelt name must not pass in silence
     found = {name: settings_files.table(by_method, name) for name in by_method}
+    if track == "demo":
+        found = demo_tables(content, found)
     if batch:
         found = {n: {**found.get(n, {}), "batch": batch} for n in plugins.names(collection)}
     return settings_files.table(tables, "training"), found

@@ -19,7 +19,7 @@ from gazebench.methods import pick_device
 from gazebench.reports.report import write_report
 from gazebench.training import TrainingSettings
 from gazebench.training.job import Budget
-from gazebench.training.queue import Trainer
+from gazebench.training.queue import Trainer, demo_tables
 from gazebench.training.queue import plan as plan_queue
 
 HERE = Path(__file__).parent
@@ -102,7 +102,8 @@ def _train(
 ) -> tuple[str, ...]:
     settings = config.build(TrainingSettings, {**tables["training"], "steps": steps}, "training")
     manifest = Manifest.load(dataset)
-    entries = plan_queue(manifest, baselines, ["all"], tables["methods"], runs, {})
+    found = demo_tables(baselines, tables["methods"])
+    entries = plan_queue(manifest, baselines, ["all"], found, runs, {})
     trainer = Trainer(
         manifest=manifest,
         package=baselines,
