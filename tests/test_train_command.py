@@ -115,7 +115,7 @@ def test_ctrl_c_ends_with_exit_code_130_and_goes_on(dataset: Manifest, tmp_path:
     process.send_signal(SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130
-    assert "the same command resumes" in said
+    assert "run the same command again to resume" in said
     steps = 2 * losses(tmp_path)[-1][0]  # the first half's learning rate is constant
     assert f"prgan, {steps} steps" in train(*words[3:], "--steps", str(steps)).output
     assert [step for step, _ in losses(tmp_path)] == list(range(1, steps + 1))

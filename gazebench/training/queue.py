@@ -181,13 +181,13 @@ def _entries(
 
 
 def demo_tables(
-    content: Content, tables: Mapping[str, Mapping[str, Any]]
+    collection: Collection, tables: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
     """``tables`` of the track demo, and for a method without one its own ``small_settings``.
 
     Other tracks leave such a method its defaults, with which a demo would take days.
     """
-    kinds = {name: methods.load(content, name) for name in plugins.names(content)}
+    kinds = {name: methods.load(collection, name) for name in plugins.names(collection)}
     small = {
         name: {**kind.small_settings, "steps": _DEMO_STEPS}
         for name, kind in kinds.items()
