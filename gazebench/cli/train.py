@@ -192,7 +192,7 @@ def _tables(
         methods.load(collection, name)  # a misspelt name must not pass in silence
     found = {name: settings_files.table(by_method, name) for name in by_method}
     if track == "demo":
-        found = demo_tables(content, found)
+        found = demo_tables(collection, found)
     if batch:
         found = {n: {**found.get(n, {}), "batch": batch} for n in plugins.names(collection)}
     return settings_files.table(tables, "training"), found
