@@ -33,8 +33,9 @@ SMALL_METHODS = [
 
 def commands(text: str) -> list[list[str]]:
     """Words of each gazebench command in the code blocks of a document."""
-    blocks = re.findall(r"```\n(.*?)```", text, re.S)
-    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"```(\w*)\n(.*?)```", text, re.S)
+    plain = [line for language, block in blocks if not language for line in block.splitlines()]
+    lines = [shlex.split(line, comments=True) for line in plain]
     return [words[1:] for words in lines if words[:1] == ["gazebench"]]
 
 
