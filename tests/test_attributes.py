@@ -174,7 +174,7 @@ def test_the_list_of_celebamask_hq_serves_without_celebas(celeba_hq: Path) -> No
         ("Bald ", "", "line 2: 39 columns, expected 40"),
         ("2\n", "3\n", "line 1: announces 3 lines, there are 2"),
         ("000002.jpg ", "000002.jpg 0 ", "line 4: 42 columns, expected 41"),
-        ("000002.jpg", "000001.jpg", "line 4: '000001.jpg' stands in the list twice"),
+        ("000002.jpg", "000001.jpg", "line 4: '000001.jpg' is listed twice"),
         (f"000002.jpg {values(2)[0]}", "000002.jpg 0", "line 4: 5_o_Clock_Shadow is '0'"),
     ],
 )

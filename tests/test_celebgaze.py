@@ -143,7 +143,7 @@ def test_faults_of_the_lists_are_counted_and_named(celebgaze: Path) -> None:
 
 
 BAD_LISTS = {
-    "1.txt, line 2: 'a-1' stands in the list twice": f"a-1 {EYES}\na-1 80 111 176 110",
+    "1.txt, line 2: 'a-1' is listed twice": f"a-1 {EYES}\na-1 80 111 176 110",
     "1.txt, line 1: 4 columns, expected 5": "a-1 80 110 176",
     "1.txt, line 1: '1_0' is no whole number": "a-1 1_0 110 176 110",
     "1.txt, line 3: 'NaN' is no whole number": f"a-1 {EYES}\n\nb-1 80 NaN 176 110",

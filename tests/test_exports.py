@@ -415,7 +415,7 @@ def test_a_folder_with_other_files_is_not_touched(small_dataset: Path, tmp_path:
 
 def test_an_export_into_the_dataset_is_refused(dataset: Path) -> None:
     before = contents(dataset)
-    assert "lies in the dataset" in export(dataset, dataset / "out", "parquet", code=3)
+    assert "is inside the dataset" in export(dataset, dataset / "out", "parquet", code=3)
     assert contents(dataset) == before
 
 

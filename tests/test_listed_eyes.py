@@ -54,7 +54,7 @@ BAD_POINTS = {
     "line 3: left_x is '1_0'": f"{HEADER}\na.jpg,1,2,3,4\nb.jpg,1_0,2,3,4\n",
     "line 2: has not as many cells": f"{HEADER}\na.jpg,1,2,3\n",
     "line 3: has not as many cells": f"{HEADER}\na.jpg,1,2,3,4\na.jpg,1,2,3,4,5\n",
-    "line 3: 'a' stands there twice": f"{HEADER}\na.jpg,1,2,3,4\na,1,2,3,5\n",
+    "line 3: 'a' is listed twice": f"{HEADER}\na.jpg,1,2,3,4\na,1,2,3,5\n",
     "no picture is called line 2: 'c.jpg'": f"{HEADER}\nc.jpg,1,2,3,4\n",
     "'c4' and 2 more": HEADER + "".join(f"\nc{n},1,2,3,4" for n in range(7)),
     "line 2: mouth_y is ''": f"{HEADER},mouth_x,mouth_y\na.jpg,1,2,3,4,5,\n",

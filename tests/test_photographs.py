@@ -185,7 +185,7 @@ def test_a_foreign_file_is_not_written_over(
     photographer: Photographer, photo: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out.png").write_text("mine")
-    with pytest.raises(RefusedError, match="is there already"):
+    with pytest.raises(RefusedError, match="already exists"):
         correct(red(), photographer, {photo: tmp_path / "out.png"}, **BY)
 
 

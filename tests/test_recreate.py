@@ -268,7 +268,7 @@ def test_only_ten_are_named(source, demo_portraits: Path, tmp_path: Path) -> Non
         alter(tmp_path / "faces" / name)
     done = again(tmp_path / "faces", tmp_path / "b", tmp_path / "out", *eyes)
     assert done.output.count("source_differs: ") == 10
-    assert "(2 more and these stand in" in done.output
+    assert "(2 more and these are in" in done.output
     assert len(reasons(tmp_path / "b")) == 12
 
 
@@ -297,7 +297,7 @@ def test_a_flag_that_contradicts_the_export_is_refused(flags, sentence, made, tm
 def test_a_part_of_an_export_is_a_usage_error(flags, made, tmp_path) -> None:
     done = again(made / "CelebA", tmp_path / "out", made / "export", *flags)
     assert done.exit_code == 2
-    assert f"{flags[0]} does not go with --from-export" in done.output
+    assert f"{flags[0]} cannot be used with --from-export" in done.output
 
 
 def newer(values: dict[str, Any]) -> str:

@@ -98,7 +98,7 @@ def test_celeba_without_lists_says_what_follows(tmp_path: Path) -> None:
     make_pictures(tmp_path / "img_align_celeba", ["000001.jpg"])
     source = CelebA(tmp_path)
     assert found(source) == [("000001", None, None)]
-    assert "takes each picture for another person" in source.remarks()[0]
+    assert "treats each picture as a different person" in source.remarks()[0]
     assert "--split partition is not possible" in source.remarks()[1]
 
 
@@ -192,7 +192,7 @@ BAD_LANDMARKS = {
     "line 3: '١١١' is no whole number": spoilt(3, 2, "١١١"),
     "line 5: 'NaN' is no whole number": spoilt(5, 4, "NaN"),
     "line 3: '88.5' is no whole number": spoilt(3, 9, "88.5"),
-    "line 5: '000002.jpg' stands in the list twice": spoilt(5, 0, "000002.jpg"),
+    "line 5: '000002.jpg' is listed twice": spoilt(5, 0, "000002.jpg"),
     "line 1: a web page, not the list": "\n<html><body>404</body></html>",
     "is empty": "\r\n",
 }
@@ -214,7 +214,7 @@ def test_a_damaged_landmark_list_is_named_with_the_line(tmp_path: Path, sentence
     [
         ("identity_CelebA.txt", "000001.jpg 1\n000002.jpg", "line 2: 1 columns, expected 2"),
         ("identity_CelebA.txt", "000001.jpg x", "line 1: 'x' is no whole number"),
-        ("identity_CelebA.txt", "a.jpg 1\n\na.jpg 2", "line 3: 'a.jpg' stands in the list twice"),
+        ("identity_CelebA.txt", "a.jpg 1\n\na.jpg 2", "line 3: 'a.jpg' is listed twice"),
         ("identity_CelebA.txt", "<!DOCTYPE html>\n<p>", "line 1: a web page"),
         ("identity_CelebA.txt", "", "is empty"),
         ("list_eval_partition.txt", "000001.jpg 3", "line 1: partition '3', expected 0, 1 or 2"),
