@@ -116,18 +116,30 @@ class CycleGAN(TrainableMethod):
     class Config(Settings):
         """Settings; the defaults are the authors' code's."""
 
-        steps: int = Field(default=200_000, ge=1)  # of G_A and G_B together
-        batch: int = Field(default=1, ge=1)  # portraits per domain
-        enlarge: float = Field(default=286 / 256, ge=1)  # of the portrait, before the crop
-        crop: int | None = Field(default=None, ge=4)  # side; None: the portrait's. 256 suits 512
-        width: int = Field(default=64, ge=1)  # channels after the first layer, of all networks
+        steps: int = Field(default=200_000, ge=1, description="of G_A and G_B together")
+        batch: int = Field(default=1, ge=1, description="portraits per domain")
+        enlarge: float = Field(
+            default=286 / 256, ge=1, description="of the portrait, before the crop"
+        )
+        crop: int | None = Field(
+            default=None, ge=4, description="side; None: the portrait's. 256 suits 512"
+        )
+        width: int = Field(
+            default=64, ge=1, description="channels after the first layer, of all networks"
+        )
         residual_blocks: int = Field(default=9, ge=0)
-        discriminator_layers: int = Field(default=3, ge=1)  # of stride 2: 3 sees 70x70 pixels
-        pool: int = Field(default=50, ge=0)  # generated images that are remembered, per domain
+        discriminator_layers: int = Field(
+            default=3, ge=1, description="of stride 2: 3 sees 70x70 pixels"
+        )
+        pool: int = Field(
+            default=50, ge=0, description="generated images that are remembered, per domain"
+        )
         lr: float = Field(default=2e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
         weight_cyc: float = Field(default=10.0, ge=0)
-        weight_rec: float = Field(default=5.0, ge=0)  # of identity: their 0.5 of the cycle's 10
+        weight_rec: float = Field(
+            default=5.0, ge=0, description="of identity: their 0.5 of the cycle's 10"
+        )
 
     config: Config
 

@@ -42,9 +42,13 @@ class EyeBank(UsesBank):
     class Config(Settings):
         """How many portraits are remembered, and how a patch is blended in."""
 
-        bank_size: int = Field(default=4096, ge=1)  # more are thinned out by a hash of their ids
-        feather: float = Field(default=0.45, gt=0, le=1)  # ramp, share of half the box
-        tolerance: float = Field(default=0.2, gt=0)  # colour difference, in [-1, 1], blended over
+        bank_size: int = Field(
+            default=4096, ge=1, description="more are thinned out by a hash of their ids"
+        )
+        feather: float = Field(default=0.45, gt=0, le=1, description="ramp, share of half the box")
+        tolerance: float = Field(
+            default=0.2, gt=0, description="colour difference, in [-1, 1], blended over"
+        )
 
     def __init__(self, config: Config, task: Task) -> None:
         self.config = config

@@ -89,23 +89,33 @@ class GazeGAN(TrainableMethod):
 
         preset: Literal["released", "table_i"] = "table_i"
         steps: int = Field(default=200_000, ge=1)
-        batch: int = Field(default=16, ge=1)  # portraits per domain; 8 at 512
-        code: int = Field(default=128, ge=1)  # numbers of c per eye
-        angle: int = Field(default=2, ge=1)  # numbers of r: per eye, or in all
-        joint_angle: bool = False  # E_r sees both eyes at once
-        divisor: int = Field(default=4, ge=1)  # side of square patches: the portrait's by this
-        pam_shrink: Literal[1, 2] = 1  # of the PAM that E_c comes from
-        width: int = Field(default=16, ge=1)  # channels after the first layer
+        batch: int = Field(default=16, ge=1, description="portraits per domain; 8 at 512")
+        code: int = Field(default=128, ge=1, description="numbers of c per eye")
+        angle: int = Field(default=2, ge=1, description="numbers of r: per eye, or in all")
+        joint_angle: bool = Field(default=False, description="E_r sees both eyes at once")
+        divisor: int = Field(
+            default=4, ge=1, description="side of square patches: the portrait's by this"
+        )
+        pam_shrink: Literal[1, 2] = Field(default=1, description="of the PAM that E_c comes from")
+        width: int = Field(default=16, ge=1, description="channels after the first layer")
         flip: bool = True
         lr: float = Field(default=1e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
-        warm_up_steps: int = Field(default=0, ge=0)  # first ones, by L1 alone; none in their code
+        warm_up_steps: int = Field(
+            default=0, ge=0, description="first ones, by L1 alone; none in their code"
+        )
         lr_warm_up: float = Field(default=1e-3, gt=0)
-        constant_steps: int = Field(default=20_000, ge=0)  # a tenth at most; then it falls to 0
+        constant_steps: int = Field(
+            default=20_000, ge=0, description="a tenth at most; then it falls to 0"
+        )
         weight_rec: float = Field(default=1.0, ge=0)
         weight_fp: float = Field(default=1.0, ge=0)
-        weight_per: float = Field(default=WEIGHT, ge=0)  # 100 in their code, for other weights
-        interpolate_content: bool = True  # an animation's c goes along with r, as in the code
+        weight_per: float = Field(
+            default=WEIGHT, ge=0, description="100 in their code, for other weights"
+        )
+        interpolate_content: bool = Field(
+            default=True, description="an animation's c goes along with r, as in the code"
+        )
 
         @model_validator(mode="before")
         @classmethod

@@ -77,29 +77,43 @@ class GazeGANV2Config(Settings):
 
     preset: Literal["paper", "repro"] = "repro"
     steps: int = Field(default=200_000, ge=1)
-    batch: int = Field(default=16, ge=1)  # portraits per domain; 8 at 512
-    code: int = Field(default=128, ge=1)  # numbers of c per eye
-    angle: int = Field(default=128, ge=1)  # numbers of r: per eye, or in all
-    joint_angle: bool = False  # E_r sees both eyes at once: r of 128 numbers, as printed
-    divisor: int = Field(default=4, ge=1)  # side of square patches: the portrait's by this
-    width: int = Field(default=16, ge=1)  # channels after the first layer
-    upsampling: Literal["bilinear", "nearest"] = "bilinear"  # u of equations 1 and 2
-    content_code: bool = True  # ablation A takes it away
-    synthesis_as_training: bool = True  # ablation B takes it away
-    coarse_to_fine: bool = True  # CFM; ablation D takes it away
+    batch: int = Field(default=16, ge=1, description="portraits per domain; 8 at 512")
+    code: int = Field(default=128, ge=1, description="numbers of c per eye")
+    angle: int = Field(default=128, ge=1, description="numbers of r: per eye, or in all")
+    joint_angle: bool = Field(
+        default=False, description="E_r sees both eyes at once: r of 128 numbers, as printed"
+    )
+    divisor: int = Field(
+        default=4, ge=1, description="side of square patches: the portrait's by this"
+    )
+    width: int = Field(default=16, ge=1, description="channels after the first layer")
+    upsampling: Literal["bilinear", "nearest"] = Field(
+        default="bilinear", description="u of equations 1 and 2"
+    )
+    content_code: bool = Field(default=True, description="ablation A takes it away")
+    synthesis_as_training: bool = Field(default=True, description="ablation B takes it away")
+    coarse_to_fine: bool = Field(default=True, description="CFM; ablation D takes it away")
     flip: bool = True
     lr: float = Field(default=1e-4, gt=0)
-    lr_refiner: float = Field(default=4e-4, gt=0)  # of G_h
+    lr_refiner: float = Field(default=4e-4, gt=0, description="of G_h")
     betas: tuple[float, float] = (0.5, 0.999)
-    warm_up_steps: int = Field(default=0, ge=0)  # first ones, by L1 alone; none in the paper
+    warm_up_steps: int = Field(
+        default=0, ge=0, description="first ones, by L1 alone; none in the paper"
+    )
     lr_warm_up: float = Field(default=1e-3, gt=0)
-    constant_steps: int = Field(default=20_000, ge=0)  # a tenth at most; then they fall to 0
-    weight_rec: float = Field(default=1.0, ge=0)  # lambda 1 and 3
-    weight_rec_x: float = Field(default=1.0, ge=0)  # lambda 4
-    weight_adv_x: float = Field(default=1.0, ge=0)  # lambda 2
-    weight_fp: float = Field(default=0.1, ge=0)  # lambda 5; 0 is ablation C
-    weight_per: float = Field(default=WEIGHT, ge=0)  # 100 in GazeGAN's code, for other weights
-    interpolate_content: bool = False  # an animation's c goes along with r
+    constant_steps: int = Field(
+        default=20_000, ge=0, description="a tenth at most; then they fall to 0"
+    )
+    weight_rec: float = Field(default=1.0, ge=0, description="lambda 1 and 3")
+    weight_rec_x: float = Field(default=1.0, ge=0, description="lambda 4")
+    weight_adv_x: float = Field(default=1.0, ge=0, description="lambda 2")
+    weight_fp: float = Field(default=0.1, ge=0, description="lambda 5; 0 is ablation C")
+    weight_per: float = Field(
+        default=WEIGHT, ge=0, description="100 in GazeGAN's code, for other weights"
+    )
+    interpolate_content: bool = Field(
+        default=False, description="an animation's c goes along with r"
+    )
 
     @model_validator(mode="before")
     @classmethod

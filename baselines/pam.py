@@ -53,15 +53,21 @@ class PAM(TrainableMethod):
         """Settings; the defaults are the paper's, or its authors' code's."""
 
         steps: int = Field(default=60_000, ge=1)
-        batch: int = Field(default=16, ge=1)  # portraits per domain
-        divisor: int = Field(default=4, ge=1)  # the square patch's side is the portrait's by this
-        shrink: Literal[1, 2] = 2  # eyes are cut from the portrait (1), or from it halved (2)
-        code: int = Field(default=128, ge=1)  # numbers per eye
-        width: int = Field(default=16, ge=1)  # channels after the first layer
+        batch: int = Field(default=16, ge=1, description="portraits per domain")
+        divisor: int = Field(
+            default=4, ge=1, description="the square patch's side is the portrait's by this"
+        )
+        shrink: Literal[1, 2] = Field(
+            default=2, description="eyes are cut from the portrait (1), or from it halved (2)"
+        )
+        code: int = Field(default=128, ge=1, description="numbers per eye")
+        width: int = Field(default=16, ge=1, description="channels after the first layer")
         skip: bool = True
         lr: float = Field(default=5e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
-        constant_steps: int = Field(default=20_000, ge=0)  # a third at most; then it falls to 0
+        constant_steps: int = Field(
+            default=20_000, ge=0, description="a third at most; then it falls to 0"
+        )
 
     config: Config
 

@@ -100,25 +100,33 @@ class PRGAN(TrainableMethod):
     class Config(Settings):
         """Settings; the defaults are the paper's, or its authors' code's."""
 
-        steps: int = Field(default=40_000, ge=1)  # of G; five D steps each, 200,000 in all
+        steps: int = Field(
+            default=40_000, ge=1, description="of G; five D steps each, 200,000 in all"
+        )
         batch: int = Field(
-            default=8, ge=1
-        )  # portraits per domain: 4 * 8 eye patches, the code's 32
-        patch: int = Field(default=64, ge=8)  # side of the square patch G sees
-        width: int = Field(default=64, ge=1)  # channels after the first layer, of both networks
+            default=8, ge=1, description="portraits per domain: 4 * 8 eye patches, the code's 32"
+        )
+        patch: int = Field(default=64, ge=8, description="side of the square patch G sees")
+        width: int = Field(
+            default=64, ge=1, description="channels after the first layer, of both networks"
+        )
         residual_blocks: int = Field(default=6, ge=0)
         discriminator_layers: int = Field(default=5, ge=1)
-        critic_steps: int = Field(default=5, ge=1)  # D steps per G step
+        critic_steps: int = Field(default=5, ge=1, description="D steps per G step")
         lr: float = Field(default=2e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
-        weight_adv: float = Field(default=1.0, ge=0)  # in the loss of G
+        weight_adv: float = Field(default=1.0, ge=0, description="in the loss of G")
         weight_gp: float = Field(default=10.0, ge=0)
-        weight_cls_critic: float = Field(default=5.0, ge=0)  # of the condition, in the loss of D
-        weight_cls: float = Field(default=5.0, ge=0)  # of the condition, in the loss of G
+        weight_cls_critic: float = Field(
+            default=5.0, ge=0, description="of the condition, in the loss of D"
+        )
+        weight_cls: float = Field(
+            default=5.0, ge=0, description="of the condition, in the loss of G"
+        )
         weight_cyc: float = Field(default=50.0, ge=0)
         weight_rec: float = Field(
-            default=0.0, ge=0
-        )  # of a patch redirected to its own domain; not theirs
+            default=0.0, ge=0, description="of a patch redirected to its own domain; not theirs"
+        )
 
         @model_validator(mode="after")
         def _fits(self) -> Self:

@@ -105,23 +105,33 @@ class StarGAN(TrainableMethod):
     class Config(Settings):
         """Settings; the defaults are the authors' code's."""
 
-        steps: int = Field(default=40_000, ge=1)  # of G; five D steps each, 200,000 in all
-        batch: int = Field(default=8, ge=1)  # portraits per domain: their 16; take 4 at 512
-        width: int = Field(default=64, ge=1)  # channels after the first layer, of both networks
+        steps: int = Field(
+            default=40_000, ge=1, description="of G; five D steps each, 200,000 in all"
+        )
+        batch: int = Field(
+            default=8, ge=1, description="portraits per domain: their 16; take 4 at 512"
+        )
+        width: int = Field(
+            default=64, ge=1, description="channels after the first layer, of both networks"
+        )
         residual_blocks: int = Field(default=6, ge=0)
         discriminator_layers: int = Field(default=6, ge=1)
-        critic_steps: int = Field(default=5, ge=1)  # D steps per G step
+        critic_steps: int = Field(default=5, ge=1, description="D steps per G step")
         lr: float = Field(default=1e-4, gt=0)
-        lr_decay: Literal["none", "linear"] = "none"  # as their code does; as their text says
+        lr_decay: Literal["none", "linear"] = Field(
+            default="none", description="as their code does; as their text says"
+        )
         betas: tuple[float, float] = (0.5, 0.999)
-        side: int | None = Field(default=None, ge=32)  # of what G and D see; None: the portrait's
-        weight_adv: float = Field(default=1.0, ge=0)  # in the loss of G
+        side: int | None = Field(
+            default=None, ge=32, description="of what G and D see; None: the portrait's"
+        )
+        weight_adv: float = Field(default=1.0, ge=0, description="in the loss of G")
         weight_gp: float = Field(default=10.0, ge=0)
-        weight_cls: float = Field(default=1.0, ge=0)  # of the label, in both losses
-        weight_cyc: float = Field(default=10.0, ge=0)  # their "rec"
+        weight_cls: float = Field(default=1.0, ge=0, description="of the label, in both losses")
+        weight_cyc: float = Field(default=10.0, ge=0, description='their "rec"')
         weight_rec: float = Field(
-            default=0.0, ge=0
-        )  # of a portrait under its own label; not theirs
+            default=0.0, ge=0, description="of a portrait under its own label; not theirs"
+        )
 
     config: Config
 

@@ -1,10 +1,6 @@
 """The methods and metrics that exist, as Markdown for a README."""
 
-import inspect
-import io
-import itertools
-import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from gazebench import config
 from gazebench.cards import MethodCard, MetricCard
@@ -26,15 +22,14 @@ def metrics_table(cards: Mapping[str, MetricCard]) -> str:
 
 
 def settings_table(name: str, model: type[Settings]) -> str:
-    """The settings of the method ``name`` with their defaults and comments, as TOML.
+    """The settings of the method ``name`` with their defaults and descriptions, as TOML.
 
     It is a table of a settings file; a setting without a value is written as a comment.
     """
-    said = {key: text for kind in reversed(model.__mro__) for key, text in _comments(kind)}
     values = model().model_dump(mode="json")
     lines = {key: _setting(key, value) for key, value in values.items()}
     width = max(map(len, lines.values()), default=0)
-    rows = (f"{line:<{width}}  {said.get(key, '')}".rstrip() for key, line in lines.items())
+    rows = (f"{line:<{width}}  {_help(model, key)}".rstrip() for key, line in lines.items())
     return "\n".join((f"[methods.{name}]", *rows)) + "\n"
 
 
@@ -42,17 +37,9 @@ def _setting(key: str, value: object) -> str:
     return f"# {key} =" if value is None else config.dump({key: value}).strip()
 
 
-def _comments(model: type) -> Iterator[tuple[str, str]]:
-    """Fields of a settings class and the comments that stand after them in its source."""
-    if model is Settings or not issubclass(model, Settings):
-        return
-    field = ""
-    tokens = list(tokenize.generate_tokens(io.StringIO(inspect.getsource(model)).readline))
-    for before, token in itertools.pairwise(tokens):
-        if token.string == ":" and before.string in model.model_fields:
-            field = before.string
-        if token.type == tokenize.COMMENT and before.type not in (tokenize.NL, tokenize.NEWLINE):
-            yield field, token.string
+def _help(model: type[Settings], key: str) -> str:
+    description = model.model_fields[key].description
+    return f"# {description}" if description else ""
 
 
 def _method_line(name: str, card: MethodCard) -> list[str]:
