@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from gazebench import store
 from gazebench.errors import InputError, MissingPartError
-from gazebench.weights.catalogue import ENTRIES, Original, Shipped, Tensorial, WeightsEntry
+from gazebench.weights.catalogue import ENTRIES, Member, Original, Shipped, Tensorial, WeightsEntry
 from gazebench.weights.convert import digest_of
-from gazebench.weights.fetch import obtain, obtain_file
+from gazebench.weights.fetch import obtain, obtain_file, obtain_member
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -146,19 +146,20 @@ def _entry(name: str) -> WeightsEntry:
 def _place(entry: WeightsEntry) -> Path | None:
     if isinstance(entry, Tensorial):
         return cache_folder() / f"{entry.name}.safetensors"
-    if isinstance(entry, Original):
+    if isinstance(entry, Original | Member):
         return cache_folder() / entry.file
     spec = importlib.util.find_spec(entry.package)  # finds a package without importing it
     roots = spec.submodule_search_locations if spec else None
     return Path(roots[0], entry.member) if roots else None
 
 
-def _install(entry: Tensorial | Original, folder: Path) -> Path:
+def _install(entry: Tensorial | Original | Member, folder: Path) -> Path:
     import safetensors.numpy
 
-    if isinstance(entry, Original):
+    if not isinstance(entry, Tensorial):
         place = folder / entry.file
-        store.write(place, obtain_file(entry, folder))
+        kept = obtain_file if isinstance(entry, Original) else obtain_member
+        store.write(place, kept(entry, folder))  # pyright: ignore[reportArgumentType]
         return place
     found = obtain(entry, folder)
     place = folder / f"{entry.name}.safetensors"
@@ -184,6 +185,8 @@ def _sources(entry: WeightsEntry) -> tuple[str, ...]:
         return (entry.requirement,)
     if isinstance(entry, Original):
         return (entry.url,)
+    if isinstance(entry, Member):
+        return (entry.artefact.requirement,)
     return entry.official.url, entry.artefact.requirement
 
 

