@@ -42,7 +42,9 @@ def search(
     weight = open_[rows, columns]
     rise = weight * (rise_x[rows, columns] * cos + rise_y[rows, columns] * sin)
     half = len(_ARC) // 2
-    fit = sum(rise[:, s].sum(1) / (weight[:, s].sum(1) + 2) for s in (slice(half), slice(half, None)))
+    fit = sum(
+        rise[:, s].sum(1) / (weight[:, s].sum(1) + 2) for s in (slice(half), slice(half, None))
+    )
     known = (np.concatenate([centers, start[None]]) - start) / radius  # (K + 1, 2)
     away = np.stack([dx, dy], 1)[:, None] - known  # (M, K + 1, 2)
     pull = ((away / _NEAR) ** 2).sum(2).min(1)

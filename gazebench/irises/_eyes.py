@@ -93,7 +93,9 @@ class EyePair:
         """Why the irises are not to be trusted, in words; "" where they are."""
         if self.certainty < _FACE:
             return "no face"
-        if any(eye.opening < max(CLOSED * eye.width / 2, _NARROW * eye.radius) for eye in self.eyes):
+        if any(
+            eye.opening < max(CLOSED * eye.width / 2, _NARROW * eye.radius) for eye in self.eyes
+        ):
             return "an eye is closed"
         if min(eye.fit for eye in self.eyes) < _SEEN:
             return "an iris cannot be seen"

