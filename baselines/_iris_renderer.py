@@ -371,7 +371,8 @@ def _lid_warp(view: View, lid: float) -> Floats | None:
 def _lashes(view: View, move: float) -> Floats:
     """Where what the layers do not explain is kept: at the lids; everywhere without a move."""
     near = np.minimum(view.b - view.upper, 1.5 * (view.lower - view.b))
-    return np.maximum(1 - _smooth(near / _LASHES), 1 - min(1.0, move / _STILL))
+    outside = _smooth(view.from_iris() - view.radius)
+    return np.maximum((1 - _smooth(near / _LASHES)) * outside, 1 - min(1.0, move / _STILL))
 
 
 def _open(view: View, upper: Floats, lower: Floats) -> Floats:

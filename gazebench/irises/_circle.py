@@ -42,9 +42,8 @@ def search(
     weight = open_[rows, columns]
     rise = weight * (rise_x[rows, columns] * cos + rise_y[rows, columns] * sin)
     half = len(_ARC) // 2
-    fit = sum(
-        rise[:, s].sum(1) / (weight[:, s].sum(1) + 2) for s in (slice(half), slice(half, None))
-    )
+    sides = slice(half), slice(half, None)
+    fit = np.sum([rise[:, s].sum(1) / (weight[:, s].sum(1) + 2) for s in sides], 0)
     known = (np.concatenate([centers, start[None]]) - start) / radius  # (K + 1, 2)
     away = np.stack([dx, dy], 1)[:, None] - known  # (M, K + 1, 2)
     pull = ((away / _NEAR) ** 2).sum(2).min(1)
@@ -55,7 +54,7 @@ def search(
 
 def _patch(
     pixels: NDArray[np.uint8], center: Floats, radius: float, upper: Floats, lower: Floats
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Any, Any, Any]:
     """Rise of brightness in x and y and how open the eye is, around ``center``, fine pixels."""
     side = round(2 * _HALF * _FINE)
     scale = radius / _FINE

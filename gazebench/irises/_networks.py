@@ -30,7 +30,6 @@ class _Network:
 
     def __init__(self, name: str) -> None:
         self._interpreter = _interpreter(weights.path(name).read_bytes(), name)
-        self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
         self._lock = threading.Lock()
@@ -71,7 +70,9 @@ def _interpreter(model: bytes, name: str) -> Any:
         with _quiet():
             from ai_edge_litert.interpreter import Interpreter
 
-            return Interpreter(model_content=model, num_threads=1)
+            interpreter = Interpreter(model_content=model, num_threads=1)
+            interpreter.allocate_tensors()
+            return interpreter
     except ImportError as error:
         raise MissingPartError(
             f"the network {name} needs the package ai-edge-litert ({error}); "
