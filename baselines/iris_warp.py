@@ -1,0 +1,144 @@
+"""A person's own irises, moved to where they would be if the person looked at the camera.
+
+Nothing is trained. Irises, lids and head are found (``gazebench.irises``); a ridge regression on
+the turn of the head, fitted in closed form on portraits of domain X, says where the irises belong;
+the layers of the eye are taken apart and laid again (``_iris_renderer``). The eyes stay the
+person's own, in the portrait's resolution. Idea and renderer are gazebench's own.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from gazebench.baselines import _iris_renderer as renderer
+from gazebench.baselines._iris_target import LEAST, Target, usable
+from gazebench.cards import MethodCard
+from gazebench.config import Settings
+from gazebench.dataset.batches import Batch, to_float, to_uint8
+from gazebench.dataset.boxes import Box, Point
+from gazebench.irises import EyePair, find_eyes
+from gazebench.methods import Task, UsesBank
+
+Floats = NDArray[np.floating[Any]]
+
+
+class IrisWarp(UsesBank):
+    """Moves irises and lids; a portrait whose irises cannot be found or moved stays as it is."""
+
+    card: ClassVar[MethodCard] = MethodCard(
+        title="Iris warp",
+        supervision="none; a regression on domain-X training portraits in closed form",
+        license="Apache-2.0",
+        keeps_outside=True,
+    )
+
+    class Config(Settings):
+        """How far irises and lids go."""
+
+        strength: float = Field(default=1.0, ge=-3, le=3)  # share of the way to the camera
+        raise_gaze: float = Field(default=0.0, ge=-1, le=1)  # iris radii upwards, besides
+        gain: float = Field(default=1.1, gt=0, le=2)  # on the way, which the regression shortens
+        lid_follows: float = Field(default=0.7, ge=0, le=1)  # of the iris's way up or down
+        glint: float = Field(default=0.5, ge=0, le=1)  # of the iris's way that catch-lights go
+        bank_size: int = Field(default=2048, ge=1)  # portraits that the target is fitted on
+
+    def __init__(self, config: Config, task: Task) -> None:
+        self.config = config
+        self.target = Target.shipped()
+        self.unchanged: Counter[str] = Counter()  # why portraits were left as they are
+
+    def prepare(self, bank: Iterable[Batch]) -> None:
+        """Fit the target on at most ``bank_size`` portraits, chosen by a hash of their ids.
+
+        With fewer than 200 that can be used, the target that ships with gazebench stays.
+        """
+        pairs: dict[bytes, EyePair] = {}
+        for batch in bank:
+            for id_, pixels, boxes in _portraits(batch):
+                key = hashlib.sha256(id_.encode()).digest()
+                if len(pairs) >= self.config.bank_size and key > max(pairs):
+                    continue
+                pairs[key] = _eyes(pixels, boxes)
+                if len(pairs) > self.config.bank_size:
+                    del pairs[max(pairs)]
+        fit_for_it = usable(pairs[key] for key in sorted(pairs))
+        self.target = Target.fit(fit_for_it) if len(fit_for_it) >= LEAST else Target.shipped()
+
+    def correct(self, batch: Batch) -> Tensor:
+        """The portraits with moved irises, (N, 3, H, W) in [-1, 1]."""
+        return self.animate(batch, [1.0])[:, 0]
+
+    def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
+        """Irises at shares of the way from the source (0) to the camera (1), (N, A, 3, H, W)."""
+        made = batch.image[:, None].repeat(1, len(alphas), 1, 1, 1)
+        for row, (_, pixels, boxes) in enumerate(_portraits(batch)):
+            for column, changed in enumerate(self._moved(pixels, boxes, alphas)):
+                image = torch.from_numpy(changed).permute(2, 0, 1).to(batch.image.device)
+                same = (image == to_uint8(batch.image[row])).all(0)
+                made[row, column] = torch.where(same, batch.image[row], to_float(image))
+        return made
+
+    def _moved(
+        self, pixels: renderer.Pixels, boxes: tuple[Box, Box], alphas: Sequence[float]
+    ) -> list[renderer.Pixels]:
+        """The portrait at every alpha, or as often as it is where it cannot be moved."""
+        pair = _eyes(pixels, boxes)
+        reason = pair.doubt
+        if not reason:
+            try:
+                way = self._way(pair)
+                return [
+                    renderer.render(
+                        pixels, pair, boxes, _share(way, alpha), glint=self.config.glint
+                    )
+                    for alpha in alphas
+                ]
+            except renderer.TooLittleError as error:
+                reason = str(error)
+        self.unchanged[reason] += 1
+        return [pixels] * len(alphas)
+
+    def _way(self, pair: EyePair) -> tuple[Floats, float]:
+        """Shift of both irises (2, 2) and of the upper lids, pixels, all the way to the camera."""
+        config, radius = self.config, pair.left.radius
+        goal = self.target.goal(pair)
+        shifts = config.gain * (goal.irises - np.array([eye.iris for eye in pair.eyes]))
+        roll = np.radians(pair.head.roll_deg)
+        down = np.array([-np.sin(roll), np.cos(roll)])
+        by_iris = config.lid_follows * (shifts @ down)
+        lift = -float(goal.lids.mean())
+        lids = np.where(
+            np.sign(lift) == np.sign(by_iris),
+            np.where(np.abs(by_iris) > abs(lift), by_iris, lift),
+            by_iris + lift,
+        )
+        lid = float(np.clip(lids.mean(), -0.75 * radius, 0.5 * radius))
+        more = 0.7 * (lid - by_iris.mean()) - config.raise_gaze * radius
+        return config.strength * (shifts + more * down), config.strength * lid
+
+
+def _share(way: tuple[Floats, float], alpha: float) -> tuple[renderer.Shift, renderer.Shift]:
+    shifts, lid = way
+    left, right = (
+        renderer.Shift((float(alpha * x), float(alpha * y)), alpha * lid) for x, y in shifts
+    )
+    return left, right
+
+
+def _portraits(batch: Batch) -> Iterable[tuple[str, renderer.Pixels, tuple[Box, Box]]]:
+    """Id, pixels (H, W, 3) and eye boxes of each portrait."""
+    pixels = to_uint8(batch.image).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    for id_, image, boxes in zip(batch.ids, pixels, batch.eyes.tolist(), strict=True):
+        yield id_, image, (Box(*boxes[0]), Box(*boxes[1]))
+
+
+def _eyes(pixels: renderer.Pixels, boxes: tuple[Box, Box]) -> EyePair:
+    left, right = (Point((b.left + b.right - 1) / 2, (b.top + b.bottom - 1) / 2) for b in boxes)
+    return find_eyes(pixels, (left, right))
