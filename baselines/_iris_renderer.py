@@ -148,7 +148,7 @@ class View:
     def _lid(self, points: Floats) -> Floats:
         offsets = points - self.middle
         a, b = (offsets @ self.along) / self.unit, (offsets @ self._across()) / self.unit
-        a = np.maximum.accumulate(a + np.arange(len(a)) * 1e-4)
+        a = np.maximum.accumulate(a) + np.arange(len(a)) * 1e-3  # a doubtful lid may fold
         curve = PchipInterpolator(a, b)
         return curve(np.clip(self.a, a[0], a[-1]))
 
