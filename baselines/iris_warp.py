@@ -28,6 +28,8 @@ from gazebench.methods import Task, UsesBank
 
 Floats = NDArray[np.floating[Any]]
 
+_OPENS, _CLOSES = 0.75, 0.5  # farthest way of an upper lid, iris radii
+
 
 class IrisWarp(UsesBank):
     """Moves irises and lids; a portrait whose irises cannot be found or moved stays as it is."""
@@ -39,13 +41,19 @@ class IrisWarp(UsesBank):
         keeps_outside=True,
     )
 
+    any_resolution = True
+    optional_bank = True
+
     class Config(Settings):
-        """How far irises and lids go."""
+        """How far irises and lids go. The gains were chosen on generated portraits, Y train."""
 
         strength: float = Field(default=1.0, ge=-3, le=3)  # share of the way to the camera
         raise_gaze: float = Field(default=0.0, ge=-1, le=1)  # iris radii upwards, besides
-        gain: float = Field(default=1.1, gt=0, le=2)  # on the way, which the regression shortens
+        gain: float = Field(default=1.4, gt=0, le=3)  # on the irises' way: corners follow an iris
+        lid_gain: float = Field(default=1.4, ge=0, le=3)  # on what the lids hang too low
+        together: float = Field(default=0.5, ge=0, le=1)  # share of the way that both eyes have
         lid_follows: float = Field(default=0.7, ge=0, le=1)  # of the iris's way up or down
+        iris_follows: float = Field(default=0.5, ge=0, le=1)  # of the lid's way beyond that
         glint: float = Field(default=0.5, ge=0, le=1)  # of the iris's way that catch-lights go
         bank_size: int = Field(default=2048, ge=1)  # portraits that the target is fitted on
 
@@ -109,19 +117,22 @@ class IrisWarp(UsesBank):
         """Shift of both irises (2, 2) and of the upper lids, pixels, all the way to the camera."""
         config, radius = self.config, pair.left.radius
         goal = self.target.goal(pair)
-        shifts = config.gain * (goal.irises - np.array([eye.iris for eye in pair.eyes]))
         roll = np.radians(pair.head.roll_deg)
-        down = np.array([-np.sin(roll), np.cos(roll)])
-        by_iris = config.lid_follows * (shifts @ down)
-        lift = -float(goal.lids.mean())
-        lids = np.where(
-            np.sign(lift) == np.sign(by_iris),
-            np.where(np.abs(by_iris) > abs(lift), by_iris, lift),
-            by_iris + lift,
-        )
-        lid = float(np.clip(lids.mean(), -0.75 * radius, 0.5 * radius))
-        more = 0.7 * (lid - by_iris.mean()) - config.raise_gaze * radius
-        return config.strength * (shifts + more * down), config.strength * lid
+        axes = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+        own = config.gain * (goal.irises - np.array([eye.iris for eye in pair.eyes])) @ axes.T
+        shifts = config.together * own.mean(0) + (1 - config.together) * own  # along, down
+        by_iris = config.lid_follows * float(shifts[:, 1].mean())
+        lid = _joined(by_iris, -config.lid_gain * float(goal.lids.mean()))
+        lid = max(-_OPENS * radius, min(_CLOSES * radius, lid))
+        shifts[:, 1] += config.iris_follows * (lid - by_iris) - config.raise_gaze * radius
+        return config.strength * shifts @ axes, config.strength * lid
+
+
+def _joined(a: float, b: float) -> float:
+    """Two reasons for a lid to move: the larger one where they agree, else their sum."""
+    if a * b > 0:
+        return a if abs(a) > abs(b) else b
+    return a + b
 
 
 def _share(way: tuple[Floats, float], alpha: float) -> tuple[renderer.Shift, renderer.Shift]:

@@ -43,6 +43,7 @@ class Method(Protocol):
 
     card: ClassVar[MethodCard]
     Config: ClassVar[type[Settings]]  # nested; every field has the paper's value as default
+    any_resolution: ClassVar[bool] = False  # whether one instance corrects portraits of every size
 
     def __init__(self, config: Any, task: Task) -> None:
         """Build from settings (an instance of ``Config``) and the dataset's geometry.
@@ -59,6 +60,8 @@ class Method(Protocol):
 
 class UsesBank(Method, Protocol):
     """A method that looks things up in the training portraits of domain X before it corrects."""
+
+    optional_bank: ClassVar[bool] = False  # whether it corrects without ``prepare`` too
 
     def prepare(self, bank: Iterable[Batch]) -> None:
         """Take in the domain-X training portraits, batch by batch, once."""
@@ -180,6 +183,16 @@ def is_trainable(method: type[Method]) -> bool:
 def corrects(method: type[Method]) -> bool:
     """Whether the method corrects portraits; else it is trained for others' sake."""
     return method.card.kind != "part"
+
+
+def needs_bank(method: type[Method]) -> bool:
+    """Whether the method must be given the training portraits of domain X before it corrects."""
+    return hasattr(method, "prepare") and not getattr(method, "optional_bank", False)
+
+
+def fits_any(method: type[Method]) -> bool:
+    """Whether one instance corrects portraits of every size."""
+    return bool(getattr(method, "any_resolution", False))
 
 
 def animates(method: type[Method]) -> bool:

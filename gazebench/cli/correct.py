@@ -1,69 +1,146 @@
 """``gazebench correct``."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gazebench.cli._finding import finding_options
 from gazebench.cli.eval import raise_if_incomplete
 
+if TYPE_CHECKING:
+    from gazebench.photographs.choosing import Chosen
+
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
 @click.argument(
-    "photos", metavar="PHOTO...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    "words",
+    metavar="[RUN] PHOTO...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+)
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="See `gazebench methods`. [default: that of RUN, else the best that needs none]",
+)
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path),
+    help="What a method without a run looks things up in: its X portraits, train.",
+)
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 2),
+    help="How far the eyes turn: 0 leaves them, 1 is the camera. [default: the method's, 1]",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another setting of the method, such as raise_gaze=0.1; see baselines/README.md.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    required=True,
+    default=Path("corrected"),
+    show_default=True,
     metavar="FOLDER",
     help="Where the corrected photographs go, as NAME.png.",
 )
+@click.option("--page", is_flag=True, help="Also FOLDER/index.html: before and after, one file.")
 @finding_options
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
 @click.option("--overwrite", is_flag=True, help="Write over what is in FOLDER.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
-    run: Path,
-    photos: tuple[Path, ...],
+    words: tuple[Path, ...],
+    method: str | None,
+    dataset: Path | None,
+    strength: float | None,
+    overrides: tuple[str, ...],
     out: Path,
-    align: str,
-    finder: str,
-    all_faces: bool,
+    page: bool,
     device: str | None,
     overwrite: bool,
     quiet: bool,
+    **finding: Any,
 ) -> None:
-    """Correct the gaze in photographs with the method that was trained in RUN.
+    """Correct the gaze in photographs.
 
-    The face is found and cut out as for a dataset, corrected, and the eyes are put back. Only
-    pixels inside the two eye boxes change; PNG keeps all others bit by bit. Photographs are turned
-    upright, their colour profile goes along, other metadata does not; a text in the file says that
-    and by what the gaze was corrected. What is done already is kept. A photograph without a face
-    that can be used is named at the end (exit code 4) and does not stop the others.
+    PHOTO is a picture or a folder of pictures. Without RUN, the folder of a trained method, the
+    best method that needs no training corrects them. The face is found and cut out as for a
+    dataset, corrected, and the eyes are put back. Only pixels inside the two eye boxes change; PNG
+    keeps all others bit by bit. Photographs are turned upright, their colour profile is kept, other
+    metadata is not; a text in the file says that and by what the gaze was corrected. What is done
+    already is kept. A photograph without a usable face is named at the end (exit code 4) and does
+    not stop the others.
 
     \b
-    gazebench correct runs/gazegan_v2 me.jpg you.jpg --out corrected
-    gazebench correct runs/gazegan_v2 party.jpg --out corrected --all-faces
+    gazebench correct me.jpg
+    gazebench correct me.jpg --strength 0.7 --out softer
+    gazebench correct holiday/ --all-faces --page
+    gazebench correct runs/gazegan_v2 me.jpg you.jpg
+    gazebench correct --method eye_bank --dataset data/hq me.jpg
     """
-    from gazebench import baselines, training
     from gazebench.methods import pick_device
-    from gazebench.photographs import Photographer
-    from gazebench.photographs.correct import correct, destinations
+    from gazebench.photographs import Photographer, before_after
+    from gazebench.photographs.correct import correct, destinations, photographs_of
 
-    places = destinations(photos, out)
     place = pick_device(device)
-    trained = training.load_trained(baselines, run, None, device=place)
-    photographer = Photographer(trained.task, align=align, finder=finder, all_faces=all_faces)
+    run, *photos = words if _is_run(words[0]) else (None, *words)
+    if run and (method or dataset):
+        raise click.UsageError("RUN says the method; leave out --method and --dataset")
+    if not photos:
+        raise click.UsageError("no PHOTO after RUN")
+    places = destinations(photographs_of(photos), out)
+    chosen = _chosen(run, method, dataset, _settings(strength, overrides), place)
+    click.echo(f"method: {chosen.name}" + (f" ({run})" if run else ""), err=True)
     failures = correct(
-        trained.method,
-        photographer,
+        chosen.method,
+        Photographer(chosen.task, **finding),
         places,
-        weights_sha256=trained.weights_sha256,
+        weights_sha256=chosen.weights_sha256,
+        facts=chosen.facts,
         device=place,
         overwrite=overwrite,
         quiet=quiet,
     )
-    click.echo(f"{len(photos) - len(failures)} of {len(photos)} photographs corrected → {out}")
+    done = len(places) - len(failures)
+    click.echo(f"{done} of {len(places)} photographs corrected → {out}")
+    if page and done:
+        click.echo(f"before and after → {before_after.write(places, out, chosen.method.card)}")
     raise_if_incomplete(failures)
+
+
+def _is_run(word: Path) -> bool:
+    from gazebench import training
+
+    return training.run_method_name(word) is not None
+
+
+def _settings(strength: float | None, overrides: tuple[str, ...]) -> dict[str, Any]:
+    from gazebench import config
+
+    values = config.read(None, [f"methods.{override}" for override in overrides])
+    found = dict(config.table(values, "methods")) if overrides else {}
+    return found if strength is None else {**found, "strength": strength}
+
+
+def _chosen(
+    run: Path | None,
+    method: str | None,
+    dataset: Path | None,
+    settings: Mapping[str, Any],
+    device: Any,
+) -> "Chosen":
+    from gazebench import baselines
+    from gazebench.photographs import choosing
+
+    if run:
+        return choosing.of_run(baselines, run, settings, device)
+    name = method or choosing.best(baselines)
+    return choosing.of_name(baselines, name, settings, dataset, device)

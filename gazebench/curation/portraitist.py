@@ -34,11 +34,14 @@ class BuildOutcome:
 
 
 class Portraitist:
-    """Makes portraits. The landmark finder is loaded at first use, so in the worker."""
+    """Makes portraits. The landmark finder is loaded at first use, so in the worker.
 
-    def __init__(self, settings: DatasetSettings) -> None:
+    ``finder``: one that is there already, in place of that of the settings.
+    """
+
+    def __init__(self, settings: DatasetSettings, finder: LandmarkFinder | None = None) -> None:
         self.settings = settings
-        self._finder: LandmarkFinder | None = None
+        self._finder = finder
 
     def __call__(self, face: SourceFace) -> BuildOutcome:
         """The outcome for one face; a picture that cannot be used never raises."""

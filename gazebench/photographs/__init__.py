@@ -7,6 +7,7 @@ all other metadata is dropped.
 """
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,14 @@ from PIL import Image
 from torch import Tensor
 
 from gazebench import landmarks
-from gazebench.curation.portraitist import Portraitist
+from gazebench.curation.portraitist import Outcome, Portraitist
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Portrait
 from gazebench.dataset.batches import Batch, batch_of, to_float, to_uint8
+from gazebench.dataset.boxes import eye_window
 from gazebench.dataset.pictures import decode, read_bytes
 from gazebench.errors import InputError
-from gazebench.landmarks import FaceError
+from gazebench.landmarks import FaceDetector, FaceError, FoundFace, LandmarkFinder
 from gazebench.methods import Animator, Task
 from gazebench.photographs.moving import Frames
 from gazebench.photographs.pasting import paste
@@ -32,6 +34,8 @@ from gazebench.sources import SourceFace
 
 Pixels = NDArray[np.uint8]
 LONGEST = 1024  # side of a moving photograph, pixels
+RESOLUTIONS = (256, 512, 1024)  # of the portraits that a method of any geometry is given
+_FULL = 0.8  # portrait pixels to a photograph's, from which on nothing is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Photograph:
 class Photographer:
     """Reads photographs and finds their faces, for a method of one geometry.
 
+    ``task``: that geometry. None is for a method of any: a photograph's portraits are then the
+    smallest of ``RESOLUTIONS`` that show its faces in full.
     ``align`` and ``finder``: those of the dataset that the method was trained on, names as of
     ``build-dataset``.
 
@@ -68,25 +74,20 @@ class Photographer:
         MissingPartError: what the finder needs cannot be had.
     """
 
-    def __init__(self, task: Task, *, align: str, finder: str, all_faces: bool = False) -> None:
-        height, width = task.window
+    def __init__(
+        self, task: Task | None, *, align: str, finder: str, all_faces: bool = False
+    ) -> None:
         kind = landmarks.load(landmarks, finder)
         if not landmarks.detects(kind):
             raise InputError(f"--landmarks {finder}: finds no face; give dlib or face_alignment")
         kind.prepare()
         self.facts = {"align": align, "landmarks": finder, "all_faces": all_faces}
-        self._finder = kind() if all_faces else None
-        self._portray = Portraitist(
-            DatasetSettings.model_validate(
-                {
-                    "resolution": task.resolution,
-                    "window_height": height,
-                    "window_width": width,
-                    "align": align,
-                    "landmarks": finder,
-                }
-            )
-        )
+        self._all_faces = all_faces
+        self._finder = _Remembering(kind)
+        tasks = [task] if task else [Task(side, eye_window(side)) for side in RESOLUTIONS]
+        self._portray = [
+            Portraitist(_settings(task, align, finder), self._finder) for task in tasks
+        ]
 
     def open(self, path: Path) -> Photograph:
         """The photograph at ``path`` with its largest face, or with all that can be used.
@@ -97,7 +98,7 @@ class Photographer:
         """
         data = read_bytes(path)
         picture = decode(data, str(path))
-        outcomes = [self._portray(face) for face in self._faces(path, picture)]
+        outcomes = self._outcomes(list(self._faces(path, picture)))
         found = [(o.portrait, o.files) for o in outcomes if o.portrait]
         if not found:
             reason, sentence = outcomes[0].reason, outcomes[0].sentence
@@ -110,13 +111,63 @@ class Photographer:
             profile=_profile(data),
         )
 
+    def _outcomes(self, faces: Sequence[SourceFace]) -> list[Outcome]:
+        """Portraits of the first resolution, or of the first that shows every face in full."""
+        first, *finer = self._portray
+        outcomes = [first(face) for face in faces]
+        portraits = [outcome.portrait for outcome in outcomes if outcome.portrait]
+        if finer and portraits:
+            scale = min(math.hypot(*p.transform[:2]) for p in portraits) / RESOLUTIONS[0]
+            enough = next((i for i, r in enumerate(RESOLUTIONS) if r * scale >= _FULL), -1)
+            if enough:
+                outcomes = [self._portray[enough](face) for face in faces]
+        self._finder.forget()
+        return outcomes
+
     def _faces(self, path: Path, picture: Image.Image) -> Iterator[SourceFace]:
-        boxes = self._finder.boxes(picture) if self._finder else ()
+        boxes = self._finder.boxes(picture) if self._all_faces else ()
         for left, top, right, bottom in boxes:
             box = (left, top, right - left, bottom - top)
             yield SourceFace(id=path.stem, name=path.name, path=path, box=box)
         if not boxes:
             yield SourceFace(id=path.stem, name=path.name, path=path)
+
+
+class _Remembering(LandmarkFinder):
+    """A finder that looks once for each face, however many portraits are cut of it."""
+
+    model = ""
+
+    def __init__(self, kind: type[FaceDetector]) -> None:
+        self._finder = kind()
+        self._found: dict[SourceFace, FoundFace] = {}
+
+    def find(self, picture: Image.Image, face: SourceFace) -> FoundFace:
+        """The picture's face."""
+        if face not in self._found:
+            self._found[face] = self._finder.find(picture, face)
+        return self._found[face]
+
+    def boxes(self, picture: Image.Image) -> list[tuple[float, float, float, float]]:
+        """Every face of the picture."""
+        return self._finder.boxes(picture)
+
+    def forget(self) -> None:
+        """Be ready for another picture."""
+        self._found.clear()
+
+
+def _settings(task: Task, align: str, finder: str) -> DatasetSettings:
+    height, width = task.window
+    return DatasetSettings.model_validate(
+        {
+            "resolution": task.resolution,
+            "window_height": height,
+            "window_width": width,
+            "align": align,
+            "landmarks": finder,
+        }
+    )
 
 
 def animate(

@@ -5,7 +5,7 @@ A file that was made of the same photograph by the same weights in the same way 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gazebench.dataset.pictures import PictureError, png, read_bytes
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
 from gazebench.photographs import Photographer
+from gazebench.sources.folder import ENDINGS
 
 _KEY = "gazebench"  # of the text in the PNG file
 
@@ -40,6 +41,30 @@ def destinations(photographs: Sequence[Path], out: Path) -> dict[Path, Path]:
     return {photograph: place for place, photograph in places.items()}
 
 
+def photographs_of(words: Iterable[Path]) -> list[Path]:
+    """The photographs that ``words`` name: files, and the pictures directly in folders, sorted.
+
+    Raises:
+        InputError: a folder has no pictures, or a word names nothing.
+    """
+    found: list[Path] = []
+    for word in words:
+        with store.asking(word):
+            if word.is_dir():
+                inside = sorted(p for p in word.iterdir() if p.suffix.lower() in ENDINGS)
+                if not inside:
+                    raise InputError(
+                        f"{word}: has neither photographs nor a run; "
+                        f"`gazebench train --method METHOD DATASET {word}` makes a run"
+                    )
+                found += inside
+            elif word.exists():
+                found.append(word)
+            else:
+                raise InputError(f"{word}: no such photograph, folder or run")
+    return list(dict.fromkeys(found))
+
+
 def correct(
     method: Method,
     photographer: Photographer,
@@ -47,12 +72,14 @@ def correct(
     *,
     weights_sha256: str,
     device: torch.device | str,
+    facts: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> list[str]:
     """Write the correction of each photograph (key) as a PNG file (value).
 
     Returns a sentence for each that could not be corrected. What is there already is kept.
+    ``facts``: what else the corrections depend on, for the text in the files.
 
     Raises:
         MethodError: the method corrects nothing itself.
@@ -62,7 +89,12 @@ def correct(
     if not corrects(type(method)):
         title = method.card.title
         raise MethodError(f"{title} corrects no portraits; it is a part of other methods")
-    made_by = {"method": method.card.title, "weights": weights_sha256, **photographer.facts}
+    made_by = {
+        "method": method.card.title,
+        "weights": weights_sha256,
+        **photographer.facts,
+        **(facts or {}),
+    }
     left = {
         path: place
         for path, place in places.items()

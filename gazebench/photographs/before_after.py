@@ -1,0 +1,79 @@
+"""One offline HTML file that shows photographs before and after, whole and around the eyes."""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gazebench import store
+from gazebench.cards import MethodCard
+from gazebench.dataset.pictures import read_picture
+
+FILE = "index.html"
+_LONGEST = 1000  # side of a shown photograph, pixels
+_EYES = 480  # width of what is shown around the eyes
+_MARGIN = 0.35  # around what changed, of its width
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    whole: tuple[str, str]  # before and after, as data addresses
+    eyes: tuple[str, str] | None  # None: nothing changed
+
+
+def write(places: Mapping[Path, Path], folder: Path, card: MethodCard) -> Path:
+    """Write ``folder/index.html`` on the photographs (keys) that have a correction (values).
+
+    Raises:
+        DiskError: no space or not writable.
+    """
+    rows = [_row(photo, place) for photo, place in places.items() if place.exists()]
+    page = folder / FILE
+    store.write(page, _html(rows, card))
+    return page
+
+
+def _row(photo: Path, place: Path) -> _Row:
+    before, after = (np.asarray(read_picture(path)) for path in (photo, place))
+    changed = np.argwhere((before != after).any(2))
+    whole = _address(before, _LONGEST), _address(after, _LONGEST)
+    if not len(changed):
+        return _Row(photo.name, whole, None)
+    cut = _around(changed, before.shape)
+    return _Row(photo.name, whole, (_address(before[cut], _EYES), _address(after[cut], _EYES)))
+
+
+def _around(changed: NDArray[np.intp], shape: tuple[int, ...]) -> Any:
+    (top, left), (bottom, right) = changed.min(0), changed.max(0) + 1
+    margin = round(_MARGIN * (right - left))
+    rows = slice(max(0, top - margin), min(shape[0], bottom + margin))
+    return rows, slice(max(0, left - margin), min(shape[1], right + margin))
+
+
+def _address(pixels: Pixels, longest: int) -> str:
+    picture = Image.fromarray(pixels)
+    if max(picture.size) < longest / 2:  # a small one is shown larger, so that one sees something
+        scale = longest / max(picture.size)
+        picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=90)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _html(rows: list[_Row], card: MethodCard) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("gazebench.photographs"), autoescape=True, trim_blocks=True
+    )
+    return environment.get_template("before_after.html.j2").render(rows=rows, card=card)
