@@ -24,6 +24,7 @@ Pixels = NDArray[np.uint8]
 _RAMP = 3.0  # portrait pixels at an edge of the box over which a change fades in
 _MARGIN = 4  # pixels around the box that are read as well
 _RINGS = 12  # of the iris's radial profile
+_CONTRAST = 0.06  # least difference of sclera and iris, of the sclera's brightness
 _LASHES = 2.5  # distance from a lid's edge within which lashes are
 _STILL = 0.5  # shift below which what the layers do not explain fades back in everywhere
 
@@ -214,6 +215,9 @@ def _apart(view: View, other: View) -> _Layers:
     if seen.sum() < 3.75 * (view.fine * view.unit) ** 2:
         raise TooLittleError("too little of an iris shows")
     usual = np.median(view.light[seen])
+    white = view.light[_sclera_shows(view) > 0]
+    if len(white) and np.median(white) - usual < _CONTRAST * np.median(white):
+        raise TooLittleError("the white of an eye is as dark as its iris")
     rise = max(45.0, 1.6 * float(np.median(np.abs(view.light[seen] - usual))))
     near = (distance < view.radius + 0.2) & (above > 0.3) & (below > 0.3)
     bright = _smooth((view.light - usual - rise) / 25) * near

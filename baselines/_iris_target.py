@@ -33,6 +33,7 @@ class Goal:
 
     irises: Floats  # (2, 2): centres x, y; left, right
     lids: Floats  # (2,): by how much the upper lids hang lower than at the camera, > 0 is lower
+    away: float  # length of the way, in standard deviations of people who look at the camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Target:
     weights: Floats  # (10, 6), of the standardised terms
     mean: Floats  # (10,)
     spread: Floats  # (10,)
+    usual: Floats  # (3,): how far off people who look at the camera are: x, y, lids
     limit_deg: tuple[float, float]  # yaw and pitch beyond which nothing was seen
     portraits: int  # that it was fitted on
 
@@ -62,10 +64,11 @@ class Target:
             weighted = terms * trust[:, None]
             weights = np.linalg.solve(weighted.T @ terms + ridge, weighted.T @ places)
             off = np.abs(places - terms @ weights)
-            usual = np.median(off, 0) * 1.48 * _TIMES
-            trust = np.minimum(1, (usual / np.maximum(off, 1e-9)).min(1))
+            limit = _deviation(off) * _TIMES
+            trust = np.minimum(1, (limit / np.maximum(off, 1e-9)).min(1))
+        usual = _deviation(np.abs(_of_both(places - terms @ weights)))
         yaw, pitch = np.abs(turns).max(0)
-        return cls(weights, mean, spread, (float(yaw), float(pitch)), len(pairs))
+        return cls(weights, mean, spread, usual, (float(yaw), float(pitch)), len(pairs))
 
     def goal(self, pair: EyePair) -> Goal:
         """Where irises and lids of this face would be if it looked at the camera."""
@@ -77,7 +80,9 @@ class Target:
             np.array(eye.middle) + scale * (found[2 * i : 2 * i + 2] @ axes)
             for i, eye in enumerate(pair.eyes)
         ]
-        return Goal(np.array(irises), scale * (_places(pair)[4:] - found[4:]))
+        off = _places(pair) - found
+        away = float(np.hypot.reduce(_of_both(off[None])[0] / self.usual))
+        return Goal(np.array(irises), scale * off[4:], away)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; the inverse of ``of_json``."""
@@ -85,6 +90,7 @@ class Target:
             "weights": np.round(self.weights, 7).tolist(),
             "mean": np.round(self.mean, 7).tolist(),
             "spread": np.round(self.spread, 7).tolist(),
+            "usual": np.round(self.usual, 7).tolist(),
             "limit_deg": list(self.limit_deg),
             "portraits": self.portraits,
         }
@@ -97,16 +103,17 @@ class Target:
             InputError: they are no target.
         """
         try:
-            weights, mean, spread = (
-                np.array(values[key], float) for key in ("weights", "mean", "spread")
+            weights, mean, spread, usual = (
+                np.array(values[key], float) for key in ("weights", "mean", "spread", "usual")
             )
             yaw, pitch = map(float, values["limit_deg"])
             portraits = int(values["portraits"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not the target of iris_warp ({error!r})") from None
-        if (weights.shape, mean.shape, spread.shape) != ((_TERMS, _OUT), (_TERMS,), (_TERMS,)):
-            raise InputError(f"not the target of iris_warp: weights of shape {weights.shape}")
-        return cls(weights, mean, spread, (yaw, pitch), portraits)
+        shapes = [array.shape for array in (weights, mean, spread, usual)]
+        if shapes != [(_TERMS, _OUT), (_TERMS,), (_TERMS,), (3,)]:
+            raise InputError(f"not the target of iris_warp: arrays of shapes {shapes}")
+        return cls(weights, mean, spread, usual, (yaw, pitch), portraits)
 
     @classmethod
     def shipped(cls) -> Self:
@@ -150,6 +157,16 @@ def _places(pair: EyePair) -> Floats:
 def _lid(upper: Floats, middle: Floats, axes: Floats) -> float:
     """Height of the middle third of the upper lid; positive below the corners."""
     return float(((upper[3:6] - middle) @ axes[1]).mean())
+
+
+def _of_both(off: Floats) -> Floats:
+    """What both eyes have in common of (N, 6): x, y, lids; (N, 3)."""
+    return np.stack([off[:, [i, i + 2]].mean(1) for i in (0, 1)] + [off[:, 4:].mean(1)], 1)
+
+
+def _deviation(off: Floats) -> Floats:
+    """Standard deviation of each column of absolute values, from their median."""
+    return 1.48 * np.median(off, 0)
 
 
 def usable(pairs: Iterable[EyePair]) -> list[EyePair]:

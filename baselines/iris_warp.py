@@ -54,6 +54,9 @@ class IrisWarp(UsesBank):
         together: float = Field(default=0.5, ge=0, le=1)  # share of the way that both eyes have
         lid_follows: float = Field(default=0.7, ge=0, le=1)  # of the iris's way up or down
         iris_follows: float = Field(default=0.5, ge=0, le=1)  # of the lid's way beyond that
+        leave_alone: float = Field(
+            default=1.3, ge=0
+        )  # deviations of X; from twice that, all the way
         glint: float = Field(default=0.5, ge=0, le=1)  # of the iris's way that catch-lights go
         bank_size: int = Field(default=2048, ge=1)  # portraits that the target is fitted on
 
@@ -125,7 +128,14 @@ class IrisWarp(UsesBank):
         lid = _joined(by_iris, -config.lid_gain * float(goal.lids.mean()))
         lid = max(-_OPENS * radius, min(_CLOSES * radius, lid))
         shifts[:, 1] += config.iris_follows * (lid - by_iris) - config.raise_gaze * radius
-        return config.strength * shifts @ axes, config.strength * lid
+        strength = config.strength * _ramp(goal.away, config.leave_alone)
+        return strength * shifts @ axes, strength * lid
+
+
+def _ramp(away: float, leave: float) -> float:
+    """0 up to ``leave``, 1 from twice that on."""
+    share = max(0.0, min(1.0, away / leave - 1)) if leave else 1.0
+    return share * share * (3 - 2 * share)
 
 
 def _joined(a: float, b: float) -> float:

@@ -14,7 +14,7 @@ UNIT = 64.0  # eye distance, in pixels, at which lengths of this room are given
 CLOSED = 0.17  # opening, of the half width between the corners, below which an eye is shut
 _NARROW = 0.5  # opening in iris radii below which too little of the iris shows
 _FACE = 0.5  # certainty of the mesh
-_SEEN = 0.06  # fit of the circle
+_SEEN = 0.15  # fit of the circle
 _AGREE = 1.0  # spread, in iris radii
 
 
@@ -39,7 +39,7 @@ class Eye:
     lower: Floats  # (9, 2)
     iris: Point  # centre of the iris
     radius: float  # of the iris; both eyes have the same
-    fit: float  # brightness rise at the iris's sides, of the eye's range; above 0.1 a good one
+    fit: float  # brightness rise at the iris's sides, of the eye's range; above 0.25 a good one
     spread: float  # how far the estimates of the centre lie apart, in radii
 
     @property
