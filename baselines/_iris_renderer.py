@@ -24,7 +24,7 @@ Pixels = NDArray[np.uint8]
 _RAMP = 3.0  # portrait pixels at an edge of the box over which a change fades in
 _MARGIN = 4  # pixels around the box that are read as well
 _RINGS = 12  # of the iris's radial profile
-_CONTRAST = 0.06  # least difference of sclera and iris, of the sclera's brightness
+_CONTRAST = -0.1  # least difference of sclera and iris, of the sclera's brightness
 _LASHES = 2.5  # distance from a lid's edge within which lashes are
 _STILL = 0.5  # shift below which what the layers do not explain fades back in everywhere
 

@@ -29,6 +29,9 @@ from gazebench.methods import Task, UsesBank
 Floats = NDArray[np.floating[Any]]
 
 _OPENS, _CLOSES = 0.75, 0.5  # farthest way of an upper lid, iris radii
+_HIDDEN = (
+    0.28  # share of an iris that shows below which its lid is not lifted; what it hides is made up
+)
 
 
 class IrisWarp(UsesBank):
@@ -126,15 +129,17 @@ class IrisWarp(UsesBank):
         shifts = config.together * own.mean(0) + (1 - config.together) * own  # along, down
         by_iris = config.lid_follows * float(shifts[:, 1].mean())
         lid = _joined(by_iris, -config.lid_gain * float(goal.lids.mean()))
-        lid = max(-_OPENS * radius, min(_CLOSES * radius, lid))
+        shown = min(eye.shown for eye in pair.eyes)
+        opens = _OPENS * _ramp(shown, _HIDDEN)
+        lid = max(-opens * radius, min(_CLOSES * radius, lid))
         shifts[:, 1] += config.iris_follows * (lid - by_iris) - config.raise_gaze * radius
         strength = config.strength * _ramp(goal.away, config.leave_alone)
         return strength * shifts @ axes, strength * lid
 
 
-def _ramp(away: float, leave: float) -> float:
-    """0 up to ``leave``, 1 from twice that on."""
-    share = max(0.0, min(1.0, away / leave - 1)) if leave else 1.0
+def _ramp(value: float, low: float) -> float:
+    """0 up to ``low``, 1 from twice that on."""
+    share = max(0.0, min(1.0, value / low - 1)) if low else 1.0
     return share * share * (3 - 2 * share)
 
 

@@ -13,9 +13,13 @@ Floats = NDArray[np.floating[Any]]
 UNIT = 64.0  # eye distance, in pixels, at which lengths of this room are given
 CLOSED = 0.17  # opening, of the half width between the corners, below which an eye is shut
 _NARROW = 0.5  # opening in iris radii below which too little of the iris shows
+_SHOWN = 0.35  # share of an iris between the lids
 _FACE = 0.5  # certainty of the mesh
-_SEEN = 0.15  # fit of the circle
+_SEEN = 0.12  # fit of the circle
 _AGREE = 1.0  # spread, in iris radii
+_DISC = np.array(  # points of the unit disc, evenly
+    [[x, y] for x in np.linspace(-1, 1, 25) for y in np.linspace(-1, 1, 25) if x * x + y * y <= 1]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,23 @@ class Eye:
         across = np.array([left.y - right.y, right.x - left.x]) / max(self.width, 1e-6)
         return float(((self.lower - self.upper) @ across).max())
 
+    @property
+    def shown(self) -> float:
+        """Share of the iris's disc between the lids, 0 to 1."""
+        left, right = (np.array(corner) for corner in self.corners)
+        along = (right - left) / max(self.width, 1e-6)
+        axes = np.array([along, [-along[1], along[0]]])
+        disc = np.array(self.iris) + self.radius * _DISC @ axes
+        a, b = ((disc - left) @ axes.T).T
+        upper, lower = ((lid - left) @ axes.T for lid in (self.upper, self.lower))
+        above, below = (np.interp(a, *_rising(lid)) for lid in (upper, lower))
+        return float(((b > above) & (b < below)).mean())
+
+
+def _rising(lid: Floats) -> tuple[Floats, Floats]:
+    """A lid as a function: along, which never falls, and across."""
+    return np.maximum.accumulate(lid[:, 0]), lid[:, 1]
+
 
 @dataclass(frozen=True, slots=True)
 class EyePair:
@@ -97,6 +118,8 @@ class EyePair:
             eye.opening < max(CLOSED * eye.width / 2, _NARROW * eye.radius) for eye in self.eyes
         ):
             return "an eye is closed"
+        if min(eye.shown for eye in self.eyes) < _SHOWN:
+            return "a lid hides most of an iris"
         if min(eye.fit for eye in self.eyes) < _SEEN:
             return "an iris cannot be seen"
         if max(eye.spread for eye in self.eyes) > _AGREE:
