@@ -40,7 +40,6 @@ class IrisWarp(UsesBank):
     card: ClassVar[MethodCard] = MethodCard(
         title="Iris warp",
         supervision="none; a regression on domain-X training portraits in closed form",
-        license="Apache-2.0",
         keeps_outside=True,
     )
 

@@ -150,7 +150,7 @@ def test_a_lid_that_is_lifted_opens_the_eye(faces: list[Face]) -> None:
 
 def test_an_eye_that_shows_too_little_is_not_moved(faces: list[Face]) -> None:
     pixels, pair, boxes = faces[0]
-    narrow = replace(pair.left, lower=pair.left.upper + [0, 0.5])
+    narrow = replace(pair.left, lower=pair.left.upper + np.array([0, 0.5]))
     with pytest.raises(TooLittleError):
         render(pixels, replace(pair, left=narrow), boxes, (Shift((2.0, 0.0)), STILL))
 

@@ -28,6 +28,7 @@ from gazebench.photographs.correct import correct, destinations
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TASK = Task(256, (30, 50))
+AWAY = ("00030", "00067")  # shipped portraits that look away
 BY: dict[str, Any] = {"weights_sha256": "", "device": "cpu"}
 
 
@@ -205,6 +206,78 @@ def test_the_command_corrects_what_it_can_and_names_the_rest(
     assert read_picture(tmp_path / "out" / f"{good.stem}.png").size == read_picture(good).size
     again = gazebench("correct", run, good, "--out", tmp_path / "out", "--align", "eyes")
     assert again.exit_code == 7
+
+
+def test_a_photograph_is_corrected_without_a_run(
+    demo_portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for name in AWAY:
+        shutil.copy(demo_portraits / f"{name}.jpg", "photos")
+    result = gazebench("correct", "photos", "--page", "--quiet", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert "method: iris_warp" in result.output
+    assert "2 of 2 photographs corrected → corrected" in result.output
+    for name in AWAY:
+        before = np.asarray(read_picture(tmp_path / "photos" / f"{name}.jpg"))
+        after = np.asarray(read_picture(tmp_path / "corrected" / f"{name}.png"))
+        assert 0 < (before != after).any(2).mean() < 0.1
+    page = (tmp_path / "corrected" / "index.html").read_text()
+    assert page.count("data:image/jpeg") == 2 * 4
+    assert "http" not in page
+    words = ("photos", "--strength", "0.5", "--quiet", "--device", "cpu")
+    assert gazebench("correct", *words).exit_code == 7  # not the same corrections
+    softer = gazebench("correct", *words, "--out", "softer")
+    assert softer.exit_code == 0, softer.output
+    assert (tmp_path / "softer" / f"{AWAY[0]}.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--method", "prgan", "me.jpg"), "prgan must be trained"),
+        (("--method", "eye_bank", "me.jpg"), "--dataset DATASET"),
+        (("--method", "pam", "me.jpg"), "corrects no portraits"),
+        (("--method", "iris_wrap", "me.jpg"), "did you mean 'iris_warp'"),
+        (("--set", "raise_gazes=1", "me.jpg"), "did you mean 'raise_gaze'"),
+        (("nobody.jpg",), "nobody.jpg: no such photograph, folder or run"),
+    ],
+)
+def test_what_cannot_correct_says_why(
+    words: tuple[str, ...],
+    says: str,
+    demo_portraits: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copy(demo_portraits / f"{AWAY[0]}.jpg", tmp_path / "me.jpg")
+    monkeypatch.chdir(tmp_path)
+    result = gazebench("correct", *words)
+    assert result.exit_code == 3
+    assert says in result.output
+
+
+def test_a_method_that_looks_things_up_takes_a_dataset(
+    small_dataset: Path, demo_portraits: Path, tmp_path: Path
+) -> None:
+    photo = demo_portraits / f"{AWAY[0]}.jpg"
+    words = ("--method", "eye_bank", "--dataset", small_dataset, photo, "--align", "none")
+    result = gazebench("correct", *words, "--out", tmp_path / "out", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / photo.with_suffix(".png").name).is_file()
+
+
+def test_a_run_says_its_method_itself(run: Path, photo: Path) -> None:
+    assert gazebench("correct", run, photo, "--method", "iris_warp").exit_code == 2
+    assert gazebench("correct", run).exit_code == 2
+
+
+def test_a_method_of_any_geometry_sees_a_face_in_full(photo: Path) -> None:
+    found = Photographer(None, align="ffhq", finder="dlib").open(photo)
+    (portrait,) = found.portraits
+    assert found.crops.shape[1] == 512  # the face is about 500 pixels
+    assert 0.8 <= np.hypot(*portrait.transform[:2]) < 1.6
 
 
 def test_settings_of_a_run_can_change_where_no_weight_depends_on_them(run: Path) -> None:
