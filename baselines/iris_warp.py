@@ -98,6 +98,10 @@ class IrisWarp(UsesBank):
                 made[row, column] = torch.where(same, batch.image[row], to_float(image))
         return made
 
+    def told(self) -> dict[str, Any]:
+        """The target, and how many portraits were left as they are, by reason."""
+        return {"target": self.target.as_json(), "unchanged": dict(self.unchanged)}
+
     def _moved(
         self, pixels: renderer.Pixels, boxes: tuple[Box, Box], alphas: Sequence[float]
     ) -> list[renderer.Pixels]:

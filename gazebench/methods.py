@@ -67,6 +67,10 @@ class UsesBank(Method, Protocol):
         """Take in the domain-X training portraits, batch by batch, once."""
         ...
 
+    def told(self) -> Mapping[str, Any]:
+        """What ``prepare`` and ``correct`` found out, as plain values that a run keeps."""
+        return {}
+
 
 class TrainableMethod(Method, ABC):
     """A method with networks.

@@ -253,10 +253,13 @@ def report(
 
 
 def correct(
-    run: Place,
+    run: Place | None,
     photographs: Place | Iterable[Place],
     out: Place,
     *,
+    method: str | None = None,
+    dataset: Place | None = None,
+    settings: Mapping[str, Any] | None = None,
     align: str = "ffhq",
     landmarks: str = "dlib",
     all_faces: bool = False,
@@ -264,15 +267,18 @@ def correct(
     overwrite: bool = False,
     quiet: bool = False,
 ) -> CorrectedPhotographs:
-    """Correct the gaze in photographs of any size with a trained run.
+    """Correct the gaze in photographs of any size, with a trained run or without.
 
     Only pixels inside the two eye boxes of a face change. Each photograph becomes ``out/NAME.png``.
     One without a usable face is listed in ``failures`` and does not stop the others.
 
     Args:
-        run: folder of the trained run.
-        photographs: one or several files.
+        run: folder of the trained run; None: the best method that needs no training.
+        photographs: one or several files, or folders of pictures.
         out: folder of the corrected photographs.
+        method: name of a method that needs no training, in place of a run.
+        dataset: what that method looks things up in.
+        settings: of the method, such as ``{"strength": 0.7}``.
         align: how a face is cut out: as the portraits that the run was trained on.
         landmarks: landmark finder, "dlib" or "face_alignment".
         all_faces: correct every face, not only the largest.
@@ -284,19 +290,28 @@ def correct(
         InputError: the folder holds no trained run, or two photographs have one name.
         RefusedError: a file in ``out`` was made of another photograph or by another run.
     """
-    from gazebench import baselines, training
+    from gazebench import baselines
     from gazebench.methods import pick_device
-    from gazebench.photographs import Photographer
+    from gazebench.photographs import Photographer, choosing
     from gazebench.photographs import correct as photographs_correct
 
-    places = photographs_correct.destinations([Path(p) for p in _several(photographs)], Path(out))
+    wanted = photographs_correct.photographs_of(Path(p) for p in _several(photographs))
+    places = photographs_correct.destinations(wanted, Path(out))
     place = pick_device(device)
-    trained = training.load_trained(baselines, Path(run), None, device=place)
+    chosen = choosing.choose(
+        baselines,
+        run=Path(run) if run else None,
+        method=method,
+        dataset=Path(dataset) if dataset else None,
+        settings=settings or {},
+        device=place,
+    )
     failures = photographs_correct.correct(
-        trained.method,
-        Photographer(trained.task, align=align, finder=landmarks, all_faces=all_faces),
+        chosen.method,
+        Photographer(chosen.task, align=align, finder=landmarks, all_faces=all_faces),
         places,
-        weights_sha256=trained.weights_sha256,
+        weights_sha256=chosen.weights_sha256,
+        facts=chosen.facts,
         device=place,
         overwrite=overwrite,
         quiet=quiet,

@@ -1,16 +1,12 @@
 """``gazebench correct``."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from gazebench.cli._finding import finding_options
 from gazebench.cli.eval import raise_if_incomplete
-
-if TYPE_CHECKING:
-    from gazebench.photographs.choosing import Chosen
 
 
 @click.command()
@@ -86,18 +82,24 @@ def command(
     gazebench correct runs/gazegan_v2 me.jpg you.jpg
     gazebench correct --method eye_bank --dataset data/hq me.jpg
     """
+    from gazebench import baselines
     from gazebench.methods import pick_device
-    from gazebench.photographs import Photographer, before_after
+    from gazebench.photographs import Photographer, before_after, choosing
     from gazebench.photographs.correct import correct, destinations, photographs_of
 
     place = pick_device(device)
     run, *photos = words if _is_run(words[0]) else (None, *words)
-    if run and (method or dataset):
-        raise click.UsageError("RUN says the method; leave out --method and --dataset")
     if not photos:
         raise click.UsageError("no PHOTO after RUN")
     places = destinations(photographs_of(photos), out)
-    chosen = _chosen(run, method, dataset, _settings(strength, overrides), place)
+    chosen = choosing.choose(
+        baselines,
+        run=run,
+        method=method,
+        dataset=dataset,
+        settings=_settings(strength, overrides),
+        device=place,
+    )
     click.echo(f"method: {chosen.name}" + (f" ({run})" if run else ""), err=True)
     failures = correct(
         chosen.method,
@@ -128,19 +130,3 @@ def _settings(strength: float | None, overrides: tuple[str, ...]) -> dict[str, A
     values = config.read(None, [f"methods.{override}" for override in overrides])
     found = dict(config.table(values, "methods")) if overrides else {}
     return found if strength is None else {**found, "strength": strength}
-
-
-def _chosen(
-    run: Path | None,
-    method: str | None,
-    dataset: Path | None,
-    settings: Mapping[str, Any],
-    device: Any,
-) -> "Chosen":
-    from gazebench import baselines
-    from gazebench.photographs import choosing
-
-    if run:
-        return choosing.of_run(baselines, run, settings, device)
-    name = method or choosing.best(baselines)
-    return choosing.of_name(baselines, name, settings, dataset, device)

@@ -67,10 +67,12 @@ def correct(
             corrected = _checked(contender, batch.to(device))
             predictions.write(run / "predictions", batch.ids, to_uint8(corrected))
             bar.update(len(batch))
+        told = getattr(contender.method, "told", dict)()
         costs = _costs(contender, pixels.batch(portraits[:1]).to(device))
     facts = {
         **made_from,
         **contender.facts,
+        **told,
         "costs": {name: asdict(score) for name, score in costs.items()},
         "device": device_name(device),
     }

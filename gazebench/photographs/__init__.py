@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from gazebench import landmarks
-from gazebench.curation.portraitist import Outcome, Portraitist
+from gazebench.curation.portraitist import BuildOutcome, Portraitist
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Portrait
 from gazebench.dataset.batches import Batch, batch_of, to_float, to_uint8
@@ -111,7 +111,7 @@ class Photographer:
             profile=_profile(data),
         )
 
-    def _outcomes(self, faces: Sequence[SourceFace]) -> list[Outcome]:
+    def _outcomes(self, faces: Sequence[SourceFace]) -> list[BuildOutcome]:
         """Portraits of the first resolution, or of the first that shows every face in full."""
         first, *finer = self._portray
         outcomes = [first(face) for face in faces]

@@ -13,7 +13,7 @@ from gazebench.dataset.batches import Pixels
 from gazebench.dataset.boxes import eye_window
 from gazebench.errors import InputError, MethodError
 from gazebench.methods import Method, Task
-from gazebench.plugins import Content
+from gazebench.plugins import Collection
 
 BEST = ("iris_warp",)  # methods that correct as they are installed, the best first
 _RESOLUTION = 256  # of a method that takes any, where nothing else decides
@@ -31,21 +31,42 @@ class Chosen:
     facts: Mapping[str, Any] = field(default_factory=dict)  # what else its corrections depend on
 
 
-def best(content: Content) -> str:
+def best(collection: Collection) -> str:
     """Name of the best method that corrects without a run or a dataset."""
-    known = plugins.names(content)
+    known = plugins.names(collection)
     return next(name for name in BEST if name in known)
 
 
+def choose(
+    collection: Collection,
+    *,
+    run: Path | None,
+    method: str | None,
+    dataset: Path | None,
+    settings: Mapping[str, Any],
+    device: torch.device,
+) -> Chosen:
+    """The method of ``run``, else ``method``, else the best one that needs no training.
+
+    Raises:
+        InputError: see ``of_run`` and ``of_name``; also ``run`` beside a method or a dataset.
+    """
+    if run is None:
+        return of_name(collection, method or best(collection), settings, dataset, device)
+    if method or dataset:
+        raise InputError(f"{run}: a run says the method itself; leave out method and dataset")
+    return of_run(collection, run, settings, device)
+
+
 def of_run(
-    content: Content, run: Path, settings: Mapping[str, Any], device: torch.device
+    collection: Collection, run: Path, settings: Mapping[str, Any], device: torch.device
 ) -> Chosen:
     """The method that was trained in ``run``; ``settings`` touch no weight.
 
     Raises:
         InputError: no run, no checkpoint that can be read, or no such setting.
     """
-    trained = training.load_trained(content, run, None, device=device, changes=settings)
+    trained = training.load_trained(collection, run, None, device=device, changes=settings)
     return Chosen(
         name=trained.name,
         method=trained.method,
@@ -56,7 +77,7 @@ def of_run(
 
 
 def of_name(
-    content: Content,
+    collection: Collection,
     name: str,
     settings: Mapping[str, Any],
     dataset: Path | None,
@@ -68,7 +89,7 @@ def of_name(
         InputError: no such method or setting, or the dataset cannot be read.
         MethodError: it must be trained, needs a dataset, or corrects nothing itself.
     """
-    kind = methods.load(content, name)
+    kind = methods.load(collection, name)
     _refuse(kind, name, dataset)
     manifest = Manifest.load(dataset) if dataset else None
     built = config.build(kind.Config, settings, f"methods.{name}")
