@@ -1,7 +1,8 @@
 """Irises, lids and head of a portrait, found by two small networks and a search for circles.
 
-It uses `weights` and the points of `dataset`. The networks are MediaPipe's face mesh and iris network (``gazebench weights list``; fetched at the
-first use). Everything is in pixels of the picture: (0, 0) is the centre of the top left pixel.
+It uses `weights` and the points of `dataset`. The networks are MediaPipe's face mesh and iris
+network (``gazebench weights list``), fetched at the first use. Everything is in pixels of the
+picture: (0, 0) is the centre of the top left pixel.
 """
 
 from gazebench.irises._eyes import CLOSED, Eye, EyePair, Head
