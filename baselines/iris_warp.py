@@ -49,18 +49,36 @@ class IrisWarp(UsesBank):
     class Config(Settings):
         """How far irises and lids go. The gains were chosen on generated portraits, Y train."""
 
-        strength: float = Field(default=1.0, ge=-3, le=3)  # share of the way to the camera
-        raise_gaze: float = Field(default=0.0, ge=-1, le=1)  # iris radii upwards, besides
-        gain: float = Field(default=1.4, gt=0, le=3)  # on the irises' way: corners follow an iris
-        lid_gain: float = Field(default=1.4, ge=0, le=3)  # on what the lids hang too low
-        together: float = Field(default=0.5, ge=0, le=1)  # share of the way that both eyes have
-        lid_follows: float = Field(default=0.7, ge=0, le=1)  # of the iris's way up or down
-        iris_follows: float = Field(default=0.5, ge=0, le=1)  # of the lid's way beyond that
+        strength: float = Field(
+            default=1.0, ge=-3, le=3, description="share of the way to the camera"
+        )
+        raise_gaze: float = Field(
+            default=0.0, ge=-1, le=1, description="iris radii upwards, besides"
+        )
+        gain: float = Field(
+            default=1.4, gt=0, le=3, description="on the irises' way: corners follow an iris"
+        )
+        lid_gain: float = Field(
+            default=1.4, ge=0, le=3, description="on what the lids hang too low"
+        )
+        together: float = Field(
+            default=0.5, ge=0, le=1, description="share of the way that both eyes have"
+        )
+        lid_follows: float = Field(
+            default=0.7, ge=0, le=1, description="of the iris's way up or down"
+        )
+        iris_follows: float = Field(
+            default=0.5, ge=0, le=1, description="of the lid's way beyond that"
+        )
         leave_alone: float = Field(
-            default=1.3, ge=0
-        )  # deviations of X; from twice that, all the way
-        glint: float = Field(default=0.5, ge=0, le=1)  # of the iris's way that catch-lights go
-        bank_size: int = Field(default=2048, ge=1)  # portraits that the target is fitted on
+            default=1.3, ge=0, description="deviations of X; from twice that, all the way"
+        )
+        glint: float = Field(
+            default=0.5, ge=0, le=1, description="of the iris's way that catch-lights go"
+        )
+        bank_size: int = Field(
+            default=2048, ge=1, description="portraits that the target is fitted on"
+        )
 
     def __init__(self, config: Config, task: Task) -> None:
         self.config = config
