@@ -85,7 +85,7 @@ def grids(measured: Measured) -> Iterator[Grid]:
         )
 '''
 
-MAKE_DOCS = ("docs/generate.py",)  # what `make docs` runs
+MAKE_DOCS = ("-m", "docs.generate")  # as `make docs`, of the copy and not of what is installed
 FILES = {
     "baselines/added_method.py": TRAINED,
     "gazebench/metrics/added_metric.py": CHANGE,
