@@ -48,6 +48,8 @@ def test_the_commands_of_the_readme_run_in_order(
 ) -> None:
     _celeba_hq(demo_portraits, tmp_path)
     shutil.copy(next(demo_portraits.glob("*.jpg")), tmp_path / "me.jpg")
+    (tmp_path / "holiday").mkdir()
+    shutil.copy(demo_portraits / "00030.jpg", tmp_path / "holiday")
     monkeypatch.chdir(tmp_path)
     for words in ROAD:
         if words[0] == "score" and "--list" not in words:
