@@ -89,6 +89,20 @@ def append(path: Path, line: str) -> None:
 
 
 @contextlib.contextmanager
+def appending(path: Path) -> Iterator[BinaryIO]:
+    """A file to add to, for what another program says.
+
+    Raises:
+        DiskError: as ``write``.
+    """
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    with file:
+        yield file
+
+
+@contextlib.contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """Fill a new file piece by piece; it appears when the block ends well.
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from gazebench.annotation.finalize import Finalized
     from gazebench.annotation.labels import ImportReport
+    from gazebench.annotation.server import Invitation
     from gazebench.annotation.summary import Summary
 
 _dataset = click.argument("dataset", type=click.Path(path_type=Path))
@@ -24,7 +25,110 @@ _min_votes = click.option(
 
 @click.group()
 def command() -> None:
-    """Bring people's labels (X at the camera, Y elsewhere) to a dataset."""
+    """Label portraits with several people: X looks at the camera, Y elsewhere.
+
+    \b
+    In FiftyOne's App:   gazebench label prepare data --annotators ana,bo,chen
+                         gazebench label serve data
+                         gazebench label finalize data
+    Labels of a file:    gazebench label import data labels.csv
+    """
+
+
+@command.command()
+@_dataset
+@click.option(
+    "--annotators", required=True, metavar="ana,bo", help="Names; they join who is there."
+)
+@click.option("--votes", type=click.IntRange(1, 20), help="People per train portrait. [default: 2]")
+@click.option(
+    "--test-votes", type=click.IntRange(1, 20), help="People per test portrait. [default: 5]"
+)
+@click.option(
+    "--repeats", type=click.FloatRange(0, 0.5), help="Share of faces shown twice. [default: 0.02]"
+)
+@click.option(
+    "--gold",
+    type=click.Path(path_type=Path),
+    help="A file of known labels; a few are slipped in to check everybody.",
+)
+@click.option("--no-app", is_flag=True, help="For `label pack` only: FiftyOne is not needed.")
+def prepare(
+    dataset: Path,
+    annotators: str,
+    votes: int | None,
+    test_votes: int | None,
+    repeats: float | None,
+    gold: Path | None,
+    no_app: bool,
+) -> None:
+    """Get a dataset ready for labelling: who takes part, and by which plan.
+
+    Each volunteer gets an own random order. Two people see each portrait, a third one where they
+    differ or are unsure, five see each portrait of the test half. Nobody sees what others say.
+    Run it again to add volunteers, change the plan, or after the dataset was built again.
+    """
+    from gazebench.annotation.preparing import prepare as make
+
+    names = tuple(name.strip() for name in annotators.split(",") if name.strip())
+    done = make(
+        dataset,
+        names,
+        votes=votes,
+        test_votes=test_votes,
+        repeats=repeats,
+        gold=gold,
+        app=not no_app,
+    )
+    plan = done.session.plan
+    click.echo(
+        f"{done.portraits:,} portraits for {', '.join(done.session.annotators)}; about "
+        f"{done.faces_each:,.0f} faces each, {done.faces_each / 1200:.1f} hours at 3 s a face"
+    )
+    if len(done.session.annotators) < plan.votes:
+        click.secho(f"note: {plan.votes} votes a portrait need {plan.votes} annotators", err=True)
+    if plan.gold:
+        click.echo(f"{len(plan.gold):,} faces with a known label are among them")
+    click.echo(f"next: gazebench label {'pack' if no_app else 'serve'} {dataset}")
+
+
+@command.command()
+@_dataset
+@click.option("--annotators", default="", metavar="ana,bo", help="Only these. [default: all]")
+@click.option("--port", type=click.IntRange(1024, 65000), default=5151, show_default=True,
+              help="Of the first volunteer; the next ones follow.")  # fmt: skip
+@click.option("--address", default="127.0.0.1", help="Only 127.0.0.1; see below.")
+@click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
+              help="Name by which a proxy with its own login reaches this server.")  # fmt: skip
+def serve(dataset: Path, annotators: str, port: int, address: str, hosts: tuple[str, ...]) -> None:
+    """Serve the labelling screen in FiftyOne's App, one private link for each volunteer.
+
+    Runs until Ctrl-C. A server that dies is started again; every vote is on the disk before the
+    screen says "saved", and what could not be sent waits in the volunteer's browser.
+
+    Everything listens on 127.0.0.1. From another machine, `ssh -N -L 5151:127.0.0.1:5151
+    YOU@THIS-MACHINE`, then the same link in the browser there.
+    """
+    from gazebench.annotation import server
+    from gazebench.annotation.session import Session
+
+    server.check_address(address)
+    everybody = Session.load(dataset).annotators
+    chosen = [name.strip() for name in annotators.split(",") if name.strip()] or list(everybody)
+    click.echo(f"starting {len(chosen)} servers, about 10 s each ...")
+    server.serve(dataset, chosen, port=port, hosts=hosts, invite=_invite, say=click.echo)
+
+
+def _invite(invitations: "list[Invitation]") -> None:
+    click.echo("ready; give each volunteer the own link, which is a key:\n")
+    for one in invitations:
+        click.echo(f"  {one.annotator:12} {one.link}")
+    ports = [one.link.split(":")[2].split("/")[0] for one in invitations]
+    tunnel = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports[:1])
+    click.echo(
+        f"\nfrom another machine: ssh -N {tunnel} YOU@THIS-MACHINE, then the same link\n"
+        "stop with Ctrl-C; votes are kept, and the same command goes on"
+    )
 
 
 @command.command("import")
