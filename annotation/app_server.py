@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gazebench.annotation.desk import ADJUDICATOR, Adjudication, Desk
+from gazebench.annotation.desk import Adjudication, Desk
+from gazebench.annotation.session import ADJUDICATOR
 
 SETTINGS = "GAZEBENCH_LABEL_SERVER"  # JSON in the environment: secrets do not show in `ps`
 

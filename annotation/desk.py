@@ -17,7 +17,6 @@ from gazebench.errors import InputError
 
 AHEAD = 40  # faces that a screen may ask for at once
 BATCH = 500  # events in one message
-ADJUDICATOR = "organiser"
 
 
 class Desk:

@@ -77,7 +77,7 @@ def finalize(dataset: Path, *, min_votes: int = 2) -> Finalized:
         rows = {**kept, **counted}
         write_rows(dataset, rows)
         counts = _counts(faces, rows)
-        text = json.dumps(_facts(dataset, summary, min_votes, counts), indent=1, allow_nan=False)
+        text = json.dumps(facts_of(dataset, summary, min_votes, counts), indent=1, allow_nan=False)
         store.write(dataset / FILE, text + "\n")
         dataset_card.write(dataset)  # now with the paragraph on how labels were made
     return Finalized(
@@ -106,6 +106,12 @@ def _changes(before: Mapping[str, Label], after: Mapping[str, Label]) -> list[tu
     ]
 
 
+def would_be(dataset: Path, summary: Summary) -> dict[tuple[str, str], int]:
+    """(label, half) → portraits, were the votes counted now."""
+    rows = {d.portrait: Label(label=d.label) for d in summary.decisions}
+    return _counts(Faces.read(dataset), rows)
+
+
 def _counts(faces: Faces, rows: Mapping[str, Label]) -> dict[tuple[str, str], int]:
     found = {(name, half): 0 for name in (*VOTES, AMBIGUOUS) for half in ("train", "test")}
     for id_, row in rows.items():
@@ -114,10 +120,13 @@ def _counts(faces: Faces, rows: Mapping[str, Label]) -> dict[tuple[str, str], in
     return found
 
 
-def _facts(
+def facts_of(
     dataset: Path, summary: Summary, min_votes: int, counts: Mapping[tuple[str, str], int]
 ) -> dict[str, Any]:
-    """What ``agreement.json`` says: no clock, no path, so the same for the same votes."""
+    """What ``agreement.json`` says: no clock, no path, so the same for the same votes.
+
+    ``counts``: (label, half) → portraits.
+    """
     disputed = most_disputed(summary.decisions, DISPUTED)
     facts = {
         "format": 1,

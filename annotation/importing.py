@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gazebench.annotation import imports
+from gazebench.annotation import examples, imports
 from gazebench.annotation.imports import Said
 from gazebench.annotation.meant import first_few, resolve
-from gazebench.annotation.votes import Event, Votes, now
+from gazebench.annotation.votes import Event, Round, Votes, now
 from gazebench.dataset import Manifest
 from gazebench.errors import InputError
 
@@ -53,13 +53,20 @@ def import_votes(
         InputError: a line that cannot be used, is about no portrait, or contradicts another line.
     """
     manifest = Manifest.load(dataset)
-    found, quarantined = resolve(manifest, path, imports.read(path, mapping))
+    lines = imports.read(path, mapping)
+    practice = [said for said in lines if _is_practice(said)]
+    found, quarantined = resolve(manifest, path, [s for s in lines if not _is_practice(s)])
+    found = [*((said.name, said) for said in practice), *found]
     _check(path, found, annotator)
     events = list(_events(path, found, annotator))
     with Votes.open(dataset) as votes:
         new = votes.add(events)
     people = tuple(sorted({event.annotator for event in events}))
     return VotesReport(read=len(events), new=len(new), quarantined=quarantined, annotators=people)
+
+
+def _is_practice(said: Said) -> bool:
+    return said.round == Round.TRAINING and said.name in examples.ids()
 
 
 def _check(path: Path, found: Sequence[tuple[str, Said]], annotator: str) -> None:

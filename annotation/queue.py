@@ -56,8 +56,8 @@ class Queue:
         mine = keys[annotator]
         ranks = [(key < mine) for name, key in keys.items() if name != annotator]
         self._rank = np.sum(ranks, axis=0, dtype=np.int16) + np.zeros(len(mine), np.int16)
-        gold = [faces.index[id_] for id_ in plan.gold if id_ in faces.index]
-        self._rank[gold] = 0  # everybody sees them
+        self._gold = {faces.index[id_] for id_ in plan.gold if id_ in faces.index}
+        self._rank[list(self._gold)] = 0  # everybody sees them
         base = np.where(faces.is_test, plan.test_votes, plan.votes)
         self._base = np.minimum(base, len(people)).astype(np.int16)
         self._spare = np.where((base < 3) & (self._base < len(people)), 1, 0).astype(np.int16)
@@ -126,7 +126,7 @@ class Queue:
             return False
         disputed = len(set(said)) > 1 or VOTES.index("unsure") in said
         needed = self._base[place] + (self._spare[place] if disputed else 0)
-        return bool(self._rank[place] < needed)
+        return place in self._gold or (self._rank[place] < needed and len(said) < needed)
 
     def _choices_of(self, annotator: str) -> NDArray[np.int8]:
         if annotator not in self._choices:

@@ -18,10 +18,9 @@ from types import FrameType
 from gazebench import store
 from gazebench.annotation import app_dataset, mongod
 from gazebench.annotation.app_server import SETTINGS
-from gazebench.annotation.desk import ADJUDICATOR
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.processes import Child, environment, wait
-from gazebench.annotation.session import FOLDER, Session, secret
+from gazebench.annotation.session import ADJUDICATOR, FOLDER, Session, secret
 from gazebench.errors import InputError, MissingPartError, StoppedError
 
 LOOPBACK = ("127.0.0.1", "localhost")

@@ -17,6 +17,7 @@ from gazebench.dataset import read_heading
 from gazebench.errors import InputError
 
 FOLDER = "labelling"  # below the dataset
+ADJUDICATOR = "organiser"
 _FORMAT = 1
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -99,6 +100,8 @@ def check_names(names: tuple[str, ...]) -> None:
                 f"annotator {name!r}: a name has up to 32 letters a-z, digits, - and _, and "
                 "begins with a letter (no real names: labels may be published)"
             )
+        if name == ADJUDICATOR:
+            raise InputError(f"annotator {name!r}: that is who adjudicates; take another name")
     if len(set(names)) < len(names):
         raise InputError(f"annotators {', '.join(names)}: one of them stands there twice")
 

@@ -23,13 +23,15 @@ _EYE = 0.4  # of an eye box's width, what is shown around it
 _NONE = "\N{EN DASH}"
 
 
-def render(dataset: Path) -> str:
+def render(dataset: Path, facts: Mapping[str, Any] | None = None) -> str:
     """The page of the dataset at ``dataset``; a pure function of its files.
+
+    ``facts``: shown instead of those in its ``agreement.json``.
 
     Raises:
         InputError: no finished dataset, or its votes were not counted yet.
     """
-    manifest, facts = Manifest.load(dataset), load(dataset)
+    manifest, facts = Manifest.load(dataset), facts or load(dataset)
     templates = environment()
     templates.filters |= {"percent": _percent, "three": _three}
     style = joined(templates, ("page.css", "inspect.css", "agreement.css"))
@@ -39,6 +41,7 @@ def render(dataset: Path) -> str:
         version=gazebench.__version__,
         name=manifest.name,
         facts=facts,
+        progress=facts.get("progress", []),
         halves=_halves(facts),
         heat=[_heat(person["confusion"]) for person in facts["people"]],
         faces=[_face(manifest, d) for d in facts["most_disputed"]],

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gazebench.annotation.imports import _celebgaze, _cvat, _events, _label_studio, _spreadsheet
+from gazebench.annotation.imports._events import FORMAT
 from gazebench.annotation.imports._lines import Said, meaning, text_of
 from gazebench.errors import InputError
 
-__all__ = ["Said", "meaning", "read"]
+__all__ = ["FORMAT", "Said", "meaning", "read"]
 
 
 def read(path: Path, mapping: Mapping[str, str] | None = None) -> list[Said]:

@@ -24,14 +24,18 @@ def _events(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     for line, words in enumerate(text.splitlines(), 1):
         if not words.strip():
             continue
-        try:
-            content = json.loads(words)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {line}: damaged JSON ({error})") from None
+        content = _json(path, line, words)
         if isinstance(content, dict) and content.get("format") == FORMAT:
-            yield from enumerate(content.get("events", ()), 1)
+            yield from enumerate(content.get("events") or (), 1)
         else:
             yield line, content
+
+
+def _json(path: Path, line: int, words: str) -> Any:
+    try:
+        return json.loads(words)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}, line {line}: damaged JSON ({error})") from None
 
 
 def _said(path: Path, line: int, event: Any) -> Said:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gazebench.annotation.finalize import Finalized
     from gazebench.annotation.labels import ImportReport
     from gazebench.annotation.server import Invitation
+    from gazebench.annotation.status import Status
     from gazebench.annotation.summary import Summary
 
 _dataset = click.argument("dataset", type=click.Path(path_type=Path))
@@ -129,6 +130,111 @@ def _invite(invitations: "list[Invitation]") -> None:
         f"\nfrom another machine: ssh -N {tunnel} YOU@THIS-MACHINE, then the same link\n"
         "stop with Ctrl-C; votes are kept, and the same command goes on"
     )
+
+
+@command.command()
+@_dataset
+@click.option("--watch", is_flag=True, help="Look again every few seconds, until Ctrl-C.")
+@click.option("--page", type=click.Path(path_type=Path), help="Also write an offline page.")
+def status(dataset: Path, watch: bool, page: Path | None) -> None:
+    """Show how far labelling is: progress, speed, agreement, drift.
+
+    `agrees` is the share of a person's votes that are the consensus; `halves` the same over the
+    first and the second half of the votes, which shows drift; `repeats` how often a face that came
+    back got the same vote.
+    """
+    import time
+
+    from gazebench.annotation.session import Session
+    from gazebench.annotation.status import Watch
+    from gazebench.annotation.votes import Votes
+
+    Session.load(dataset)
+    with Votes.open(dataset) as votes:
+        watched = Watch(dataset, votes)
+        while True:
+            found = watched.look()
+            if watch:
+                click.clear()
+            _show_status(found)
+            if page:
+                _write_status(dataset, found, page)
+            if not watch:
+                return
+            time.sleep(5)
+
+
+def _show_status(status: "Status") -> None:
+    from gazebench.annotation.status import faces_per_hour
+
+    click.echo(
+        f"{'annotator':14}{'done':>8}{'of':>9}{'faces/h':>9}{'unsure':>8}{'agrees':>8}"
+        f"{'halves':>16}{'repeats':>9}{'gold':>8}"
+    )
+    for name, progress, person in status.people:
+        done, total = (progress.done, progress.total) if progress else (person.votes, 0)  # type: ignore[union-attr]
+        line = f"{name[:13]:14}{done:8,}{f'{total:,}' if total else '-':>9}"
+        if person:
+            speed = faces_per_hour(person)
+            unsure = person.counts["unsure"] / max(person.votes, 1)
+            halves = f"{_share(person.early)} {_share(person.late)}"
+            repeats = f"{person.repeats_same}/{person.repeats}" if person.repeats else "-"
+            gold = f"{person.gold_right}/{person.gold}" if person.gold else "-"
+            line += f"{f'{speed:,.0f}' if speed else '-':>9}{unsure:8.1%}{_share(person.agrees):>8}"
+            line += f"{halves:>16}{repeats:>9}{gold:>8}"
+        click.echo(line)
+    _show_agreement(status.summary)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _write_status(dataset: Path, status: "Status", page: Path) -> None:
+    from gazebench import store
+    from gazebench.annotation.finalize import facts_of, would_be
+    from gazebench.reports.agreement import render
+
+    facts = facts_of(dataset, status.summary, 2, would_be(dataset, status.summary))
+    rows = [{"name": n, "done": p.done, "total": p.total} for n, p in status.progress.items()]
+    store.write(page, render(dataset, {**facts, "progress": rows}))
+    click.echo(f"{page}: written")
+
+
+@command.command()
+@_dataset
+@click.option("--port", type=click.IntRange(1024, 65000), default=5141, show_default=True)
+def adjudicate(dataset: Path, port: int) -> None:
+    """Decide on the faces whose votes differ, seeing the votes.
+
+    One link for the organiser; the same screen, those most in doubt first. A decision here is the
+    label, whatever the votes say, and is marked as adjudicated in labels.csv.
+    """
+    from gazebench.annotation import server
+    from gazebench.annotation.session import ADJUDICATOR
+
+    click.echo("starting a server, about 10 s ...")
+    server.serve(dataset, [ADJUDICATOR], port=port, hosts=(), invite=_invite, say=click.echo)
+
+
+@command.command()
+@_dataset
+@click.option("--annotator", required=True, help="Whose faces; a name of `label prepare`.")
+@click.option("--faces", type=click.IntRange(1, 5000), default=300, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="[default: label-ANNOTATOR.html]")
+def pack(dataset: Path, annotator: str, faces: int, out: Path | None) -> None:
+    """Write one offline page for a volunteer who cannot reach a server.
+
+    The same screen and keys, or thumbs on a phone. The faces lie in the page, progress in the
+    browser; "Save votes" writes a small file to send back, for `label import`. Importing it twice,
+    or again later with more votes, counts each vote once.
+    """
+    from gazebench.annotation.pack import write_pack
+
+    page = out or Path(f"label-{annotator}.html")
+    done = write_pack(dataset, annotator, page, faces=faces)
+    click.echo(f"{page}: {done.faces:,} faces, {done.megabytes:.1f} MB, opens in any browser")
+    click.echo(f"when the file with votes comes back: gazebench label import {dataset} VOTES.json")
 
 
 @command.command("import")

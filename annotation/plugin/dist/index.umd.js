@@ -63,14 +63,17 @@
     .worked figcaption { font-size: .88rem; line-height: 1.4; padding-top: .35rem; }
     .start { margin: 1.4rem 0 1rem; font-weight: 600; background: #2d4645; border-color: var(--accent); }
     .end { margin: auto; text-align: center; }
+    .end button { margin-top: 1rem; }
     @media (max-width: 700px) {
       .screen { padding: 10px 12px 12px; }
       .face { flex-direction: column; gap: 8px; align-items: center; }
       .portrait { width: min(100%, 46vh); }
       .eyes { flex-direction: row; gap: 8px; width: 100%; }
       .eyes canvas { width: calc(50% - 4px); }
-      .choices { grid-template-columns: 1fr 1fr; gap: 8px; position: sticky; bottom: 0; margin-top: auto;
-        padding-top: 10px; background: #24282b; }
+      .foot { position: sticky; bottom: 0; margin-top: auto; padding-top: 10px; background: #24282b; }
+      .choices { grid-template-columns: 1fr 1fr; gap: 8px; margin-top: 0; }
+      .feedback { margin: 0 0 10px; }
+      .bar [data-part=speed], .hint { display: none; }
       .choices button { min-height: 56px; }
       .choices .keys { display: none; }
     }`;
@@ -126,7 +129,11 @@
       this.send();
     }
     keep() {
-      localStorage.setItem(this.key, JSON.stringify(this.events));
+      try {
+        localStorage.setItem(this.key, JSON.stringify(this.events));
+      } catch { // full, or forbidden: they stay in this tab
+        if (this.events.length) this.trouble = "This browser keeps nothing; do not close this tab before all is saved.";
+      }
       this.changed();
     }
     async send() {
@@ -236,16 +243,16 @@
         votes: make("div", { class: "votes" }),
         feedback: make("div", { class: "feedback", role: "status", "data-part": "feedback" }),
         choices: make("div", { class: "choices" }, ...choices),
-        undo: make("button", { "data-part": "undo", onclick: () => this.undo() }, "Undo (Z)"),
+        undo: make("button", { "data-part": "undo", onclick: () => this.undo() }, "Undo", make("span", { class: "hint" }, " (Z)")),
       };
       const { where, saved, speed, trouble, track, portrait, eyes, votes, feedback, undo } = this.parts;
       this.bar = make("div", { class: "bar" }, make("b", {}, this.annotator), where, saved, speed,
         make("span", { class: "grow" }), undo,
-        make("button", { "data-part": "help", onclick: () => this.guide() }, "Examples (?)"),
+        make("button", { "data-part": "help", onclick: () => this.guide() }, "Examples", make("span", { class: "hint" }, " (?)")),
         this.backend.extra ? this.backend.extra(this) : null,
         make("div", { class: "track" }, track), trouble);
       this.stage = [this.bar, votes, make("div", { class: "face" }, portrait, make("div", { class: "eyes" }, ...eyes)),
-        feedback, this.parts.choices];
+        make("div", { class: "foot" }, feedback, this.parts.choices)];
       feedback.hidden = true;
       feedback.style.display = "none";
     }
@@ -391,7 +398,8 @@
     finish() {
       if (this.view !== "label") return;
       this.root.replaceChildren(this.bar, make("div", { class: "end" }, make("h1", {}, "All done, thank you!"),
-        make("p", { class: "muted" }, "Faces on which others disagree may still come; you can leave this open, or close it.")));
+        make("p", { class: "muted" }, this.backend.ending || "Faces on which others disagree may still come; you can leave this open, or close it."),
+        this.backend.extra ? this.backend.extra(this) : null));
       this.mark();
     }
 
@@ -542,7 +550,7 @@
   };
 
   const mount = (place, backend) => new Screen(place, backend);
-  window.gazebenchLabel = { mount, server };
+  window.gazebenchLabel = { mount, uuid };
 
   const plugins = window.__fop__;
   if (plugins && window.React) {
