@@ -67,10 +67,9 @@ class Served:
     links: dict[str, str]
     dataset: Path
 
-    def child(self, words: str) -> int:
-        """Number of the child process whose command line has these words."""
-        [number] = [pid for pid in children(self.process.pid) if words in command_of(pid)]
-        return number
+    def children(self, words: str) -> list[int]:
+        """Child processes whose command line, or annotator, has these words."""
+        return [pid for pid in children(self.process.pid) if words in command_of(pid)]
 
 
 def children(pid: int) -> list[int]:
@@ -171,6 +170,14 @@ def status_of(link: str, path: str, **headers: str) -> int:
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+
+
+def status_or_none(link: str) -> int | None:
+    """What the server answers at its health address; None where it does not."""
+    try:
+        return status_of(link, "/gazebench/health")
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 def press(annotator: str, face: dict[str, Any], vote: str = "X") -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """The labelling server, the real FiftyOne and the real mongod, without and with a browser."""
 
+import itertools
+import os
 import random
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +20,11 @@ from label_servers import (
     run,
     serving,
     status_of,
+    status_or_none,
     until_saved,
 )
 
+from gazebench.annotation.processes import wait
 from gazebench.annotation.votes import UNDO, Event, Votes
 
 pytestmark = needs_fiftyone
@@ -124,36 +129,26 @@ def test_nothing_acknowledged_is_lost_when_processes_are_killed(many_faces: Path
     sent: list[str] = []
     with serving(many_faces) as served:
         client = Client(served.links["ana"])
-        faces = [{"id": f"p{n:06}", "round": "label"} for n in range(400)]
-        stop = threading.Event()
-        killer = threading.Thread(target=_kill_often, args=(served, stop))
+        killer = threading.Thread(target=_kill_often, args=(served, 20))
         killer.start()
-        try:
-            for face in faces:
-                sent += until_saved(client, [press("ana", face)])
-                time.sleep(0.35)
-        finally:
-            stop.set()
-            killer.join()
-    kept = [e.event for e in stored(many_faces, "ana")]
-    assert kept == sent
-    assert len(kept) == 400
+        faces = ({"id": f"p{n % 400:06}", "round": "label"} for n in itertools.count())
+        while killer.is_alive():
+            sent += until_saved(client, [press("ana", next(faces))])
+            time.sleep(0.05)
+    assert [e.event for e in stored(many_faces, "ana")] == sent
+    assert len(sent) > 100
 
 
-def _kill_often(served: Served, stop: threading.Event) -> None:
-    import os
-    import signal
-
+def _kill_often(served: Served, times: int) -> None:
+    """Kill mongod and the server in turn, each when it is up, in the midst of the votes."""
     chosen = random.Random(0)
-    kills = 0
-    while kills < 20 and not stop.is_set():
-        words = ("mongod", "ana")[kills % 2]
-        try:
-            os.kill(served.child(words), signal.SIGKILL)
-            kills += 1
-        except ValueError:
-            pass  # it is being started
-        stop.wait(chosen.uniform(4, 8))
+    for number in range(times):
+        words = ("mongod", "ana")[number % 2]
+        assert wait(lambda: status_or_none(served.links["ana"]) == 200, 300)
+        assert wait(lambda words=words: bool(served.children(words)), 300)
+        time.sleep(chosen.uniform(0.5, 2))
+        for pid in served.children(words):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.slow

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from gazebench.cli._label_words import (
+    invite,
+    show_agreement,
+    show_changes,
+    show_counts,
+    show_labels,
+    show_status,
+)
 
-    from gazebench.annotation.finalize import Finalized
-    from gazebench.annotation.labels import ImportReport
-    from gazebench.annotation.server import Invitation
+if TYPE_CHECKING:
     from gazebench.annotation.status import Status
-    from gazebench.annotation.summary import Summary
 
 _dataset = click.argument("dataset", type=click.Path(path_type=Path))
 _min_votes = click.option(
@@ -24,7 +27,15 @@ _min_votes = click.option(
 )
 
 
-@click.group()
+class _InOrder(click.Group):
+    """Commands in the order in which one needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        first = ("prepare", "serve", "status", "adjudicate", "finalize", "pack")
+        return [*first, *sorted(self.commands.keys() - set(first))]
+
+
+@click.group(cls=_InOrder)
 def command() -> None:
     """Label portraits with several people: X looks at the camera, Y elsewhere.
 
@@ -101,7 +112,10 @@ def prepare(
 @click.option("--address", default="127.0.0.1", help="Only 127.0.0.1; see below.")
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
               help="Name by which a proxy with its own login reaches this server.")  # fmt: skip
-def serve(dataset: Path, annotators: str, port: int, address: str, hosts: tuple[str, ...]) -> None:
+@click.option("--open", "open_", is_flag=True, help="Open the first link in the browser here.")
+def serve(
+    dataset: Path, annotators: str, port: int, address: str, hosts: tuple[str, ...], open_: bool
+) -> None:
     """Serve the labelling screen in FiftyOne's App, one private link for each volunteer.
 
     Runs until Ctrl-C. A server that dies is started again; every vote is on the disk before the
@@ -117,19 +131,13 @@ def serve(dataset: Path, annotators: str, port: int, address: str, hosts: tuple[
     everybody = Session.load(dataset).annotators
     chosen = [name.strip() for name in annotators.split(",") if name.strip()] or list(everybody)
     click.echo(f"starting {len(chosen)} servers, about 10 s each ...")
-    server.serve(dataset, chosen, port=port, hosts=hosts, invite=_invite, say=click.echo)
 
+    def ready(invitations: "list[server.Invitation]") -> None:
+        invite(invitations)
+        if open_:
+            click.launch(invitations[0].link)
 
-def _invite(invitations: "list[Invitation]") -> None:
-    click.echo("ready; give each volunteer the own link, which is a key:\n")
-    for one in invitations:
-        click.echo(f"  {one.annotator:12} {one.link}")
-    ports = [one.link.split(":")[2].split("/")[0] for one in invitations]
-    tunnel = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports[:1])
-    click.echo(
-        f"\nfrom another machine: ssh -N {tunnel} YOU@THIS-MACHINE, then the same link\n"
-        "stop with Ctrl-C; votes are kept, and the same command goes on"
-    )
+    server.serve(dataset, chosen, port=port, hosts=hosts, invite=ready, say=click.echo)
 
 
 @command.command()
@@ -156,38 +164,12 @@ def status(dataset: Path, watch: bool, page: Path | None) -> None:
             found = watched.look()
             if watch:
                 click.clear()
-            _show_status(found)
+            show_status(found)
             if page:
                 _write_status(dataset, found, page)
             if not watch:
                 return
             time.sleep(5)
-
-
-def _show_status(status: "Status") -> None:
-    from gazebench.annotation.status import faces_per_hour
-
-    click.echo(
-        f"{'annotator':14}{'done':>8}{'of':>9}{'faces/h':>9}{'unsure':>8}{'agrees':>8}"
-        f"{'halves':>16}{'repeats':>9}{'gold':>8}"
-    )
-    for name, progress, person in status.people:
-        done, total = (progress.done, progress.total) if progress else (person.votes, 0)  # type: ignore[union-attr]
-        line = f"{name[:13]:14}{done:8,}{f'{total:,}' if total else '-':>9}"
-        if person:
-            speed = faces_per_hour(person)
-            unsure = person.counts["unsure"] / max(person.votes, 1)
-            halves = f"{_share(person.early)} {_share(person.late)}"
-            repeats = f"{person.repeats_same}/{person.repeats}" if person.repeats else "-"
-            gold = f"{person.gold_right}/{person.gold}" if person.gold else "-"
-            line += f"{f'{speed:,.0f}' if speed else '-':>9}{unsure:8.1%}{_share(person.agrees):>8}"
-            line += f"{halves:>16}{repeats:>9}{gold:>8}"
-        click.echo(line)
-    _show_agreement(status.summary)
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
 
 
 def _write_status(dataset: Path, status: "Status", page: Path) -> None:
@@ -214,7 +196,7 @@ def adjudicate(dataset: Path, port: int) -> None:
     from gazebench.annotation.session import ADJUDICATOR
 
     click.echo("starting a server, about 10 s ...")
-    server.serve(dataset, [ADJUDICATOR], port=port, hosts=(), invite=_invite, say=click.echo)
+    server.serve(dataset, [ADJUDICATOR], port=port, hosts=(), invite=invite, say=click.echo)
 
 
 @command.command()
@@ -270,7 +252,7 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
         )
         click.echo(f"next: gazebench label finalize {dataset}")
     else:
-        _show_labels(dataset, import_csv(dataset, file, replace=replace, mapping=mapping))
+        show_labels(dataset, import_csv(dataset, file, replace=replace, mapping=mapping))
 
 
 def _mapping(text: str) -> dict[str, str]:
@@ -278,29 +260,6 @@ def _mapping(text: str) -> dict[str, str]:
     if not all(separator for _, separator, _ in pairs):
         raise click.UsageError(f"--map {text}: write it as --map 1=X,0=Y")
     return {word: label for word, _, label in pairs}
-
-
-def _show_labels(dataset: Path, report: "ImportReport") -> None:
-    from gazebench.annotation.labels import shortage
-
-    click.echo(
-        f"{report.read:,} labels read, {report.new:,} new, {report.changed:,} changed; "
-        f"{report.quarantined:,} for quarantined faces left out"
-    )
-    _show_counts(report.counts)
-    if missing := shortage(report.counts):
-        click.secho(f"note: {missing}", err=True)
-    else:
-        click.echo(f"next: gazebench train --method prgan {dataset} runs/prgan")
-
-
-def _show_counts(counts: "Mapping[tuple[str, str], int]") -> None:
-    from gazebench.dataset import LABELS
-
-    click.echo(f"{'':10}{'train':>8}{'test':>8}")
-    for label in LABELS:
-        train, test = (counts[label, split] for split in ("train", "test"))
-        click.echo(f"{label:10}{train:8,}{test:8,}")
 
 
 @command.command()
@@ -336,41 +295,11 @@ def finalize(dataset: Path, min_votes: int, out: Path | None) -> None:
     done = count(dataset, min_votes=min_votes)
     page = out or dataset / "agreement.html"
     store.write(page, render(dataset))
-    _show_agreement(done.summary)
-    _show_counts(done.counts)
-    _show_changes(dataset, done)
+    show_agreement(done.summary)
+    show_counts(done.counts)
+    show_changes(dataset, done)
     click.echo(f"{page}: the report, opens in any browser")
     if missing := shortage(done.counts):
         click.secho(f"note: {missing}", err=True)
     else:
         click.echo(f"next: gazebench train --method prgan {dataset} runs/prgan")
-
-
-def _show_agreement(summary: "Summary") -> None:
-    from gazebench.annotation.summary import AMBIGUOUS
-
-    click.echo(
-        f"{summary.events:,} events; {len(summary.decisions):,} portraits decided, "
-        f"{summary.waiting:,} with too few votes"
-    )
-    for name, alpha in (("X/Y/unsure/reject", summary.alpha), ("X/Y", summary.alpha_domains)):
-        click.echo(
-            f"alpha {name:18}{alpha.value:6.3f}  [{alpha.low:.3f}, {alpha.high:.3f}]  "
-            f"{alpha.portraits:,} portraits with two votes or more"
-        )
-    for k in summary.kappas:
-        click.echo(
-            f"kappa {f'{k.first} and {k.second}':18}{k.value:6.3f}  {k.agree:.1%} equal, "
-            f"{k.portraits:,} portraits"
-        )
-    unsure = sum(d.label == AMBIGUOUS for d in summary.decisions)
-    tied = summary.majority.get(AMBIGUOUS, 0)
-    click.echo(f"ambiguous: {unsure:,} (the plain majority would leave {tied:,} open)")
-
-
-def _show_changes(dataset: Path, done: "Finalized") -> None:
-    click.echo(f"{done.new:,} new labels, {len(done.changed):,} changed")
-    for id_, before, after in done.changed[:20]:
-        click.echo(f"  {id_}: {before} → {after or 'none'}")
-    if len(done.changed) > 20:
-        click.echo(f"  and {len(done.changed) - 20:,} more; compare with {dataset / 'labels.csv'}")
