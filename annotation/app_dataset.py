@@ -1,6 +1,7 @@
 """The dataset in FiftyOne's database: pictures and nothing else, so that the App shows no label."""
 
 import os
+import random
 import re
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,8 @@ from typing import Any
 from gazebench.annotation.faces import Faces
 from gazebench.errors import MissingPartError
 
-WORKSPACE = "label"
+WORKSPACE = VIEW = "label"
+_SHOWN = 500  # the App counts and sorts what a view holds before it shows anything
 PANEL = "gaze_label"
 _ROUND = 20_000  # samples in one message to the database
 _LEAST = (1, 22)
@@ -80,9 +82,26 @@ def fill(fo: ModuleType, faces: Faces) -> int:
         dataset.delete_samples(dataset.match(fo.ViewField("filepath").is_in(list(gone))))
     new = [file for file in files if file not in there]
     for start in range(0, len(new), _ROUND):
-        samples = [fo.Sample(filepath=file) for file in new[start : start + _ROUND]]
-        dataset.add_samples(samples, dynamic=False, progress=False)
+        _add(fo, dataset, new[start : start + _ROUND])
+    dataset.save_view(VIEW, dataset.limit(_SHOWN), overwrite=True)
     return len(new)
+
+
+def _add(fo: ModuleType, dataset: Any, files: list[str]) -> None:
+    """Add pictures. The first one by FiftyOne's own way, the others as copies of what it stored.
+
+    ``add_samples`` alone takes 60 s for 200,000 pictures, this 10 s.
+    """
+    from bson import ObjectId  # pyright: ignore[reportMissingImports]
+
+    first = dataset.add_sample(fo.Sample(filepath=files[0]))
+    stored = dataset._sample_collection.find_one({"_id": ObjectId(first)})
+    others = [
+        {**stored, "_id": ObjectId(), "filepath": file, "_rand": random.random()}
+        for file in files[1:]
+    ]
+    if others:
+        dataset._sample_collection.insert_many(others)
 
 
 def _new(fo: ModuleType, name: str) -> Any:

@@ -170,4 +170,4 @@ async def _respond(send: Any, status: int, headers: dict[str, str], body: bytes)
 
 def home(name: str) -> str:
     """Path at which the App opens the dataset ``name`` with nothing but the labelling screen."""
-    return f"/datasets/{quote(name, safe='')}?workspace=label"
+    return f"/datasets/{quote(name, safe='')}?view=label&workspace=label"

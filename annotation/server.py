@@ -21,11 +21,13 @@ from gazebench.annotation.app_server import SETTINGS
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.processes import Child, environment, wait
 from gazebench.annotation.session import ADJUDICATOR, FOLDER, Session, secret
+from gazebench.dataset import read_heading
 from gazebench.errors import InputError, MissingPartError, StoppedError
 
 LOOPBACK = ("127.0.0.1", "localhost")
-_READY_WITHIN = 120.0
+_READY_WITHIN = 300.0
 _LOOK_EVERY = 2.0
+_FILLED = "filled"  # below the session's folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,19 @@ def fill_database(dataset: Path, faces: Faces) -> int:
     """
     app_dataset.check_installed()
     with database(dataset) as (address, _):
-        return app_dataset.fill(app_dataset.fiftyone(address), faces)
+        new = app_dataset.fill(app_dataset.fiftyone(address), faces)
+        store.write(dataset / FOLDER / _FILLED, _state(dataset))
+    return new
+
+
+def _state(dataset: Path) -> str:
+    """What FiftyOne's database was filled from: pictures, and where they are."""
+    return f"{read_heading(dataset).tree_hash} {dataset.absolute()}\n"
+
+
+def _is_filled(dataset: Path) -> bool:
+    path = dataset / FOLDER / _FILLED
+    return path.is_file() and path.read_text(encoding="utf-8") == _state(dataset)
 
 
 def serve(
@@ -128,6 +142,8 @@ def serve(
             session.check(name)
     ports = range(port, port + len(annotators))
     check_ports(ports)
+    if not _is_filled(dataset):  # prepared without the App, built again, or moved
+        fill_database(dataset, Faces.read(dataset))
     with database(dataset) as (address, mongo):
         places = list(zip(annotators, ports, strict=True))
         children = [_child(dataset, name, at, address, hosts) for name, at in places]
