@@ -7,13 +7,13 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help demo label-demo test check bench lint format types slow clean
+.PHONY: help demo label-demo test check docs bench lint format types slow clean
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.installed ## the whole road on the shipped portraits, ending at a leaderboard page
+demo: $(VENV)/.installed ## the whole pipeline on the shipped portraits, up to a leaderboard page
 	$(BIN)/gazebench demo $(OUT)
 
 label-demo: $(VENV)/.installed-label ## a labelling session in FiftyOne's App, on the shipped portraits
@@ -37,9 +37,12 @@ lint: $(VENV)/.installed-dev ## formatting, lint rules, import layers
 types: $(VENV)/.installed-dev ## the type checker
 	$(BIN)/pyright
 
-format: $(VENV)/.installed-dev ## format and mend what can be mended
+format: $(VENV)/.installed-dev ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev ## write the parts of the READMEs that are made from code
+	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.installed-dev ## speed and memory, as ratios against named rivals
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done

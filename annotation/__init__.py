@@ -1,1 +1,4 @@
-"""How a person's decision becomes a label."""
+"""How a person's decision becomes a label.
+
+It uses `dataset` and `dataset_card`, and knows nothing of methods, metrics or reports.
+"""

@@ -1,10 +1,26 @@
-"""Losses that several baselines share."""
+"""Losses that several baselines share: adversarial ones, L1 in eye windows, and one through VGG-16.
 
-from collections.abc import Callable, Mapping
+VGG-16: Simonyan and Zisserman, ICLR 2015. Its style and content loss is that of GazeGAN, as in the
+code released with Zhang et al. (2020). The code's images are in [-1, 1] without subtraction of a
+mean, and so are these; its weights are TF-slim's, these are torchvision's.
+
+The released code weighs this loss 100, for TF-slim's weights, which expect images of 0 to 255. With
+torchvision's, 100 drowns every other term: its gradient is a thousand times that of the L1
+distance. ``WEIGHT`` makes both gradients about equal.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
+
+from gazebench import weights
+
+WEIGHT = 0.05  # parity with the L1 distance asks for 0.04 to 0.10
+PARAMETERS = 14_714_688  # of VGG-16's convolutions, conv1_1 to conv5_3
+_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions of each
 
 
 def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
@@ -58,6 +74,63 @@ def window_l1(a: Tensor, b: Tensor, window: tuple[int, int]) -> Tensor:
     return (a - b).abs().sum() / (len(a) * height * width * 3)
 
 
-def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Sum of the losses by their weights, 1 where none is given; a scalar."""
-    return torch.stack([weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
+class Perceptual(nn.Module):
+    """Frozen VGG-16 up to conv5_3, and the distance of two images under it."""
+
+    style: ClassVar = (1, 3, 6, 9)  # conv1_2, conv2_2, conv3_3, conv4_3: convolutions from 0 on
+
+    def __init__(self) -> None:
+        """Load the network.
+
+        Raises:
+            MissingPartError: its weights cannot be had.
+        """
+        super().__init__()
+        self.convolutions = nn.ModuleList()
+        self.pool_before = [sum(count for _, count in _BLOCKS[:i]) for i in range(1, len(_BLOCKS))]
+        inputs = 3
+        for channels, count in _BLOCKS:
+            for _ in range(count):
+                self.convolutions.append(nn.Conv2d(inputs, channels, 3, 1, 1))
+                inputs = channels
+        self._load()
+        self.requires_grad_(False).eval()
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Style plus content distance of images (N, 3, H, W) in [-1, 1]; a scalar.
+
+        Content: mean squared difference at conv5_3. Style: at four layers, the sum of squared
+        differences of Gram matrices over the number of features.
+        """
+        features = self._features(torch.cat([a, b]))
+        ours, theirs = features[-1].chunk(2)
+        content = F.mse_loss(ours, theirs)
+        styles = [style_distance(*features[layer].chunk(2)) for layer in self.style]
+        return content + torch.stack(styles).sum()
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        found: list[Tensor] = []
+        for index, convolution in enumerate(self.convolutions):
+            if index in self.pool_before:
+                x = F.max_pool2d(x, 2)
+            x = F.relu(convolution(x))
+            found.append(x)
+        return found
+
+    def _load(self) -> None:
+        tensors = weights.tensors("vgg16")  # features.N.weight and features.N.bias
+        places = sorted({int(name.split(".")[1]) for name in tensors})
+        for convolution, place in zip(self.convolutions, places, strict=True):
+            own = {key: tensors[f"features.{place}.{key}"] for key in ("weight", "bias")}
+            convolution.load_state_dict(own)
+
+
+def style_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Sum of squared differences of the Gram matrices, over the number of features; a scalar."""
+    return (gram(a) - gram(b)).square().sum() / a.numel()
+
+
+def gram(features: Tensor) -> Tensor:
+    """F^T F / (H W C) of features (N, C, H, W): (N, C, C)."""
+    flat = features.flatten(2)  # (N, C, H W)
+    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])

@@ -10,7 +10,6 @@ the learning rate falls with every step, not with every epoch. In several proces
 history of its own, and a resume gives all of them the main one's.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import ClassVar
 
@@ -18,12 +17,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam
 
-from gazebench.baselines._blocks import (
+from gazebench.baselines._layers import (
     adam,
     constant_then_linear,
-    descend,
     frozen,
     init_normal,
     random_flip,
@@ -131,12 +129,10 @@ class CycleGAN(TrainableMethod):
         weight_cyc: float = Field(default=10.0, ge=0)
         weight_rec: float = Field(default=5.0, ge=0)  # of identity: their 0.5 of the cycle's 10
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
-        self.config, self.task = config, task
+        super().__init__(config, task)
         self._crop = config.crop or task.resolution
         self._enlarged = round(config.enlarge * task.resolution)
         self._refuse()
@@ -149,7 +145,6 @@ class CycleGAN(TrainableMethod):
         self.optimisers = {letter: self._adam(letter) for letter in "GD"}
         for letter in "AB":
             self.networks[f"pool_{letter}"] = ImagePool(config.pool, self._crop)
-        self.backward = Tensor.backward
 
     def correct(self, batch: Batch) -> Tensor:
         """G_A of the whole portraits; every pixel may change."""
@@ -195,7 +190,7 @@ class CycleGAN(TrainableMethod):
         """One update of both networks of a letter by their weighted losses; gives the losses."""
         cyc, rec = self.config.weight_cyc, self.config.weight_rec
         weights = {"G_A/cyc": cyc, "G_B/cyc": cyc, "G_A/rec": rec, "G_B/rec": rec}
-        return descend([self.optimisers[letter]], self.backward, losses, weights)
+        return self.update(letter, losses, weights)
 
     def _augmented(self, image: Tensor, noise: torch.Generator) -> Tensor:
         """Enlarged, cropped at a place of its own and perhaps mirrored: (N, 3, crop, crop)."""
@@ -204,10 +199,10 @@ class CycleGAN(TrainableMethod):
             image = F.interpolate(image, self._enlarged, mode="bicubic", antialias=True)
         return random_flip(random_crop(image.clamp(-1, 1), self._crop, noise), noise)
 
-    def _adam(self, letter: str) -> Optimizer:
+    def _adam(self, letter: str) -> Adam:
         networks = [self.networks[f"{letter}_{half}"] for half in "AB"]
         for network in networks:
-            init_normal(network)
+            init_normal(network, self.config.width)
         return adam(nn.ModuleList(networks), self.config.lr, self.config.betas)
 
     def _refuse(self) -> None:

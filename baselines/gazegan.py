@@ -11,34 +11,43 @@ mix of parts that gives the 73.26 M parameters of table I of Zhang et al. 2022. 
 configuration is known; this one counts 0.28 % more than the 183.2 M of the table.
 
 What differs: the authors' code mirrors the eye windows of only one domain when it mirrors the
-portraits; here both move. VGG-16 has torchvision's weights. With a wrong path to PAM their code
-trains with a random E_c; here it stops.
+portraits; here both move. VGG-16 has torchvision's weights, under which the released weight of the
+perceptual loss, 100, would drown all else: it is 0.05, by equal gradients. With a wrong path to PAM
+their code trains with a random E_c; here it stops.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import adam, descend, frozen, stepwise_linear
-from gazebench.baselines._gaze_networks import Discriminator, Inpainter, PatchEncoder, init_he
-from gazebench.baselines._inpainting import (
+from gazebench.baselines._gazegan_shared import (
     ALPHAS,
+    Discriminator,
+    Inpainter,
+    PatchEncoder,
     View,
     angle_encoder,
     between,
     code_of,
     eye_strips,
     flipped_together,
+    init_he,
     logits_of,
     pam_part,
     with_preset,
 )
-from gazebench.baselines._losses import logistic_critic, logistic_generator, window_l1
-from gazebench.baselines._perceptual import PARAMETERS, Perceptual
+from gazebench.baselines._layers import adam, frozen, shortened, stepwise_linear
+from gazebench.baselines._losses import (
+    PARAMETERS,
+    WEIGHT,
+    Perceptual,
+    logistic_critic,
+    logistic_generator,
+    window_l1,
+)
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
@@ -63,7 +72,7 @@ class GazeGAN(TrainableMethod):
         code="https://github.com/zhangqianhui/GazeAnimation",
         supervision="unpaired X/Y",
         differs="eye windows of both domains are mirrored with the portraits; VGG-16 weights are "
-        "torchvision's",
+        "torchvision's, for which the perceptual loss weighs 0.05 in place of 100",
         keeps_outside=True,
     )
     inference_networks = ("E_c", "E_r", "G_x", "G_y")
@@ -90,10 +99,12 @@ class GazeGAN(TrainableMethod):
         flip: bool = True
         lr: float = Field(default=1e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
-        constant_steps: int = Field(default=20_000, ge=0)  # then the rate falls to 0
+        warm_up_steps: int = Field(default=0, ge=0)  # first ones, by L1 alone; none in their code
+        lr_warm_up: float = Field(default=1e-3, gt=0)
+        constant_steps: int = Field(default=20_000, ge=0)  # a tenth at most; then it falls to 0
         weight_rec: float = Field(default=1.0, ge=0)
         weight_fp: float = Field(default=1.0, ge=0)
-        weight_per: float = Field(default=100.0, ge=0)
+        weight_per: float = Field(default=WEIGHT, ge=0)  # 100 in their code, for other weights
         interpolate_content: bool = True  # an animation's c goes along with r, as in the code
 
         @model_validator(mode="before")
@@ -101,9 +112,7 @@ class GazeGAN(TrainableMethod):
         def _preset(cls, values: Any) -> Any:
             return with_preset(values, PRESETS, "table_i")
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
         if task.resolution % (32 * config.divisor) or task.resolution < 64:
@@ -111,7 +120,7 @@ class GazeGAN(TrainableMethod):
                 f"GazeGAN with divisor = {config.divisor} needs portraits whose side is a multiple "
                 f"of {32 * config.divisor} and at least 64, these have {task.resolution}"
             )
-        self.config, self.task = config, task
+        super().__init__(config, task)
         self.side = task.resolution // config.divisor
         self.perceptual: Perceptual | None = None
         self.networks = self._networks(task.resolution)
@@ -120,7 +129,6 @@ class GazeGAN(TrainableMethod):
         self.optimisers = {n: adam(network, lr, betas) for n, network in painters.items()}
         animation = nn.ModuleList([self.networks["G_y"], self.networks["E_r"]])
         self.optimisers["G_y"] = adam(animation, lr, betas)
-        self.backward = Tensor.backward
 
     @classmethod
     def parts(cls, config: Config, task: Task) -> Mapping[str, Part]:
@@ -168,6 +176,8 @@ class GazeGAN(TrainableMethod):
         c_x, c_y = self._content(x.patches), self._content(y.patches)
         painted_x = self._painted("G_x", x, c_x)  # x with a tilde in the paper
         painted_y = self._painted("G_y", y, torch.cat([self._angle(y.patches), c_y], 1))
+        if draw.step < self.config.warm_up_steps:
+            return self._warm_up(x, y, painted_x, painted_y)
         with torch.no_grad():
             _, retold, _ = self._retold(y, c_y)
         losses = self._update_critic("D_x", x, [(x, painted_x), (y, retold)], real=2.0)
@@ -175,9 +185,24 @@ class GazeGAN(TrainableMethod):
         losses |= self._update_correction(x, painted_x)
         return losses | self._update_animation(y, painted_y, c_y)
 
+    def _warm_up(self, x: View, y: View, painted_x: Tensor, painted_y: Tensor) -> dict[str, Tensor]:
+        """One update each of G_x and G_y with E_r, by their reconstructions alone."""
+        losses: dict[str, Tensor] = {}
+        for letter, view, painted in (("G_x", x, painted_x), ("G_y", y, painted_y)):
+            rec = {f"{letter}/rec": window_l1(painted, view.image, self.task.window)}
+            losses |= self.update(letter, rec)
+        return losses
+
     def learning_rate_scale(self, step: int, steps: int) -> float:
-        """1 for ``constant_steps``, then falling to 0 every 2,000 steps (the released code)."""
-        return stepwise_linear(step, steps, self.config.constant_steps, 2000)
+        """1 for ``constant_steps``, then falling to 0 every 2,000 steps (the released code).
+
+        Constant for a tenth of the steps at most, and a hundredth of them between two falls. Steps
+        of the warm-up go by ``lr_warm_up``.
+        """
+        if step < self.config.warm_up_steps:
+            return self.config.lr_warm_up / self.config.lr
+        constant = shortened(self.config.constant_steps, steps)
+        return stepwise_linear(step, steps, constant, max(1, shortened(2000, steps, 100)))
 
     def _networks(self, resolution: int) -> dict[str, nn.Module]:
         config, side = self.config, self.side
@@ -227,7 +252,7 @@ class GazeGAN(TrainableMethod):
         seen = [(view.image, view.patches), *[(i, v.eyes_of(i)) for v, i in constant]]
         ours, *theirs = logits_of(self.networks[letter], seen)
         adv = logistic_critic(ours, theirs) + (real - 1) * logistic_generator(ours)
-        return descend([self.optimisers[letter]], self.backward, {f"{letter}/adv": adv}, {})
+        return self.update(letter, {f"{letter}/adv": adv})
 
     def _update_correction(self, x: View, painted: Tensor) -> dict[str, Tensor]:
         eyes, critic = x.eyes_of(painted), self.networks["D_x"]
@@ -239,7 +264,7 @@ class GazeGAN(TrainableMethod):
             if self.perceptual:
                 losses["G_x/per"] = self._perceptual_distance(x.patches, eyes)
             weights = {"G_x/rec": self.config.weight_rec, "G_x/per": self.config.weight_per}
-            return descend([self.optimisers["G_x"]], self.backward, losses, weights)
+            return self.update("G_x", losses, weights)
 
     def _update_animation(self, y: View, painted: Tensor, c_y: Tensor) -> dict[str, Tensor]:
         corrected, retold, c_corrected = self._retold(y, c_y)
@@ -258,7 +283,7 @@ class GazeGAN(TrainableMethod):
                 losses["G_y/per"] = self._perceptual_distance(
                     y.patches, eyes
                 ) + self._perceptual_distance(y.eyes_of(corrected), retold_eyes)
-            return descend([self.optimisers["G_y"]], self.backward, losses, self._weights())
+            return self.update("G_y", losses, self._weights())
 
     def _weights(self) -> dict[str, float]:
         config = self.config

@@ -8,47 +8,103 @@ its tables I and VI to the printed digit.
 Choices of ours: the order of updates (the three critics, then all generators in one backward pass
 over one forward pass), the layers of G_h, bilinear upsampling, the number of steps, and mirrored
 portraits as in GazeGAN's code. Preset ``paper`` has the printed losses, ``repro`` the perceptual
-loss of GazeGAN besides: the printed count of parameters holds VGG-16, so it was there.
+loss of GazeGAN besides: the printed count of parameters holds VGG-16, so it was there; its weight
+is set by equal gradients, see ``_losses``. A training may begin with ``warm_up_steps`` by the
+reconstructions alone (equations 8 to 10): the generators then turn the gaze before any critic.
 
 Ablations of the paper are settings: A ``content_code = false``, B ``synthesis_as_training =
 false``, C ``weight_fp = 0``, D ``coarse_to_fine = false``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import constant_then_linear, descend, frozen
-from gazebench.baselines._eyes import halved, joined, seen
-from gazebench.baselines._gazegan_v2 import (
-    GazeGANV2Config,
-    networks_of,
-    optimisers_of,
-    shrink_of,
+from gazebench.baselines._cfm import (
+    EyeDiscriminator,
+    Fine,
+    Painted,
+    Refiner,
+    Scene,
+    crop_size,
 )
-from gazebench.baselines._inpainting import (
+from gazebench.baselines._gazegan_shared import (
     ALPHAS,
+    Discriminator,
+    Inpainter,
+    PatchEncoder,
     View,
+    angle_encoder,
     between,
     code_of,
     eye_strips,
     flipped_together,
+    halved,
+    init_he,
+    joined,
     logits_of,
     pam_part,
+    seen,
+    with_preset,
 )
-from gazebench.baselines._losses import logistic_critic, logistic_generator, window_l1
-from gazebench.baselines._perceptual import PARAMETERS, Perceptual
-from gazebench.baselines._refining import Fine, Painted, Scene, crop_size
+from gazebench.baselines._layers import adam, constant_then_linear, frozen, shortened
+from gazebench.baselines._losses import (
+    PARAMETERS,
+    WEIGHT,
+    Perceptual,
+    logistic_critic,
+    logistic_generator,
+    window_l1,
+)
 from gazebench.cards import MethodCard
+from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
 from gazebench.errors import MethodError
 from gazebench.methods import Part, Task, TrainableMethod
 
+PRESETS: dict[str, dict[str, Any]] = {"paper": {"weight_per": 0.0}, "repro": {"weight_per": WEIGHT}}
 GENERATORS, RECONSTRUCTION = ("G_x", "G_y"), ("rec", "rec_h")  # of the losses' names
+LETTERS = ("G_x", "G_y", "E_r", "E_c")  # the networks that Table VI counts besides the up-sampler
+
+
+class GazeGANV2Config(Settings):
+    """Settings; the defaults are the paper's where it has them."""
+
+    preset: Literal["paper", "repro"] = "repro"
+    steps: int = Field(default=200_000, ge=1)
+    batch: int = Field(default=16, ge=1)  # portraits per domain; 8 at 512
+    code: int = Field(default=128, ge=1)  # numbers of c per eye
+    angle: int = Field(default=128, ge=1)  # numbers of r: per eye, or in all
+    joint_angle: bool = False  # E_r sees both eyes at once: r of 128 numbers, as printed
+    divisor: int = Field(default=4, ge=1)  # side of square patches: the portrait's by this
+    width: int = Field(default=16, ge=1)  # channels after the first layer
+    upsampling: Literal["bilinear", "nearest"] = "bilinear"  # u of equations 1 and 2
+    content_code: bool = True  # ablation A takes it away
+    synthesis_as_training: bool = True  # ablation B takes it away
+    coarse_to_fine: bool = True  # CFM; ablation D takes it away
+    flip: bool = True
+    lr: float = Field(default=1e-4, gt=0)
+    lr_refiner: float = Field(default=4e-4, gt=0)  # of G_h
+    betas: tuple[float, float] = (0.5, 0.999)
+    warm_up_steps: int = Field(default=0, ge=0)  # first ones, by L1 alone; none in the paper
+    lr_warm_up: float = Field(default=1e-3, gt=0)
+    constant_steps: int = Field(default=20_000, ge=0)  # a tenth at most; then they fall to 0
+    weight_rec: float = Field(default=1.0, ge=0)  # lambda 1 and 3
+    weight_rec_x: float = Field(default=1.0, ge=0)  # lambda 4
+    weight_adv_x: float = Field(default=1.0, ge=0)  # lambda 2
+    weight_fp: float = Field(default=0.1, ge=0)  # lambda 5; 0 is ablation C
+    weight_per: float = Field(default=WEIGHT, ge=0)  # 100 in GazeGAN's code, for other weights
+    interpolate_content: bool = False  # an animation's c goes along with r
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        return with_preset(values, PRESETS, "repro")
 
 
 class GazeGANV2(TrainableMethod):
@@ -62,8 +118,8 @@ class GazeGANV2(TrainableMethod):
         url="https://arxiv.org/abs/2207.00256",
         supervision="unpaired X/Y",
         differs="no code was published: layers follow GazeGAN's and the printed parameter counts, "
-        "those of G_h are ours; perceptual loss as in GazeGAN (preset repro); VGG-16 weights are "
-        "torchvision's",
+        "those of G_h are ours; perceptual loss as in GazeGAN (preset repro), with "
+        "torchvision's VGG-16 and so a weight of 0.05 in place of 100; G_h starts at zero",
         keeps_outside=True,
     )
     small_settings: ClassVar = {
@@ -77,9 +133,7 @@ class GazeGANV2(TrainableMethod):
     Config = GazeGANV2Config
 
     inference_networks: tuple[str, ...]
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: GazeGANV2Config
 
     def __init__(self, config: GazeGANV2Config, task: Task) -> None:
         unit, least = 32 * max(config.divisor, shrink_of(config)), 64 * shrink_of(config)
@@ -88,14 +142,13 @@ class GazeGANV2(TrainableMethod):
                 f"GazeGANV2 with divisor = {config.divisor} needs portraits whose side is a "
                 f"multiple of {unit} and at least {least}, these have {task.resolution}"
             )
-        self.config, self.task = config, task
+        super().__init__(config, task)
         self.side = task.resolution // config.divisor
         self.perceptual: Perceptual | None = None
         self.networks = networks_of(config, task)
         wanted = ("E_c", "E_r", "G_x", "G_y", "G_h")
         self.inference_networks = tuple(n for n in wanted if n in self.networks)
         self.optimisers = optimisers_of(config, self.networks)
-        self.backward = Tensor.backward
 
     @classmethod
     def parts(cls, config: GazeGANV2Config, task: Task) -> Mapping[str, Part]:
@@ -147,19 +200,29 @@ class GazeGANV2(TrainableMethod):
         condition = torch.cat([self._angle(y.view.patches), y.content], 1)
         painted_y = self._painted(y, "G_y", condition)
         again = self._retold(y) if self.config.synthesis_as_training else None
-        losses = self._update_critics(x, y, painted_x, painted_y, again[2] if again else None)
+        warming_up = draw.step < self.config.warm_up_steps
+        losses = {}
+        if not warming_up:
+            losses = self._update_critics(x, y, painted_x, painted_y, again[2] if again else None)
         discriminators = [n for letter, n in self.networks.items() if letter[0] == "D"]
         with frozen(*discriminators):
             ours = self._correction_losses(x, painted_x)
             ours |= self._animation_losses(y, painted_y)
             if again:
                 ours |= self._retold_losses(*again)
-            generators = [o for letter, o in self.optimisers.items() if letter[0] == "G"]
-            return losses | descend(generators, self.backward, ours, self._weights())
+            if warming_up:
+                ours = {name: loss for name, loss in ours.items() if "/rec" in name}
+            generators = [letter for letter in self.optimisers if letter[0] == "G"]
+            return losses | self.update(generators, ours, self._weights())
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
-        """1 for ``constant_steps``, then falling to 0 in a straight line."""
-        return constant_then_linear(step, steps, self.config.constant_steps)
+        """1 for ``constant_steps``, a tenth of all at most, then falling to 0 in a straight line.
+
+        Steps of the warm-up go by ``lr_warm_up``.
+        """
+        if step < self.config.warm_up_steps:
+            return self.config.lr_warm_up / self.config.lr
+        return constant_then_linear(step, steps, shortened(self.config.constant_steps, steps))
 
     def _scene(self, batch: Batch) -> Scene:
         view = View.of(*seen(batch, shrink_of(self.config)), self.side)
@@ -194,8 +257,10 @@ class GazeGANV2(TrainableMethod):
             painted = self._painted(y, "G_x", y.content)
             if y.fine is None or painted.crops is None:
                 return painted
-            image = halved(y.fine.pasted(painted.crops))
-            return Painted(image, y.view.eyes_of(image), painted.crops)
+            pasted = y.fine.pasted(painted.crops)
+            image = halved(pasted)
+            # around an eye box the target is the portrait, not what G_h made of it
+            return Painted(image, y.view.eyes_of(image), y.fine.eyes_of(pasted))
 
     def _retold(self, y: Scene) -> tuple[Painted, Tensor, Painted]:
         """Synthesis-As-Training (equation 6): y^x, its c, and what G_y makes of its eyes' codes."""
@@ -217,13 +282,13 @@ class GazeGANV2(TrainableMethod):
         kinds = [x.fine.eyes_of(x.fine.image), y.fine.eyes_of(y.fine.image)]
         judged = self._judged_fine([*kinds, x_made.crops, y_made.crops])
         adv = logistic_critic(judged[0], [judged[2]]) + logistic_critic(judged[1], [judged[3]])
-        return losses | descend([self.optimisers["D_h"]], self.backward, {"D_h/adv": adv}, {})
+        return losses | self.update("D_h", {"D_h/adv": adv})
 
     def _update_critic(self, letter: str, view: View, fakes: list[Painted]) -> dict[str, Tensor]:
         seen_by_it = [(view.image, view.patches), *[(f.image, f.eyes) for f in fakes]]
         real, *others = logits_of(self.networks[letter], seen_by_it)
         losses = {f"{letter}/adv": logistic_critic(real, others)}
-        return descend([self.optimisers[letter]], self.backward, losses, {})
+        return self.update(letter, losses)
 
     def _judged_fine(self, crops: Sequence[Tensor]) -> list[Tensor]:
         """Logits of D_h for several kinds of crops (N, 2, 3, h, w)."""
@@ -298,3 +363,57 @@ class GazeGANV2(TrainableMethod):
             **dict.fromkeys(("G_x/per", "G_y/per", "G_y/per_x"), config.weight_per),
             "G_y/adv_x": config.weight_adv_x,
         }
+
+
+def shrink_of(config: GazeGANV2Config) -> Literal[1, 2]:
+    """What the portraits' side is divided by for the generators."""
+    return 2 if config.coarse_to_fine else 1
+
+
+def networks_of(config: GazeGANV2Config, task: Task) -> dict[str, nn.Module]:
+    """All networks by the paper's letters; an ablation leaves out those that it has no use for."""
+    resolution, w = task.resolution // shrink_of(config), config.width
+    side = task.resolution // config.divisor
+    content = 2 * config.code if config.content_code else 0
+    angle = config.angle if config.joint_angle else 2 * config.angle
+    found: dict[str, nn.Module] = {
+        "E_r": angle_encoder(w, side, config.angle, joint=config.joint_angle),
+        "G_x": Inpainter(resolution, content, w),
+        "G_y": Inpainter(resolution, angle + content, w),
+    }
+    if config.content_code:
+        encoder = PatchEncoder(3, (w, 2 * w, 4 * w, 8 * w), side, config.code, leaky=True)
+        found["E_c"] = encoder.requires_grad_(False)
+    if config.coarse_to_fine:
+        found["G_h"] = Refiner(w)
+    for network in found.values():
+        init_he(network)
+        if isinstance(network, Refiner):
+            network.start_at_zero()
+    found |= {letter: Discriminator(resolution, side, w) for letter in ("D_x", "D_y")}
+    return found | ({"D_h": EyeDiscriminator(side, w)} if config.coarse_to_fine else {})
+
+
+def optimisers_of(
+    config: GazeGANV2Config, networks: Mapping[str, nn.Module]
+) -> dict[str, Optimizer]:
+    """Adam for each network that learns; E_r is in that of G_y."""
+    groups = {name: n for name, n in networks.items() if name not in ("E_c", "E_r")}
+    groups["G_y"] = nn.ModuleList([networks["G_y"], networks["E_r"]])
+    return {
+        name: adam(network, config.lr_refiner if name == "G_h" else config.lr, config.betas)
+        for name, network in groups.items()
+    }
+
+
+def reconstruct(method: TrainableMethod, batch: Batch) -> Tensor:
+    """What G_y makes of masked portraits of Y and their own codes r and c, (N, 3, H/2, W/2).
+
+    ``method`` is a trained GazeGANV2 with CFM.
+    """
+    model: Any = method
+    view = View.of(*seen(batch, 2), model.side)
+    codes = [code_of(model.networks["E_r"], view.patches, joint=model.config.joint_angle)]
+    if model.config.content_code:
+        codes.append(code_of(model.networks["E_c"], view.patches))
+    return model.networks["G_y"](view.masked, view.mask, torch.cat(codes, 1))

@@ -7,20 +7,24 @@ hold what does not change with the gaze.
 
 What differs: the released graph trains with batch 4 and spectral normalisation on the decoder, a
 default of an old helper; later code has none, and so has this. The graph's skips, at every scale,
-let the decoder pass the code by; ``skip = false`` turns them off.
+let the decoder pass the code by; ``skip = false`` turns them off, which is right for short
+trainings: the codes of an eye and of the mirrored other one are then nearer to each other.
 """
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import adam, constant_then_linear
-from gazebench.baselines._eyes import crop_resized, seen
-from gazebench.baselines._gaze_networks import PatchDecoder, PatchEncoder, init_he
+from gazebench.baselines._gazegan_shared import (
+    PatchDecoder,
+    PatchEncoder,
+    crop_resized,
+    init_he,
+    seen,
+)
+from gazebench.baselines._layers import adam, constant_then_linear, shortened
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
@@ -57,14 +61,12 @@ class PAM(TrainableMethod):
         skip: bool = True
         lr: float = Field(default=5e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
-        constant_steps: int = Field(default=20_000, ge=0)  # then the rate falls to 0
+        constant_steps: int = Field(default=20_000, ge=0)  # a third at most; then it falls to 0
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
-        self.config = config
+        super().__init__(config, task)
         unit = 8 * config.divisor
         if task.resolution % unit or task.resolution < 2 * unit:
             raise MethodError(
@@ -80,23 +82,19 @@ class PAM(TrainableMethod):
         init_he(decoder)
         both = nn.ModuleList(self.networks.values())
         self.optimisers = {"G_pre": adam(both, config.lr, config.betas)}
-        self.backward = Tensor.backward
 
     def training_step(self, draw: Draw) -> dict[str, Tensor]:
         """One update by equation 7, over portraits of both domains."""
         eyes = torch.cat([self._patches(batch) for batch in draw()])  # (2N, 2, 3, S, S)
         inputs, targets = mirror_pairs(eyes)
         distance = (self._rebuilt(inputs) - targets).abs().mean((0, 2, 3, 4))  # (4,)
-        self.optimisers["G_pre"].zero_grad(set_to_none=True)
-        # each of the four terms once for X and once for Y, which hold half of the patches each
-        self.backward(2 * distance.sum())
-        self.optimisers["G_pre"].step()
-        distance = distance.detach()
-        return {"rec": distance[0::2].mean(), "rec_mirrored": distance[1::2].mean()}
+        losses = {"rec": distance[0::2].mean(), "rec_mirrored": distance[1::2].mean()}
+        # the sum of two terms each, once for X and once for Y, which hold half of the patches each
+        return self.update("G_pre", losses, dict.fromkeys(losses, 4.0))
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
-        """1 for ``constant_steps``, then falling to 0 in a straight line."""
-        return constant_then_linear(step, steps, self.config.constant_steps)
+        """1 for ``constant_steps``, at most a third of all, then falling straight to 0."""
+        return constant_then_linear(step, steps, shortened(self.config.constant_steps, steps, 3))
 
     def pictures(self, batch: Batch) -> Tensor:
         """The four inputs of equation 7, each above its output (figure 13): (N, 8, 3, S, S)."""

@@ -8,22 +8,24 @@ train it on unpaired X and Y without the perceptual terms, and so does this modu
 choices is silent on the rest, which is ours. The condition is one number, +1 for X and -1 for Y,
 and the target is always the other domain. Both eyes go through one network, the right one
 mirrored. An eye box is stretched to a square patch and the result shrunk back and pasted hard.
+The condition enters as a constant plane, which instance normalisation takes away but for what the
+zeros at the border tell (``label_reach``): with patches of 48 pixels, two residual blocks at least
+are needed for it to reach the iris. Short trainings with fewer layers of D have a larger critic
+map, over which the generator's force is averaged; ``weight_adv`` makes up for it.
+
 ``weight_rec`` is an addition for short trainings, and off: the authors' pairs held each patch with
 itself, which the unpaired form loses.
 """
 
-from collections.abc import Callable
 from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import (
+from gazebench.baselines._layers import (
     adam,
-    descend,
     encoder_decoder,
     frozen,
     halvings,
@@ -109,6 +111,7 @@ class PRGAN(TrainableMethod):
         critic_steps: int = Field(default=5, ge=1)  # D steps per G step
         lr: float = Field(default=2e-4, gt=0)
         betas: tuple[float, float] = (0.5, 0.999)
+        weight_adv: float = Field(default=1.0, ge=0)  # in the loss of G
         weight_gp: float = Field(default=10.0, ge=0)
         weight_cls_critic: float = Field(default=5.0, ge=0)  # of the condition, in the loss of D
         weight_cls: float = Field(default=5.0, ge=0)  # of the condition, in the loss of G
@@ -127,20 +130,17 @@ class PRGAN(TrainableMethod):
                 )
             return self
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
-        self.config, self.task = config, task
+        super().__init__(config, task)
         generator = Generator(config.width, config.residual_blocks)
         discriminator = Discriminator(config.width, config.discriminator_layers)
         self.networks = {"G": generator, "D": discriminator}
         self.optimisers = {}
         for letter, network in self.networks.items():
-            init_normal(network)
+            init_normal(network, config.width)
             self.optimisers[letter] = adam(network, config.lr, config.betas)
-        self.backward = Tensor.backward
 
     def correct(self, batch: Batch) -> Tensor:
         """Both eyes redirected to X; every pixel outside the eye boxes is the source's."""
@@ -169,33 +169,31 @@ class PRGAN(TrainableMethod):
             fake = self.networks["G"](real, -own)
         critic, label = discriminator(torch.cat([real, fake]))
         losses = {
-            "adv": wasserstein_critic(*critic.chunk(2)),
-            "gp": gradient_penalty(lambda z: discriminator(z)[0], real, fake, noise),
-            "cls": F.mse_loss(label[: len(own)], own),
+            "D/adv": wasserstein_critic(*critic.chunk(2)),
+            "D/gp": gradient_penalty(lambda z: discriminator(z)[0], real, fake, noise),
+            "D/cls": F.mse_loss(label[: len(own)], own),
         }
-        weights = {"gp": config.weight_gp, "cls": config.weight_cls_critic}
-        return self._step("D", losses, weights)
+        weights = {"D/gp": config.weight_gp, "D/cls": config.weight_cls_critic}
+        return self.update("D", losses, weights)
 
     def _update_generator(self, real: Tensor, own: Tensor) -> dict[str, Tensor]:
         generator, config = self.networks["G"], self.config
-        losses, weights = {}, {"cls": config.weight_cls, "cyc": config.weight_cyc}
+        losses: dict[str, Tensor] = {}
+        weights = {
+            "G/adv": config.weight_adv,
+            "G/cls": config.weight_cls,
+            "G/cyc": config.weight_cyc,
+        }
         with frozen(self.networks["D"]):
             fake = generator(real, -own)
             critic, label = self.networks["D"](fake)
-            losses["adv"] = wasserstein_generator(critic)
-            losses["cls"] = F.mse_loss(label, -own)
-            losses["cyc"] = F.l1_loss(generator(fake, own), real)
+            losses["G/adv"] = wasserstein_generator(critic)
+            losses["G/cls"] = F.mse_loss(label, -own)
+            losses["G/cyc"] = F.l1_loss(generator(fake, own), real)
             if config.weight_rec:
-                losses["rec"] = F.l1_loss(generator(real, own), real)
-                weights["rec"] = config.weight_rec
-            return self._step("G", losses, weights)
-
-    def _step(
-        self, letter: str, losses: dict[str, Tensor], weights: dict[str, float]
-    ) -> dict[str, Tensor]:
-        """One update of a network by its weighted losses; gives them by "letter/loss"."""
-        found = descend([self.optimisers[letter]], self.backward, losses, weights)
-        return {f"{letter}/{name}": loss for name, loss in found.items()}
+                losses["G/rec"] = F.l1_loss(generator(real, own), real)
+                weights["G/rec"] = config.weight_rec
+            return self.update("G", losses, weights)
 
     def _draw(self, draw: Draw) -> tuple[Tensor, Tensor]:
         """Patches of both domains, (4N, 3, P, P), and their own conditions, (4N, 1)."""

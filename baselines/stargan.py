@@ -9,21 +9,24 @@ aligned already and not cropped. The authors' instance normalisation keeps runni
 their code never uses; here it has none. Their code lowers the learning rate by 0.1 % in all where
 their text has it fall to 0; ``lr_decay`` chooses between the two. As with them, G sees the
 portraits and labels of the last D step before it, and PyTorch's own initial weights are kept.
+
+At 256 px the published networks cannot correct a gaze: instance normalisation takes the label's
+constant plane away but for the zeros that pad it, and what these tell reaches 62 pixels far
+(``label_reach``), short of most irises. That is kept. With ``side = 128`` the networks see the
+portrait at half its size, and the label reaches the eyes. ``weight_adv`` and ``weight_rec`` are for
+short trainings too: with fewer layers of D its map is larger, and G's force is averaged over it.
 """
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from gazebench.baselines._blocks import (
+from gazebench.baselines._layers import (
     adam,
     constant_then_linear,
-    descend,
     encoder_decoder,
     frozen,
     halvings,
@@ -111,31 +114,42 @@ class StarGAN(TrainableMethod):
         lr: float = Field(default=1e-4, gt=0)
         lr_decay: Literal["none", "linear"] = "none"  # as their code does; as their text says
         betas: tuple[float, float] = (0.5, 0.999)
+        side: int | None = Field(default=None, ge=32)  # of what G and D see; None: the portrait's
+        weight_adv: float = Field(default=1.0, ge=0)  # in the loss of G
         weight_gp: float = Field(default=10.0, ge=0)
         weight_cls: float = Field(default=1.0, ge=0)  # of the label, in both losses
         weight_cyc: float = Field(default=10.0, ge=0)  # their "rec"
+        weight_rec: float = Field(
+            default=0.0, ge=0
+        )  # of a portrait under its own label; not theirs
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
-        _refuse(config.discriminator_layers, task.resolution)
-        self.config, self.task = config, task
+        super().__init__(config, task)
+        self.side = config.side or task.resolution
+        _refuse(config.discriminator_layers, self.side, task.resolution)
         width, layers = config.width, config.discriminator_layers
         self.networks = {
             "G": Generator(width, config.residual_blocks),
-            "D": Discriminator(task.resolution, width, layers),
+            "D": Discriminator(self.side, width, layers),
         }
         self.optimisers = {
             letter: adam(network, config.lr, config.betas)
             for letter, network in self.networks.items()
         }
-        self.backward = Tensor.backward
 
     def correct(self, batch: Batch) -> Tensor:
-        """The portraits under the label of X; every pixel may change."""
-        return self.networks["G"](batch.image, _label(X, batch.image)).to(batch.image.dtype)
+        """The portraits under the label of X; every pixel may change.
+
+        Where G sees a shrunk portrait, what it changes there is enlarged and added to the portrait.
+        """
+        seen = self._seen(batch.image)
+        made = self.networks["G"](seen, _label(X, seen)).to(batch.image.dtype)
+        if self.side == self.task.resolution:
+            return made
+        change = _resized(made - seen, self.task.resolution)
+        return (batch.image + change).clamp(-1, 1)
 
     def training_step(self, draw: Draw) -> dict[str, Tensor]:
         """``critic_steps`` updates of D, each on its own draw, and one of G on the last of them."""
@@ -159,41 +173,55 @@ class StarGAN(TrainableMethod):
             fake = self.networks["G"](real, target)
         critic, logit = discriminator(torch.cat([real, fake]))
         losses = {
-            "adv": wasserstein_critic(*critic.chunk(2)),
-            "gp": gradient_penalty(lambda z: discriminator(z)[0], real, fake, noise),
-            "cls": _label_loss(logit[: len(own)], own),
+            "D/adv": wasserstein_critic(*critic.chunk(2)),
+            "D/gp": gradient_penalty(lambda z: discriminator(z)[0], real, fake, noise),
+            "D/cls": _label_loss(logit[: len(own)], own),
         }
-        return self._step("D", losses, {"gp": config.weight_gp, "cls": config.weight_cls})
+        return self.update("D", losses, {"D/gp": config.weight_gp, "D/cls": config.weight_cls})
 
     def _update_generator(self, real: Tensor, own: Tensor, target: Tensor) -> dict[str, Tensor]:
         generator, config = self.networks["G"], self.config
+        weights = {
+            "G/adv": config.weight_adv,
+            "G/cls": config.weight_cls,
+            "G/cyc": config.weight_cyc,
+        }
         with frozen(self.networks["D"]):
             fake = generator(real, target)
             critic, logit = self.networks["D"](fake)
             losses = {
-                "adv": wasserstein_generator(critic),
-                "cls": _label_loss(logit, target),
-                "cyc": F.l1_loss(generator(fake, own), real),
+                "G/adv": wasserstein_generator(critic),
+                "G/cls": _label_loss(logit, target),
+                "G/cyc": F.l1_loss(generator(fake, own), real),
             }
-            return self._step("G", losses, {"cls": config.weight_cls, "cyc": config.weight_cyc})
-
-    def _step(
-        self, letter: str, losses: dict[str, Tensor], weights: dict[str, float]
-    ) -> dict[str, Tensor]:
-        """One update of a network by its weighted losses; gives them by "letter/loss"."""
-        found = descend([self.optimisers[letter]], self.backward, losses, weights)
-        return {f"{letter}/{name}": loss for name, loss in found.items()}
+            if config.weight_rec:
+                losses["G/rec"] = _own_label_distance(fake, real, own == target)
+                weights["G/rec"] = config.weight_rec
+            return self.update("G", losses, weights)
 
     def _draw(self, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
         """Portraits of both domains (2N, 3, R, R), their labels and their targets (2N, 1).
 
         The targets are the labels in another order, so that half of them, on average, stay.
         """
-        x, y = (batch.image for batch in draw())
+        x, y = (self._seen(batch.image) for batch in draw())
         real = random_flip(torch.cat([x, y]), draw.generator)
         own = torch.cat([_label(X, x), _label(Y, y)])
         order = torch.randperm(len(own), generator=draw.generator, device=own.device)
         return real, own, own[order]
+
+    def _seen(self, image: Tensor) -> Tensor:
+        return image if self.side == image.shape[-1] else _resized(image, self.side)
+
+
+def _resized(image: Tensor, side: int) -> Tensor:
+    return F.interpolate(image, (side, side), mode="bilinear", antialias=True)
+
+
+def _own_label_distance(fake: Tensor, real: Tensor, same: Tensor) -> Tensor:
+    """L1 over the portraits whose target is their own label, ``same`` (N, 1); 0 without any."""
+    distance = (fake - real).abs().mean((1, 2, 3))
+    return (distance * same[:, 0]).sum() / same.sum().clamp(min=1)
 
 
 def _label(value: float, image: Tensor) -> Tensor:
@@ -206,11 +234,16 @@ def _label_loss(logit: Tensor, label: Tensor) -> Tensor:
     return loss / len(label)
 
 
-def _refuse(layers: int, resolution: int) -> None:
+def _refuse(layers: int, side: int, resolution: int) -> None:
+    if side > resolution:
+        raise MethodError(
+            f"StarGAN with side = {side} needs portraits of that side at least, these have "
+            f"{resolution}; take a smaller one: --set methods.stargan.side=N"
+        )
     unit = max(2**layers, 4)
-    if resolution % unit:
+    if side % unit:
         raise MethodError(
             f"StarGAN with discriminator_layers = {layers} needs portraits whose side is a "
-            f"multiple of {unit}, these have {resolution}; take fewer layers: "
+            f"multiple of {unit}, these have {side}; take fewer layers: "
             "--set methods.stargan.discriminator_layers=N"
         )

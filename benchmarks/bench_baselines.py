@@ -20,16 +20,16 @@ from bench_training import Step, timed
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from gazebench import baselines, config, curation, demo, methods, sources
+from gazebench import baselines, config, curation, demo, sources
 from gazebench.annotation.labels import import_csv
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
-from gazebench.training.drawing import training_portraits
-from gazebench.training.folder import Recipe, RunFolder
+from gazebench.signals import Stop
+from gazebench.training.batches import training_portraits
+from gazebench.training.engine import Engine
+from gazebench.training.job import Job, trainable
 from gazebench.training.loop import Loop
-from gazebench.training.session import Session
-from gazebench.training.signals import Stop
 
 _WARMUP = 2
 _PER_DOMAIN = {"stargan": 2, "cyclegan": 1}  # portraits in a batch
@@ -63,12 +63,13 @@ def dataset(folder: Path, side: int) -> Manifest:
 
 def engine(manifest: Manifest, name: str, width: int, device: Accelerator, run: Path) -> Step:
     """A step as ``gazebench train`` makes it, with its line in the log."""
-    kind = methods.load(baselines, name)
     table = {"width": width, "batch": _PER_DOMAIN[name], "steps": 10**6}
+    kind = trainable(baselines, name)
     settings = config.build(kind.Config, table)
-    recipe = Recipe.of(manifest, name, settings, seed=0, precision="no", processes=1, parts={})
-    session = Session(kind, settings, recipe, device, {})  # type: ignore[arg-type]
-    loop = Loop(RunFolder(run), session, manifest, None, Stop(), progress=False)
+    job = Job(
+        manifest=manifest, run=run, content=baselines, method=name, kind=kind, settings=settings
+    )
+    loop = Loop(Engine(job, device), None, Stop(), progress=False)
     bar = tqdm(disable=True)
 
     def step() -> None:

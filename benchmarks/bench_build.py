@@ -28,7 +28,7 @@ from PIL import Image
 
 from gazebench import curation, sources, weights
 from gazebench.curation import align, workers
-from gazebench.curation.portraitist import Outcome, Portraitist
+from gazebench.curation.portraitist import BuildOutcome, Portraitist
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Portrait
 from gazebench.dataset.boxes import Point
@@ -91,7 +91,7 @@ class Race:
         self.rival, self.portraitist, self.stages = Rival(out), Portraitist(SETTINGS), stages
         self.theirs: list[float] = []  # seconds per face
         self.ours: list[float] = []
-        self.found: list[tuple[Eyes | None, Outcome]] = []
+        self.found: list[tuple[Eyes | None, BuildOutcome]] = []
 
     def run(self, faces: Sequence[SourceFace]) -> None:
         """Race over ``faces``; the first one is not counted before the model is loaded."""
@@ -126,7 +126,7 @@ class Weighed:
     def __init__(self, portraitist: Portraitist) -> None:
         self._portraitist = portraitist
 
-    def __call__(self, face: SourceFace) -> Outcome:
+    def __call__(self, face: SourceFace) -> BuildOutcome:
         """The outcome, its sentence the peak resident memory so far in kB."""
         outcome = self._portraitist(face)
         return replace(outcome, sentence=str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
@@ -154,7 +154,7 @@ def main() -> None:
     _memory(faces[:24])
 
 
-def _measure(plan: curation.Plan, out: Path) -> Race:
+def _measure(plan: curation.BuildPlan, out: Path) -> Race:
     out.mkdir()
     race, raced = Race(out, Stages()), plan.faces[::RACED]
     race.run(raced[: len(raced) // 2])

@@ -32,11 +32,11 @@ from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Batch, Draw, Pixels
 from gazebench.methods import Task, TrainableMethod
-from gazebench.training.drawing import Loader, training_portraits
-from gazebench.training.folder import Recipe, RunFolder
+from gazebench.signals import Stop
+from gazebench.training.batches import Loader, training_portraits
+from gazebench.training.engine import Engine
+from gazebench.training.job import Job
 from gazebench.training.loop import Loop
-from gazebench.training.session import Session
-from gazebench.training.signals import Stop
 
 Step = Callable[[], object]
 _WARMUP = 3
@@ -58,10 +58,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         manifest = Manifest.load(arguments.dataset or demo_dataset(Path(folder, "demo")))
         loop = loop_of(kind, manifest, arguments.method, settings, accelerator, Path(folder, "run"))
-        inside = Inside(loop.session.method)
-        loop.session.method.training_step = inside
+        inside = Inside(loop.engine.method)
+        loop.engine.method.training_step = inside
         steps: dict[str, Step] = {"engine": partial(loop.advance, tqdm(disable=True))}
-        steps["loader"] = loader(manifest, loop.session, inside)
+        steps["loader"] = loader(manifest, loop.engine, inside)
         if arguments.method == "prgan":
             steps["plain"] = plain(manifest, settings, accelerator.device)
         times: dict[str, list[float]] = {name: [] for name in (*steps, "inside")}
@@ -124,15 +124,16 @@ def loop_of(
     run: Path,
 ) -> Loop:
     """The loop of ``gazebench train``, with random weights for other methods' parts."""
-    recipe = Recipe.of(manifest, name, settings, seed=0, precision="no", processes=1, parts={})
-    session = Session(kind, settings, recipe, device, {})
-    return Loop(RunFolder(run), session, manifest, None, Stop(), progress=False)
+    job = Job(
+        manifest=manifest, run=run, content=baselines, method=name, kind=kind, settings=settings
+    )
+    return Loop(Engine(job, device), None, Stop(), progress=False)
 
 
-def loader(manifest: Manifest, session: Session, inside: Inside) -> Step:
+def loader(manifest: Manifest, engine: Engine, inside: Inside) -> Step:
     """All the drawing of the last step, one picture after the other, and nothing else."""
-    portraits, place = training_portraits(manifest), session.accelerator
-    draws = Loader.of(Pixels.open(manifest), *portraits, session.recipe, place, ahead=False)
+    portraits, place = engine.job.portraits, engine.accelerator
+    draws = Loader.of(Pixels.open(manifest), *portraits, engine.recipe, place, ahead=False)
 
     def step() -> None:
         draw = draws.draw(0)

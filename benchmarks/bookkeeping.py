@@ -17,7 +17,7 @@ from gazebench import curation, sources, store
 from gazebench.curation import duplicates
 from gazebench.curation.journal import Journal
 from gazebench.curation.merge import merge
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.publish import publish
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest, Portrait, Split
@@ -50,13 +50,13 @@ def names(root: Path, items: int) -> None:
         path.touch()
 
 
-def synthetic_plan(items: int, shard: tuple[int, int] | None = None) -> curation.Plan:
+def synthetic_plan(items: int, shard: tuple[int, int] | None = None) -> curation.BuildPlan:
     """A plan of faces that are nowhere on the disk."""
     faces = tuple(
         SourceFace(id=f"{n // 1000:05}-{n:08}", name=f"{n // 1000:05}/{n:08}.jpg", path=Path("n"))
         for n in range(items)
     )
-    return curation.Plan(
+    return curation.BuildPlan(
         root=Path("n"),
         source="folder",
         title="folder of pictures",
@@ -68,11 +68,11 @@ def synthetic_plan(items: int, shard: tuple[int, int] | None = None) -> curation
     )
 
 
-def outcome(face: SourceFace) -> Outcome:
+def outcome(face: SourceFace) -> BuildOutcome:
     """A portrait with values as long as real ones; each twentieth face is quarantined."""
     digest = hashlib.sha256(face.id.encode()).hexdigest()
     if int(digest, 16) % 20 == 0:
-        return Outcome(id=face.id, name=face.name, source_sha256=digest, reason="no_face")
+        return BuildOutcome(id=face.id, name=face.name, source_sha256=digest, reason="no_face")
     value = 100 * int(digest[:8], 16) / 2**32
     portrait = Portrait(
         id=face.id,
@@ -99,10 +99,10 @@ def outcome(face: SourceFace) -> Outcome:
         sha256=hashlib.sha256(digest.encode()).hexdigest(),
         phash=hashlib.sha256(f"p{digest}".encode()).hexdigest(),
     )
-    return Outcome(id=face.id, name=face.name, source_sha256=digest, portrait=portrait)
+    return BuildOutcome(id=face.id, name=face.name, source_sha256=digest, portrait=portrait)
 
 
-def fill(out: Path, plan: curation.Plan) -> None:
+def fill(out: Path, plan: curation.BuildPlan) -> None:
     """A journal with a row for each face, written in rounds as a build does."""
     out.mkdir(parents=True, exist_ok=True)
     with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
@@ -111,7 +111,7 @@ def fill(out: Path, plan: curation.Plan) -> None:
             journal.record(some)
 
 
-def found(folder: Path) -> curation.Plan:
+def found(folder: Path) -> curation.BuildPlan:
     """What each job of a job array does first: list the source, and settle what to do."""
     plan = curation.plan(sources, folder / "list", PLAIN, source="folder", limit=None)
     plan.fingerprint()

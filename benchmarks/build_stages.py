@@ -10,7 +10,7 @@ from typing import Any
 
 from gazebench.curation import align, building, portraitist
 from gazebench.curation.journal import Journal
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.landmarks.dlib import Dlib
 from gazebench.sources import SourceFace
 
@@ -64,7 +64,7 @@ class Stages:
 
         return timed
 
-    def hash(self, face: SourceFace, outcome: Outcome) -> None:
+    def hash(self, face: SourceFace, outcome: BuildOutcome) -> None:
         """Hash source and files once more, to know what it costs."""
         data = [face.path.read_bytes(), *(content for _, content in outcome.files)]
         began = time.perf_counter()
@@ -72,7 +72,7 @@ class Stages:
             hashlib.sha256(content).digest()
         self.seconds["hash"] += time.perf_counter() - began
 
-    def files(self, outcomes: Sequence[Outcome], out: Path) -> None:
+    def files(self, outcomes: Sequence[BuildOutcome], out: Path) -> None:
         """Write files and journal as the parent of a build does, beside its workers."""
         out.mkdir()
         with Journal.open(out / "build.sqlite", {}) as journal:

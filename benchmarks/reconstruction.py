@@ -22,7 +22,7 @@ from gazebench import baselines, config, methods, training
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, eye_patches
 from gazebench.methods import Task
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics import Instruments
 
 _SIDE, _BATCH = 256, 8
 

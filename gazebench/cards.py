@@ -4,7 +4,10 @@ Kept with every result, so that a report is made without importing either.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+MetricGroup = Literal["preservation", "quality", "gaze", "harm", "cost", "other"]
+METRIC_GROUPS: tuple[MetricGroup, ...] = get_args(MetricGroup)  # as columns of a table stand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +24,18 @@ class MethodCard:
     license: str = ""  # of that code, as an SPDX id
     supervision: str = ""  # what it learns from: "none", "unpaired X/Y"
     differs: str = ""  # what differs here from the paper or its code
-    keeps_outside: bool = False  # every pixel outside the eye boxes is the source's, bit by bit
+    keeps_outside: bool = False  # every pixel outside the eye boxes is the source's, bit for bit
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricCard:
-    """How a metric is written in a table, and exactly what it measures."""
+    """How a metric is written in a table, what it measures, and what it promises.
+
+    ``group`` is what the metric is about: "preservation" (how much of the source is kept; an
+    unchanged portrait scores the best value of ``bounds``), "quality" (how real the eyes look),
+    "gaze" (where they look), "harm" (faults that the correction adds), "cost" (of the method, not
+    of its pictures) or "other".
+    """
 
     title: str  # "MS-SSIM outside"
     higher_is_better: bool
@@ -36,3 +45,12 @@ class MetricCard:
     region: str = ""  # "portrait without eye boxes", "eye patches"
     weights: tuple[str, ...] = ()  # names in `gazebench weights list`
     bounds: tuple[float | None, float | None] = (None, None)  # possible values
+    group: MetricGroup = "other"
+    order: int = 100  # place among the columns of its group; equal ones stand by name
+    sees_eyes: bool = True  # False: what happens inside the eye boxes changes no score
+    noise_hurts: bool = True  # False: more noise on a portrait may score better
+
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """What two cards must agree on for their scores to compare."""
+        return self.higher_is_better, self.unit, self.region

@@ -4,7 +4,6 @@ The later wins. A key that no settings model has is an error that names the near
 """
 
 import difflib
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -74,7 +73,7 @@ def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def build(model: type[S], values: Mapping[str, Any], where: str = "") -> S:
-    """A settings model from plain values; ``where`` is the table they stand in, for messages.
+    """A settings model from plain values; ``where`` is the table they are in, for messages.
 
     Raises:
         InputError: an unknown key (the nearest is named) or a value of the wrong kind.
@@ -87,36 +86,17 @@ def build(model: type[S], values: Mapping[str, Any], where: str = "") -> S:
 
 def dump(tables: Mapping[str, Any]) -> str:
     """TOML text of nested tables of plain values; ``None`` is left out."""
-    lines: list[str] = []
-    _dump_table(tables, (), lines)
-    return "\n".join(lines).strip() + "\n"
+    import tomlkit  # here, because only what writes settings needs it
+
+    return tomlkit.dumps(_without_none(tables)).strip() + "\n"
 
 
-def _dump_table(table: Mapping[str, Any], path: tuple[str, ...], lines: list[str]) -> None:
-    plain = {k: v for k, v in table.items() if not isinstance(v, Mapping) and v is not None}
-    if path and plain:
-        lines += ["", f"[{'.'.join(map(_key, path))}]"]
-    lines += [f"{_key(key)} = {_literal(value)}" for key, value in plain.items()]
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            _dump_table(value, (*path, key), lines)
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else _quoted(key)
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_literal, value))}]"
-    return _quoted(value) if isinstance(value, str) else repr(value)
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda m: f"\\u{ord(m[0]):04x}", escaped) + '"'
+def _without_none(tables: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in tables.items()
+        if value is not None
+    }
 
 
 def _parse_file(path: Path) -> dict[str, Any]:

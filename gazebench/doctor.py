@@ -1,4 +1,4 @@
-"""Is this machine ready? Each finding comes with the line that mends it."""
+"""Is this machine ready? Each problem comes with the command that fixes it."""
 
 import importlib.util
 import platform
@@ -14,11 +14,11 @@ from gazebench.errors import GazebenchError
 
 EXTRAS = {
     "label": "fiftyone",
-    "study": "starlette",
     "cluster": "distributed",
-    "gaze": "openvino",
     "face-alignment": "face_alignment",
-    "export": "mlcroissant",
+    "tensorboard": "tensorboard",
+    "export": "pyarrow",
+    "video": "av",
 }
 _OPENCV = (
     "opencv-python",
@@ -36,7 +36,7 @@ class Finding:
     name: str
     state: Literal["ok", "note", "bad"]  # "note": an optional part; "bad": something will fail
     text: str
-    mend: str = ""  # command, "" where nothing needs mending
+    fix: str = ""  # command, "" where nothing needs fixing
 
 
 def examine(folder: Path) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def _python() -> Finding:
         name="python",
         state="ok" if good else "bad",
         text=platform.python_version(),
-        mend="" if good else "install Python 3.11 or newer",
+        fix="" if good else "install Python 3.11 or newer",
     )
 
 
@@ -84,12 +84,12 @@ def _torchvision() -> Finding:
     return _tried("torchvision", look, "python -m pip install --upgrade torch torchvision")
 
 
-def _tried(name: str, look: Callable[[], str], mend: str) -> Finding:
+def _tried(name: str, look: Callable[[], str], fix: str) -> Finding:
     try:
         return Finding(name=name, state="ok", text=look())
     except Exception as error:  # a broken install raises anything: OSError, RuntimeError, ...
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        return Finding(name=name, state="bad", text=f"does not work: {first}", mend=mend)
+        return Finding(name=name, state="bad", text=f"does not work: {first}", fix=fix)
 
 
 def _weight(name: str) -> Finding:
@@ -101,7 +101,7 @@ def _weight(name: str) -> Finding:
             name=label,
             state="note",
             text="not fetched yet",
-            mend=f"gazebench weights fetch {name}",
+            fix=f"gazebench weights fetch {name}",
         )
     return Finding(name=label, state="ok", text=path.name)
 
@@ -112,7 +112,7 @@ def _disk(place: Path) -> Finding:
         name=f"disk {place.name}",
         state="ok" if free >= _LEAST_GB else "bad",
         text=f"{free:.0f} GB free",
-        mend="" if free >= _LEAST_GB else "free some space: CelebA-HQ at 512 px needs about 15 GB",
+        fix="" if free >= _LEAST_GB else "free some space: CelebA-HQ at 512 px needs about 15 GB",
     )
 
 
@@ -122,7 +122,7 @@ def _extra(extra: str, module: str) -> Finding:
         name=f"extra {extra}",
         state="ok" if there else "note",
         text=f"{module} is {'there' if there else 'not installed'}",
-        mend="" if there else f"python -m pip install 'gazebench[{extra}]'",
+        fix="" if there else f"python -m pip install 'gazebench[{extra}]'",
     )
 
 
@@ -135,7 +135,7 @@ def _opencv() -> Finding:
         name="opencv",
         state="bad",
         text=f"{len(builds)} builds share one folder: {', '.join(builds)}",
-        mend=f"python -m pip uninstall -y {' '.join(builds)} && "
+        fix=f"python -m pip uninstall -y {' '.join(builds)} && "
         "python -m pip install opencv-python-headless",
     )
 

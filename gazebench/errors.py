@@ -17,7 +17,7 @@ Each class carries the exit code it ends with::
 
 
 class GazebenchError(Exception):
-    """Base class. Its text says what is wrong, the value, and the command that mends it."""
+    """Base class. Its text says what is wrong, the value, and the command that fixes it."""
 
     exit_code: int = 1
 
@@ -63,7 +63,7 @@ class MethodError(InputError):
 
 
 class StoppedError(GazebenchError):
-    """A signal asked for a stop; what was done is kept, the same command goes on.
+    """A signal asked for a stop; what was done is kept, the same command resumes.
 
     ``exit_code`` is 128 + the signal's number: 130 for Ctrl-C, 143 for SIGTERM.
     """

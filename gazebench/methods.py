@@ -1,9 +1,10 @@
 """What a gaze-correction method is.
 
-A method is one file of ``baselines/``; its file name is its name. It subclasses ``Method`` (or
-``TrainableMethod``) by name and implements what stands here.
+A method is one file of ``baselines/``; its file name is its name. It subclasses ``Method``, which
+is only an interface, or ``TrainableMethod``, which brings the update that every training shares.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -16,8 +17,8 @@ from gazebench import plugins
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
-from gazebench.errors import InputError
-from gazebench.plugins import Content
+from gazebench.errors import InputError, MethodError
+from gazebench.plugins import Collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +65,71 @@ class UsesBank(Method, Protocol):
         ...
 
 
-class TrainableMethod(Method, Protocol):
+class TrainableMethod(Method, ABC):
     """A method with networks.
 
-    The engine owns the loop, devices, checkpoints and logs; the method owns its networks, its
-    optimisers and what one step does. ``networks`` and ``optimisers`` are filled in ``__init__``;
-    the engine replaces their values by prepared ones (device, precision, many processes), so a
-    step reads them from the dictionaries every time.
+    A method fills ``networks`` and ``optimisers`` in its ``__init__``, after ``super().__init__``,
+    and writes its losses in ``training_step``, where ``update`` makes one optimiser step of them.
+    The engine owns the loop, checkpoints and logs, and prepares networks and optimisers for the
+    device, the precision and several processes by replacing the dictionaries' values: a step reads
+    them from there every time.
 
     ``Config`` has at least ``batch`` (portraits per domain in a draw) and ``steps``.
     ``small_settings`` makes it small enough for a test on two cores. A network without trainable
     parameters is kept in checkpoints like the others.
     """
 
+    config: Any  # an instance of ``Config``
+    task: Task
     networks: dict[str, nn.Module]  # by the paper's letters: "G", "D", "G_x"
     optimisers: dict[str, Optimizer]
     inference_networks: tuple[str, ...]  # names of those that ``correct`` and ``animate`` need
     small_settings: ClassVar[dict[str, Any]]  # overrides of ``Config``
     uncompiled: ClassVar[tuple[str, ...]] = ()  # whose gradients are differentiated once more
-    backward: Callable[[Tensor], None]  # set by the engine; ``Tensor.backward`` until then
+    backward: Callable[[Tensor], None]  # gradients of a loss; the engine's, in a training
+
+    def __init__(self, config: Any, task: Task) -> None:
+        self.config, self.task = config, task
+        self.networks, self.optimisers, self.backward = {}, {}, Tensor.backward
+
+    def correct(self, batch: Batch) -> Tensor:
+        """As ``Method`` says; a method of the kind "part" has none.
+
+        Raises:
+            MethodError: this method corrects nothing itself.
+        """
+        raise MethodError(f"{self.card.title} corrects nothing itself")
+
+    @abstractmethod
+    def training_step(self, draw: Draw) -> dict[str, Tensor]:
+        """One update of the generator with all that belongs to it; ``draw()`` gives (x, y).
+
+        Returns named losses as detached scalars, in the names of the glossary.
+        """
+
+    def update(
+        self,
+        letters: str | Sequence[str],
+        losses: Mapping[str, Tensor],
+        weights: Mapping[str, float] | None = None,
+    ) -> dict[str, Tensor]:
+        """One step of one or several optimisers down the weighted sum of the losses.
+
+        ``letters`` name the optimisers. ``losses`` are scalars by name, ``weights`` their factors,
+        1 where none is given. Returns the losses, detached.
+        """
+        names = (letters,) if isinstance(letters, str) else letters
+        optimisers = [self.optimisers[name] for name in names]
+        for optimiser in optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        self.backward(weighted_sum(losses, weights or {}))
+        for optimiser in optimisers:
+            optimiser.step()
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def learning_rate_scale(self, step: int, steps: int) -> float:
+        """Factor from 0 to 1 on every learning rate at ``step`` (0-based) of ``steps``."""
+        return 1.0
 
     @classmethod
     def parts(cls, config: Any, task: Task) -> Mapping[str, Part]:
@@ -107,17 +154,6 @@ class TrainableMethod(Method, Protocol):
         """
         return None
 
-    def training_step(self, draw: Draw) -> dict[str, Tensor]:
-        """One update of the generator with all that belongs to it; ``draw()`` gives (x, y).
-
-        Returns named losses as detached scalars, in the names of the glossary.
-        """
-        ...
-
-    def learning_rate_scale(self, step: int, steps: int) -> float:
-        """Factor on every learning rate at ``step`` (0-based) of ``steps``."""
-        ...
-
 
 class Animator(Protocol):
     """A method that also moves the gaze."""
@@ -127,7 +163,7 @@ class Animator(Protocol):
         ...
 
 
-def load(content: Content, name: str) -> type[Method]:
+def load(content: Collection, name: str) -> type[Method]:
     """The method in ``name.py`` of a package, or of files beside it (``plugins.extend``).
 
     Raises:
@@ -138,7 +174,7 @@ def load(content: Content, name: str) -> type[Method]:
 
 def is_trainable(method: type[Method]) -> bool:
     """Whether the method must be trained before it can correct."""
-    return hasattr(method, "training_step")
+    return issubclass(method, TrainableMethod)
 
 
 def corrects(method: type[Method]) -> bool:
@@ -149,6 +185,11 @@ def corrects(method: type[Method]) -> bool:
 def animates(method: type[Method]) -> bool:
     """Whether the method is an ``Animator`` as well."""
     return hasattr(method, "animate")
+
+
+def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Sum of the losses by their weights, 1 where none is given; a scalar."""
+    return torch.stack([weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
 
 
 def count_parameters(networks: Iterable[nn.Module]) -> int:

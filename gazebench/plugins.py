@@ -1,4 +1,4 @@
-"""Content found by file name: one module of a package is one method, metric, source or finder.
+"""Collections: one module of a package is one method, metric, source or finder, by file name.
 
 Files that start with an underscore are machinery. Listing imports nothing. A file from elsewhere
 can stand beside a package's modules, under its own file name.
@@ -30,7 +30,7 @@ class OutsideFile:
 
     @property
     def name(self) -> str:
-        """What its content is called: the file name without ``.py``."""
+        """What it is called in a collection: the file name without ``.py``."""
         return self.path.stem
 
     @property
@@ -40,34 +40,36 @@ class OutsideFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
+class ExtendedPackage:
     """A package, and files from elsewhere beside its modules."""
 
     package: ModuleType
     files: Mapping[str, OutsideFile]  # by name
 
 
-Content = ModuleType | Extended
+Collection = ModuleType | ExtendedPackage  # of methods, metrics, sources ..., by file name
 
 
-def names(content: Content) -> list[str]:
-    """Names of what ``content`` holds, from its file names alone, sorted."""
-    found = [m.name for m in pkgutil.iter_modules(_package(content).__path__) if m.name[0] != "_"]
-    return sorted([*found, *_files(content)])
+def names(collection: Collection) -> list[str]:
+    """Names of what ``collection`` holds, from its file names alone, sorted."""
+    found = [
+        m.name for m in pkgutil.iter_modules(_package(collection).__path__) if m.name[0] != "_"
+    ]
+    return sorted([*found, *_files(collection)])
 
 
-def load(content: Content, name: str, *, marker: str) -> type[Any]:
-    """Import the one class in ``content``'s file ``name.py`` that has the attribute ``marker``.
+def load(collection: Collection, name: str, *, marker: str) -> type[Any]:
+    """Import the one class in ``collection``'s file ``name.py`` that has the attribute ``marker``.
 
     Raises:
         InputError: no such file, it cannot be imported, or it defines none or several such classes.
     """
-    file = outside(content, name)
+    file = outside(collection, name)
     if file:
         return load_file(file, marker=marker)
-    package = _package(content)
+    package = _package(collection)
     kind = package.__name__.rpartition(".")[2]
-    known = names(content)
+    known = names(collection)
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
@@ -76,7 +78,7 @@ def load(content: Content, name: str, *, marker: str) -> type[Any]:
     return _the_class(module, module.__name__, marker)
 
 
-def extend(package: ModuleType, words: Iterable[str]) -> tuple[Content, list[str]]:
+def extend(package: ModuleType, words: Iterable[str]) -> tuple[Collection, list[str]]:
     """The package with the files that ``words`` give by their paths, and the name of every word.
 
     A word that ends with ``.py`` or holds a folder is a path, any other is a name already.
@@ -94,7 +96,7 @@ def extend(package: ModuleType, words: Iterable[str]) -> tuple[Content, list[str
         _refuse_taken(file, package, found)
         found[file.name] = file
         called.append(file.name)
-    return (Extended(package, found) if found else package), called
+    return (ExtendedPackage(package, found) if found else package), called
 
 
 def read_file(path: Path) -> OutsideFile:
@@ -123,31 +125,31 @@ def load_file(file: OutsideFile, *, marker: str) -> type[Any]:
     return _the_class(_module(file), str(file.path), marker)
 
 
-def outside(content: Content, name: str) -> OutsideFile | None:
+def outside(collection: Collection, name: str) -> OutsideFile | None:
     """The file from elsewhere called ``name``; None for what belongs to the package."""
-    return _files(content).get(name)
+    return _files(collection).get(name)
 
 
-def sha256(content: Content, name: str) -> str | None:
+def sha256(collection: Collection, name: str) -> str | None:
     """Of the file from elsewhere called ``name``; None for what belongs to the package."""
-    file = outside(content, name)
+    file = outside(collection, name)
     return file.sha256 if file else None
 
 
-def typed(content: Content, name: str) -> str:
+def typed(collection: Collection, name: str) -> str:
     """How a command line calls ``name``: by its path, if it is a file from elsewhere."""
-    file = outside(content, name)
+    file = outside(collection, name)
     return str(file.path) if file else name
 
 
 @contextlib.contextmanager
-def blaming(content: Content, name: str) -> Iterator[None]:
+def blaming(collection: Collection, name: str) -> Iterator[None]:
     """Around code that runs ``name``: what a file from elsewhere raises becomes a sentence.
 
     Raises:
         MethodError: an exception came through a line of that file, which is named.
     """
-    file = outside(content, name)
+    file = outside(collection, name)
     try:
         yield
     except (Exception, SystemExit) as error:
@@ -176,12 +178,12 @@ def line_in(error: BaseException, path: Path) -> int | None:
     return lines[-1] if lines else None
 
 
-def _package(content: Content) -> ModuleType:
-    return content.package if isinstance(content, Extended) else content
+def _package(collection: Collection) -> ModuleType:
+    return collection.package if isinstance(collection, ExtendedPackage) else collection
 
 
-def _files(content: Content) -> Mapping[str, OutsideFile]:
-    return content.files if isinstance(content, Extended) else {}
+def _files(collection: Collection) -> Mapping[str, OutsideFile]:
+    return collection.files if isinstance(collection, ExtendedPackage) else {}
 
 
 def _is_path(word: str) -> bool:
@@ -193,11 +195,9 @@ def _refuse_taken(
 ) -> None:
     other = others.get(file.name)
     if other and other.path != file.path:
-        raise InputError(f"{file.path} and {other.path} have one name; rename one of them")
+        raise InputError(f"{file.path} and {other.path} have the same name; rename one of them")
     if file.name in (*names(package), "all"):
-        raise InputError(
-            f"{file.path}: {file.name!r} means something here already; rename the file"
-        )
+        raise InputError(f"{file.path}: {file.name!r} is taken already; rename the file")
 
 
 def _module(file: OutsideFile) -> ModuleType:

@@ -19,6 +19,19 @@ from gazebench.errors import InputError
 BENCHMARK = "1"  # rises when the same images would score differently
 FORMAT = 1  # of scores.json
 
+# group and order of the metrics that were scored before cards said so; nothing is added here
+_BEFORE_GROUPS = {
+    "ms_ssim_outside": ("preservation", 10),
+    "lpips_outside": ("preservation", 20),
+    "fid_eyes": ("quality", 10),
+    "kid_eyes": ("quality", 20),
+    "parameters_inference": ("cost", 10),
+    "parameters_training": ("cost", 20),
+    "parameters_training_vgg": ("cost", 30),
+    "fps": ("cost", 40),
+    "peak_memory_mb": ("cost", 50),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
@@ -107,9 +120,7 @@ class RunResult:
             row["method"] = MethodCard(**row["method"])
             row["dataset"] = DatasetFacts(**_tuples(row["dataset"], "window"))
             row["scores"] = {k: Score(**_tuples(v, "interval")) for k, v in row["scores"].items()}
-            row["metrics"] = {
-                k: MetricCard(**_tuples(v, "weights", "bounds")) for k, v in row["metrics"].items()
-            }
+            row["metrics"] = {k: _metric_card(k, v) for k, v in row["metrics"].items()}
             return cls(**_tuples(row, "notes"))
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; run `gazebench eval` first") from None
@@ -117,6 +128,13 @@ class RunResult:
             raise InputError(
                 f"{path}: no scores of this version ({error}); run `gazebench eval` again"
             ) from None
+
+
+def _metric_card(name: str, row: dict[str, Any]) -> MetricCard:
+    if "group" not in row and name in _BEFORE_GROUPS:
+        group, order = _BEFORE_GROUPS[name]
+        row = {**row, "group": group, "order": order}
+    return MetricCard(**_tuples(row, "weights", "bounds"))
 
 
 def _tuples(row: dict[str, Any], *keys: str) -> dict[str, Any]:

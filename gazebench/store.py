@@ -317,10 +317,12 @@ def _disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{path}: a file stands where a folder is needed") from None
+        raise InputError(f"{path}: is a file where a folder is needed") from None
     except OSError as error:
         if error.errno in _FULL:
             reason = "no space left on the disk; free some and run the same command again"
         else:
-            reason = f"cannot be written ({error.strerror or error}); check the folder's rights"
+            reason = (
+                f"cannot be written ({error.strerror or error}); check the folder's permissions"
+            )
         raise DiskError(f"{path}: {reason}") from error

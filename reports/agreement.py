@@ -15,7 +15,7 @@ import gazebench
 from gazebench.dataset import Manifest, Portrait
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
-from gazebench.reports.pages import data_uri, environment, joined, policy
+from gazebench.reports.page.offline import data_uri, environment, joined, policy
 
 FILE = "agreement.json"
 SIDE = 224  # of a face on the page

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from gazebench import config
 from gazebench.cards import MethodCard, MetricCard
 from gazebench.config import Settings
-from gazebench.reports.columns import MISSING
-from gazebench.reports.texts import markdown
+from gazebench.reports.grid import MISSING
+from gazebench.reports.writers import markdown
 
 
 def methods_table(cards: Mapping[str, MethodCard]) -> str:
@@ -58,32 +58,36 @@ def _comments(model: type) -> Iterator[tuple[str, str]]:
 def _method_line(name: str, card: MethodCard) -> list[str]:
     return [
         f"`{name}`",
-        markdown(card.title),
+        markdown.escape(card.title),
         card.kind,
         _link(card.paper, card.url),
         str(card.year or ""),
         _link("code" if card.code else "", card.code),
-        markdown(card.license),
-        markdown(card.supervision),
-        markdown(card.differs),
+        markdown.escape(card.license),
+        markdown.escape(card.supervision),
+        markdown.escape(card.differs),
     ]
 
 
 def _metric_line(name: str, card: MetricCard) -> list[str]:
     return [
         f"`{name}`",
-        markdown(card.title),
+        markdown.escape(card.title),
         "↑ higher" if card.higher_is_better else "↓ lower",
-        markdown(card.unit),
-        markdown(card.region),
+        markdown.escape(card.unit),
+        markdown.escape(card.region),
         ", ".join(f"`{weight}`" for weight in card.weights),
-        markdown(card.help),
+        markdown.escape(card.help),
     ]
 
 
 def _link(text: str, address: str) -> str:
     safe = address.startswith(("https://", "http://")) and not set(address) & set(" ()<>|")
-    return f"[{markdown(text)}]({address})" if text and safe else markdown(text or address)
+    return (
+        f"[{markdown.escape(text)}]({address})"
+        if text and safe
+        else markdown.escape(text or address)
+    )
 
 
 def _table(heads: Iterable[str], lines: Iterable[Iterable[str]]) -> str:

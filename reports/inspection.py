@@ -15,7 +15,7 @@ from gazebench.dataset import Manifest, Portrait, load_info, read_csv, read_labe
 from gazebench.dataset.measures import Measures
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
-from gazebench.reports.pages import data_uri, environment, joined, policy
+from gazebench.reports.page.offline import data_uri, environment, joined, policy
 
 THUMB = 112  # side of a small picture
 SAMPLE = 24  # portraits shown by lot

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -20,17 +20,21 @@ class PublishedCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """One half of a printed table: the columns of one of the paper's datasets."""
+    """One half of a printed table: the columns of one of the paper's datasets.
 
-    dataset: str  # "CelebGaze"
-    resolution: int  # of that dataset
-    source: str
-    title: str
-    url: str
-    caveats: tuple[str, ...]
-    columns: Mapping[str, str]  # metric → heading
-    methods: Mapping[str, str]  # method → name as printed
-    rows: Mapping[str, Mapping[str, str]]  # method → metric → text as printed
+    Empty for a table that the paper does not have.
+    """
+
+    dataset: str = ""  # "CelebGaze"
+    resolution: int = 0  # of that dataset
+    source: str = ""
+    title: str = ""
+    url: str = ""
+    caveats: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)  # metric → heading
+    methods: Mapping[str, str] = field(default_factory=dict)  # row → name as printed
+    # row (a method, an up-sampler) → metric → text as printed
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -76,20 +80,19 @@ def parameter_counts() -> list[PublishedCount]:
     return found + [PublishedCount(**row) for row in _tables()["table_6"]["rows"]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PublishedUpsampling:
-    """Table VI as printed, of portraits of 512 pixels."""
-
-    source: str
-    caveats: tuple[str, ...]
-    rows: Mapping[str, Mapping[str, str]]  # up-sampler → title and texts as printed
-
-
-def table_6() -> PublishedUpsampling:
-    """Table VI."""
+def table_6() -> Published:
+    """Table VI, by up-sampler; printed for portraits of 512 pixels alone."""
     table = _tables()["table_6"]
-    return PublishedUpsampling(
-        source=table["source"], caveats=tuple(table["caveats"]), rows=table["printed"]
+    return Published(
+        dataset=table["dataset"],
+        resolution=table["resolution"],
+        source=table["source"],
+        title=table["title"],
+        url=table["url"],
+        caveats=tuple(table["caveats"]),
+        columns=table["columns"],
+        methods=table["methods"],
+        rows=table["printed"],
     )
 
 

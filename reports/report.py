@@ -1,20 +1,19 @@
 """From a folder of runs to tables and the leaderboard page."""
 
 import hashlib
+import importlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gazebench import store
-from gazebench.reports.collect import Run, find_runs, groups
-from gazebench.reports.formats import as_csv, as_json, as_markdown
-from gazebench.reports.latex import as_latex
-from gazebench.reports.page import Board, render
-from gazebench.reports.pictures import PICTURES, Gallery, gallery
-from gazebench.reports.tables import Table
-
-_TABLE_FILE = re.compile(r"table-1(-[0-9a-f]{8})?\.(md|tex|csv|json)")
+from gazebench import plugins, store
+from gazebench.errors import InputError
+from gazebench.reports import tables, writers
+from gazebench.reports.grid import Grid
+from gazebench.reports.measured import Measured, Run
+from gazebench.reports.page import Board, Sheet, render
+from gazebench.reports.page.gallery import PICTURES, Gallery, gallery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,65 +23,110 @@ class Report:
     page: Path
     runs: int
     tables: int
-    damaged: tuple[str, ...]  # a sentence for each run that could not be read
+    damaged: tuple[str, ...]  # a sentence for each result that could not be read
     notes: tuple[str, ...]  # why pictures are left out
 
 
 def write_report(
     runs: Path, out: Path, *, dataset: Path | None = None, pictures: bool = True
 ) -> Report:
-    """Write ``OUT/index.html`` and ``OUT/tables/`` from every ``scores.json`` below ``runs``.
+    """Write ``OUT/index.html`` and ``OUT/tables/`` from all results below ``runs``.
 
-    ``dataset`` overrides where the runs say their dataset is.
+    Every table of ``reports/tables`` that the results can fill is made. ``dataset`` overrides
+    where the runs say their dataset is.
 
     Raises:
-        InputError: no readable run, or runs of one dataset that do not compare.
+        InputError: no readable result, or results of one dataset that do not compare.
         DiskError: ``out`` cannot be written.
     """
-    found, damaged = find_runs(runs)
-    grouped = groups(found)
-    share = PICTURES // len(grouped) if pictures else 0
-    boards = [_board(group, len(grouped), dataset, share) for group in grouped]
-    texts = {f"{b.name}.{suffix}": text for b in boards for suffix, text in b.files.items()}
+    measured = Measured(runs)
+    sheets = [sheet for name in plugins.names(tables) for sheet in _sheets(name, measured)]
+    if not sheets:
+        raise _nothing(measured)
+    boards = _boards(sheets, measured.runs, dataset, pictures)
+    texts = {f"{s.name}.{suffix}": text for s in sheets for suffix, text in s.files.items()}
     page = out / "index.html"
     _remove_others(out / "tables", texts)
     store.write_many([(out / "tables" / name, text) for name, text in texts.items()])
     store.write(page, render(boards))
     return Report(
         page=page,
-        runs=len(found),
-        tables=len(boards),
-        damaged=tuple(damaged),
+        runs=len(measured.runs),
+        tables=len(sheets),
+        damaged=tuple(measured.damaged),
         notes=tuple(dict.fromkeys(b.gallery.note for b in boards if pictures and b.gallery.note)),
     )
 
 
-def _board(group: list[Run], tables: int, dataset: Path | None, pictures: int) -> Board:
-    table = Table.of([run.result for run in group])
-    left_out = Gallery(note="Pictures were left out when this page was made.")
-    return Board(
-        name="table-1" if tables == 1 else f"table-1-{_short(table)}",
-        table=table,
-        gallery=gallery(table, group, dataset, pictures) if pictures else left_out,
-        files={
-            "md": as_markdown(table),
-            "tex": as_latex(table),
-            "csv": as_csv(table),
-            "json": as_json(table),
-        },
-    )
+def _sheets(name: str, measured: Measured) -> list[Sheet]:
+    """The tables that one module makes, called after it; several have a hash in their names."""
+    found = _grids(name, measured)
+    base = _file_name(name)
+    return [
+        Sheet(
+            name=base if len(found) == 1 else f"{base}-{_short(grid)}",
+            grid=grid,
+            files=writers.written(grid),
+        )
+        for grid in found
+    ]
 
 
-def _short(table: Table) -> str:
-    """Eight hex digits for a dataset and benchmark version, which are texts of strangers."""
-    text = f"{table.dataset.fingerprint} {table.benchmark}"
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _grids(name: str, measured: Measured) -> list[Grid]:
+    module = importlib.import_module(f"{tables.__name__}.{name}")
+    if not hasattr(module, "grids"):
+        raise InputError(f"reports/tables/{name}.py defines no function `grids(measured)`")
+    return list(module.grids(measured))
+
+
+def _boards(
+    sheets: Sequence[Sheet], runs: Sequence[Run], dataset: Path | None, pictures: bool
+) -> list[Board]:
+    """The tables of each dataset and benchmark version, with the runs that were scored on it."""
+    together: dict[tuple[str, str], list[Sheet]] = {}
+    for sheet in sheets:
+        together.setdefault((sheet.grid.fingerprint, sheet.grid.benchmark), []).append(sheet)
+    share = PICTURES // len(together) if pictures else 0
+    return [_board(group, _runs_of(key, runs), dataset, share) for key, group in together.items()]
+
+
+def _runs_of(key: tuple[str, str], runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if (run.result.dataset.fingerprint, run.result.benchmark) == key]
+
+
+def _board(
+    sheets: Sequence[Sheet], runs: Sequence[Run], dataset: Path | None, pictures: int
+) -> Board:
+    if not runs:
+        shown = Gallery()
+    elif not pictures:
+        shown = Gallery(note="Pictures were left out when this page was made.")
+    else:
+        shown = gallery(sheets[0].grid, runs, dataset, pictures)
+    return Board(sheets=sheets, results=[run.result for run in runs], gallery=shown)
+
+
+def _nothing(measured: Measured) -> InputError:
+    reason = f" that can be read: {measured.damaged[0]}" if measured.damaged else ""
+    return InputError(f"{measured.root}: holds no scores.json{reason}; run `gazebench eval` first")
+
+
+def _file_name(table: str) -> str:
+    return table.replace("_", "-")
+
+
+def _short(grid: Grid) -> str:
+    """Eight hex digits for what tells a table from its like, which are untrusted texts."""
+    return hashlib.sha256(grid.key.encode()).hexdigest()[:8]
 
 
 def _remove_others(folder: Path, names: Iterable[str]) -> None:
     """Remove tables of an earlier report that this one does not have."""
     if not folder.is_dir():
         return
+    bases = "|".join(re.escape(_file_name(name)) for name in plugins.names(tables))
+    suffixes = "|".join(form.suffix for form in writers.FORMATS)
+    ours = re.compile(rf"({bases})(-[0-9a-f]{{8}})?\.({suffixes})")
     for path in sorted(folder.iterdir()):
-        if _TABLE_FILE.fullmatch(path.name) and path.name not in names:
+        if ours.fullmatch(path.name) and path.name not in names:
             store.remove(path)

@@ -19,7 +19,7 @@ PER_CELL = 6  # portraits of each domain in each half
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--update-golden`` rewrites the golden files and the generated tables of the README."""
+    """``--update-golden`` rewrites the golden files."""
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files")
 
 

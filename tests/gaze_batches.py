@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gazebench.baselines._gaze_networks import init_he
-from gazebench.baselines._perceptual import Perceptual
+from gazebench.baselines._gazegan_shared import init_he
+from gazebench.baselines._losses import Perceptual
 from gazebench.dataset import Domain
 from gazebench.dataset.batches import Batch, Draw, Pixels, to_float
 

@@ -6,7 +6,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from gazebench.curation.portraitist import Outcome, quarantined
+from gazebench.curation.portraitist import BuildOutcome, quarantined
 from gazebench.errors import MissingPartError
 from gazebench.sources import SourceFace
 
@@ -26,11 +26,11 @@ class Portrayer:
     fate: str = ""
     bad: tuple[str, ...] = ()
 
-    def __call__(self, face: SourceFace) -> Outcome:
+    def __call__(self, face: SourceFace) -> BuildOutcome:
         sentence: object = str(os.getpid())
         if face.id in self.bad:
             sentence = self._fail()
-        return Outcome(id=face.id, name=face.name, sentence=sentence)  # type: ignore[arg-type]
+        return BuildOutcome(id=face.id, name=face.name, sentence=sentence)  # type: ignore[arg-type]
 
     def _fail(self) -> object:
         match self.fate:
@@ -52,12 +52,12 @@ class Portrayer:
 class Measured:
     """Tells how much address space its worker may take."""
 
-    def __call__(self, face: SourceFace) -> Outcome:
+    def __call__(self, face: SourceFace) -> BuildOutcome:
         return quarantined(face, "told", str(resource.getrlimit(resource.RLIMIT_AS)[0]))
 
 
 class Unmounted:
     """Stands for a worker that does not have the disk with the pictures."""
 
-    def __call__(self, face: SourceFace) -> Outcome:
+    def __call__(self, face: SourceFace) -> BuildOutcome:
         return quarantined(face, "unreadable", "No such file or directory")

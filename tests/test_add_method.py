@@ -9,7 +9,8 @@ from pathlib import Path
 from gazebench.contract import CHECKS
 
 ROOT = Path(__file__).parents[1]
-CODE = ("gazebench", "annotation", "baselines", "reports", "tests", "pyproject.toml")
+CODE = ("gazebench", "annotation", "baselines", "reports", "tests", "docs", "pyproject.toml")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 
 
 def example() -> str:
@@ -22,7 +23,7 @@ def example() -> str:
 
 def copy_of_project(folder: Path) -> Path:
     """The project's code in ``folder``, with its links, without the shipped portraits."""
-    for name in CODE:
+    for name in (*CODE, *DOCUMENTS):
         source = ROOT / name
         if source.is_dir():
             ignore = shutil.ignore_patterns("__pycache__", "portraits", "golden")

@@ -128,7 +128,7 @@ def test_a_killed_build_goes_on_to_the_same_bytes(forty: Path, tmp_path: Path, i
 def test_a_stopped_build_says_so_and_goes_on(forty, tmp_path: Path, signum: int, code: int) -> None:
     stopped = interrupted(forty, tmp_path / "out", 1, signum)
     assert stopped.returncode == code, stopped.stderr
-    assert "of 40 faces, all kept; run the same command to go on" in stopped.stderr
+    assert "of 40 faces, all kept; run the same command again to resume" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert "40 found = 40 portraits" in build(forty, tmp_path / "out").output
     assert tree_hash(tmp_path / "out") == tree_hash(forty.with_name("whole"))
@@ -194,7 +194,7 @@ def test_a_second_builder_is_told_who_builds(faces: Path, tmp_path: Path) -> Non
         (("faces", "empty/.."), "holds the pictures"),
         (("empty/../faces", "other"), "other: holds other files; give a new or empty folder"),
         (("faces", "file"), "is a file; give a folder"),
-        (("faces", "file/below"), "a file stands where a folder is needed"),
+        (("faces", "file/below"), "is a file where a folder is needed"),
         (("faces", "a" * 300), "File name too long"),
         (("a" * 300, "out"), "File name too long"),
         (("faces", "out", "--landmarks", "dlip"), "no 'dlip' in landmarks; did you mean 'dlib'"),

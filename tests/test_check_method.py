@@ -14,7 +14,7 @@ TRAINED = '''
 """One convolution, trained in one line."""
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.methods import TrainableMethod
@@ -27,9 +27,9 @@ class Trained(TrainableMethod):
         steps: int = 10
         batch: int = 2
     def __init__(self, config, task):
-        self.networks = {"G": nn.Conv2d(3, 3, 1)}
-        self.optimisers = {"G": torch.optim.Adam(self.networks["G"].parameters(), 1e-2)}
-        self.backward = Tensor.backward
+        super().__init__(config, task)
+        self.networks["G"] = nn.Conv2d(3, 3, 1)
+        self.optimisers["G"] = torch.optim.Adam(self.networks["G"].parameters(), 1e-2)
         self.seen = 0
     def correct(self, batch):
         return self.networks["G"](batch.image).tanh()
@@ -38,10 +38,7 @@ class Trained(TrainableMethod):
         self.seen += 1
         noise = torch.randn(y.image.shape, generator=draw.generator)
         loss = (self.networks["G"](y.image + noise) - x.image).abs().mean()
-        self.optimisers["G"].zero_grad()
-        self.backward(loss)
-        self.optimisers["G"].step()
-        return {"rec": loss.detach()}
+        return self.update("G", {"rec": loss})
     def learning_rate_scale(self, step, steps):
         return 1.0
 '''
@@ -101,19 +98,25 @@ def test_a_broken_method_is_told_what_is_broken(case: str, tmp_path: Path) -> No
     assert result.exit_code == 3
 
 
+UPDATE = 'return self.update("G", {"rec": loss})'
 BROKEN_TRAINING = {
-    "nothing learns": ('self.optimisers["G"].step()', "", "no weight changed in 3 training steps"),
-    "own backward": ("self.backward(loss)", "loss.backward()", "must call self.backward(loss)"),
-    "keeps its graph": ("loss.detach()", "loss", "'rec' must be one number, detached"),
-    "not finite": ("loss.detach()", "loss.detach() / 0", "the loss 'rec' is inf at step 0"),
+    "nothing learns": (UPDATE, 'return {"rec": loss.detach()}', "no weight changed in 3 training"),
+    "no step": ("def training_step", "def train_step", "`training_step` is missing"),
+    "own backward": (
+        UPDATE,
+        "loss.backward()\n        self.optimisers['G'].step()\n        return {'rec': loss.data}",
+        "must call self.update(letters, losses)",
+    ),
+    "keeps its graph": (UPDATE, UPDATE + ' | {"adv": loss}', "'adv' must be one number, detached"),
+    "not finite": (UPDATE, UPDATE + ' | {"adv": loss.detach() / 0}', "'adv' is inf at step 0"),
     "another generator": (
         "torch.randn(y.image.shape, generator=draw.generator)",
         "np.random.rand()",
         "two trainings with one seed end with other weights (G.weight)",
     ),
     "a counter of its own": (
-        "self.backward(loss)",
-        "self.backward(loss * self.seen + (self.seen > 1) * loss.square())",
+        '{"rec": loss}',
+        '{"rec": loss * self.seen + (self.seen > 1) * loss.square()}',
         "a training that goes on from a checkpoint ends with other weights (G.weight)",
     ),
     "a rate above 1": ("return 1.0", "return 1.5", "`learning_rate_scale(0, 1)` is 1.5"),

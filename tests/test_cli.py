@@ -106,7 +106,7 @@ def test_ctrl_c_is_a_sentence_and_130(small_dataset: Path, tmp_path: Path) -> No
     while not said:  # Python drops a signal that falls into a destructor; a person presses again
         running.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            _, said = running.communicate(timeout=2)
+            _, said = running.communicate(timeout=20)
     assert running.returncode == 130
-    assert "run the same command to go on" in said
+    assert "run the same command again to resume" in said
     assert "Traceback" not in said

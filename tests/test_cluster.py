@@ -14,7 +14,7 @@ from build_runs import FLAGS, build, interrupted, many, tree_hash
 from portrayers import Portrayer, Unmounted
 
 from gazebench.curation import cluster
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.workers import Portraying
 from gazebench.errors import GazebenchError, InputError, MissingPartError
 from gazebench.sources import SourceFace
@@ -28,7 +28,7 @@ FACES = [SourceFace(id=f"{n:03}", name=f"{n:03}.jpg", path=Path(f"{n:03}.jpg")) 
 
 def outcomes(
     portraying: Portraying, faces: Sequence[SourceFace], address: str, **options: Any
-) -> Iterator[Outcome]:
+) -> Iterator[BuildOutcome]:
     return cluster.outcomes(portraying, iter(faces), len(faces), address, **options)
 
 
@@ -104,7 +104,7 @@ def test_a_stopped_cluster_build_goes_on(faces: Path, tmp_path: Path) -> None:
     pictures = many(sorted(faces.iterdir()), tmp_path / "many", 4)
     stopped = interrupted(pictures, tmp_path / "out", 1, signal.SIGINT, "--cluster", "local:2")
     assert stopped.returncode == 130, stopped.stderr
-    assert "of 48 faces, all kept; run the same command to go on" in stopped.stderr
+    assert "of 48 faces, all kept; run the same command again to resume" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert "48 found = 48 portraits" in build(pictures, tmp_path / "out").output
 
@@ -142,7 +142,7 @@ def test_many_crashes_end_the_run(scheduler: str) -> None:
 def test_pictures_that_only_the_parent_can_read_end_the_run(tmp_path: Path, scheduler) -> None:
     (tmp_path / "000.jpg").write_bytes(b"pixels")
     faces = [SourceFace(id="000", name="000.jpg", path=tmp_path / "000.jpg")]
-    with pytest.raises(InputError, match="SOURCE must lie under the same path on every worker"):
+    with pytest.raises(InputError, match="SOURCE must have the same path on every worker"):
         list(outcomes(Unmounted(), faces, scheduler))
 
 

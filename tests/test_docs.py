@@ -8,65 +8,24 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gazebench import baselines, cli, methods, metrics, plugins
-from gazebench.reports.catalogue import methods_table, metrics_table, settings_table
+from docs import generate
+from gazebench import cli
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
 
-def between(text: str, name: str) -> str:
-    """The text between two markers of a document."""
-    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.S)
-    assert found is not None
-    return found.group(1)
-
-
-def metrics_part() -> str:
-    """The generated table of the README."""
-    return metrics_table({n: metrics.load(metrics, n).card for n in plugins.names(metrics)})
-
-
-KINDS = {name: methods.load(baselines, name) for name in plugins.names(baselines)}
-
-
-def methods_part() -> str:
-    """The generated table of baselines/README.md."""
-    return methods_table({name: kind.card for name, kind in KINDS.items()})
-
-
-def settings_part() -> str:
-    """The generated blocks of baselines/README.md: a method's settings each."""
-    kinds = {name: kind for name, kind in KINDS.items() if kind.Config.model_fields}
-    blocks = (
-        f"### {kind.card.title}\n\n```toml\n{settings_table(name, kind.Config)}```\n"
-        for name, kind in kinds.items()
-    )
-    return "\n".join(blocks)
-
-
-GENERATED = {
-    "metrics": (README, metrics_part),
-    "methods": (ROOT / "baselines" / "README.md", methods_part),
-    "settings": (ROOT / "baselines" / "README.md", settings_part),
-}
-
-
-@pytest.mark.parametrize("name", GENERATED)
-def test_the_generated_parts_of_the_documents_are_the_code(
-    name: str, request: pytest.FixtureRequest
-) -> None:
-    document, part = GENERATED[name]
-    text, wanted = document.read_text(), part()
-    if request.config.getoption("--update-golden"):
-        marker = f"<!-- {name} -->\n"
-        document.write_text(text.replace(marker + between(text, name), marker + wanted))
-    assert between(document.read_text(), name) == wanted
+@pytest.mark.parametrize("name", generate.PARTS)
+def test_the_generated_parts_of_the_documents_are_the_code(name: str) -> None:
+    document, make = generate.PARTS[name]
+    found = generate.pattern(name).search(document.read_text())
+    assert found, f"{document}: no part {name}"
+    assert found[2] == make(), f"{document} differs from the code; run `make docs`"
 
 
 SMALL_METHODS = [
     word
-    for name, kind in KINDS.items()
+    for name, kind in generate.KINDS.items()
     for key, value in getattr(kind, "small_settings", {}).items()
     for word in ("--set", f"methods.{name}.{key}={value}")
 ]

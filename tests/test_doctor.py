@@ -23,7 +23,7 @@ def test_this_machine_is_ready(findings: dict[str, doctor.Finding]) -> None:
 
 
 def test_all_that_is_not_fine_names_its_mend(findings: dict[str, doctor.Finding]) -> None:
-    assert all(f.mend for f in findings.values() if f.state != "ok")
+    assert all(f.fix for f in findings.values() if f.state != "ok")
 
 
 def test_two_opencv_builds_are_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_two_opencv_builds_are_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.syspath_prepend(tmp_path)
     found = next(f for f in doctor.examine(tmp_path) if f.name == "opencv")
     assert found.state == "bad"
-    assert "pip uninstall -y opencv-python opencv-python-headless" in found.mend
+    assert "pip uninstall -y opencv-python opencv-python-headless" in found.fix
 
 
 def test_a_torch_that_does_not_load_is_bad_with_a_remedy() -> None:
@@ -42,5 +42,5 @@ def test_a_torch_that_does_not_load_is_bad_with_a_remedy() -> None:
         raise OSError("libcudart.so: cannot open shared object file\nmore lines")
 
     found = doctor._tried("torch", look, "python -m pip install torch")
-    assert (found.state, found.mend) == ("bad", "python -m pip install torch")
+    assert (found.state, found.fix) == ("bad", "python -m pip install torch")
     assert found.text == "does not work: libcudart.so: cannot open shared object file"

@@ -3,8 +3,12 @@
 import importlib
 import json
 import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +19,7 @@ from gazebench import baselines, metrics, plugins
 from gazebench.cards import MethodCard
 from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
-from gazebench.evaluate import EvalReport, Evaluation, find, portraits_to_correct
+from gazebench.evaluation import EvalReport, Evaluation, find, portraits_to_correct
 from gazebench.results import RunResult
 
 ODD_METHOD = '''
@@ -135,6 +139,83 @@ def test_a_second_evaluation_keeps_what_is_complete(
     again = evaluation(small_dataset, runs, date="2027-01-01").run(entries)
     assert again.results[0].provenance["date"].startswith("2026")
     assert (runs / "identity" / "predictions.json").stat().st_mtime_ns == before[1]
+
+
+BRIGHTNESS = '''
+"""Mean of the corrected portraits."""
+from gazebench.cards import MetricCard
+from gazebench.results import Score
+
+class Brightness:
+    card = MetricCard(title="{name}", higher_is_better=True, region="portrait")
+    built = 0
+    def __init__(self, instruments):
+        type(self).built += 1
+        self.values = {{}}
+    def update_reference(self, real): ...
+    def update(self, source, corrected):
+        self.values |= zip(source.ids, corrected.mean((1, 2, 3)).tolist())
+    def features(self):
+        import numpy as np
+        return {{"{name}": np.array(sorted(self.values))}}
+    def compute(self):
+        return Score.of(self.values)
+'''
+
+
+@pytest.fixture
+def few_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A package like ``metrics`` that holds one metric, ``first``."""
+    folder = tmp_path / "few_metrics"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "first.py").write_text(BRIGHTNESS.format(name="first"))
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("few_metrics")
+    for name in [name for name in sys.modules if name.startswith("few_metrics")]:
+        del sys.modules[name]
+
+
+def test_a_new_metric_scores_the_predictions_that_are_there(
+    small_dataset: Path, few_metrics: ModuleType, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    entries, _ = find(baselines, runs, ["identity"])
+    before = evaluation(small_dataset, runs, metrics=few_metrics).run(entries).results[0]
+    facts = (runs / "identity" / "predictions.json").stat().st_mtime_ns
+    (tmp_path / "few_metrics" / "second.py").write_text(BRIGHTNESS.format(name="second"))
+
+    after = evaluation(small_dataset, runs, metrics=few_metrics).run(entries).results[0]
+    assert after.scores["first"] == before.scores["first"]
+    assert after.scores["second"].value == after.scores["first"].value
+    assert after.scores["parameters_inference"] == before.scores["parameters_inference"]
+    assert (runs / "identity" / "predictions.json").stat().st_mtime_ns == facts
+    first: Any = metrics.load(few_metrics, "first")
+    assert first.built == 1
+    with np.load(runs / "identity" / "features.npz") as arrays:
+        assert set(arrays) == {"first", "second"}
+
+
+def test_a_score_of_other_pictures_or_another_meaning_is_computed_again(
+    small_dataset: Path, few_metrics: ModuleType, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    entries, _ = find(baselines, runs, ["identity"])
+    before = evaluation(small_dataset, runs, metrics=few_metrics).run(entries).results[0]
+    kind: Any = metrics.load(few_metrics, "first")
+    kind.card = replace(kind.card, help="A clearer sentence.", group="harm")
+    same = evaluation(small_dataset, runs, metrics=few_metrics).run(entries).results[0]
+    assert kind.built == 1
+    assert same.metrics["first"] == kind.card
+
+    kind.card = replace(kind.card, region="eyes")
+    evaluation(small_dataset, runs, metrics=few_metrics).run(entries)
+    assert kind.built == 2
+
+    picture = next((runs / "identity" / "predictions").glob("*.png"))
+    Image.fromarray(255 - np.asarray(Image.open(picture))).save(picture)
+    after = evaluation(small_dataset, runs, metrics=few_metrics).run(entries).results[0]
+    assert after.scores["first"].value != before.scores["first"].value
 
 
 def test_other_labels_are_refused_until_overwrite(

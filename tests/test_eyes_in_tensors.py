@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazebench.baselines._eyes import (
+from gazebench.baselines._cfm import Fine, crop_size
+from gazebench.baselines._gazegan_shared import (
     around,
     crop_resized,
     doubled,
@@ -23,7 +24,6 @@ from gazebench.baselines._eyes import (
     seen,
     snapped,
 )
-from gazebench.baselines._refining import Fine, crop_size
 from gazebench.dataset.batches import eye_patches, paste_patches, to_uint8
 from gazebench.methods import Task
 

@@ -14,7 +14,7 @@ from gazebench.landmarks._meant import chosen
 from gazebench.landmarks.face_alignment import face_of, in_picture
 from gazebench.sources import SourceFace
 from gazebench.synthetic.truth import read_truth
-from gazebench.synthetic.writing import Series, draw_folder
+from gazebench.synthetic.writing import Series, synthesize_folder
 
 FACE = SourceFace(id="a", name="a.jpg", path=Path("a.jpg"))
 BOXED = SourceFace(id="a", name="a.jpg", path=Path("a.jpg"), box=(0, 0, 12, 10))
@@ -42,7 +42,7 @@ def test_no_face_in_the_box_is_no_face() -> None:
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("drawn") / "drawn"
-    draw_folder(folder, Series(count=1, size=256, seed=3), workers=1, quiet=True)
+    synthesize_folder(folder, Series(count=1, size=256, seed=3), workers=1, quiet=True)
     return read_truth(folder / "truth.csv")[0]
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gazebench.baselines import _gaze_networks as networks
-from gazebench.baselines._gazegan_v2 import GazeGANV2Config
+from gazebench.baselines import _cfm
+from gazebench.baselines import _gazegan_shared as networks
 from gazebench.baselines.gazegan import GazeGAN
-from gazebench.baselines.gazegan_v2 import GazeGANV2
+from gazebench.baselines.gazegan_v2 import GazeGANV2, GazeGANV2Config
 from gazebench.baselines.pam import PAM
 from gazebench.config import build
 from gazebench.dataset.boxes import eye_window
@@ -146,18 +146,18 @@ def test_discriminators_give_one_logit_of_image_and_patches() -> None:
     assert whole(image, patches).shape == (2, 1)
     assert not torch.equal(whole(image, patches), whole(image.flip(-1), patches))
     assert not torch.equal(whole(image, patches), whole(image, patches.flip(-1)))
-    assert networks.EyeDiscriminator(32, 2)(patches).shape == (2, 1)
+    assert _cfm.EyeDiscriminator(32, 2)(patches).shape == (2, 1)
 
 
 def test_the_refiner_adds_at_most_one_to_its_input() -> None:
-    refiner, crops = networks.Refiner(2), torch.rand(2, 6, 12, 16)
+    refiner, crops = _cfm.Refiner(2), torch.rand(2, 6, 12, 16)
     change = refiner(crops) - crops
     assert change.shape == crops.shape
     assert 0 < change.detach().abs().max() <= 1
 
 
 def test_a_residual_block_keeps_the_spread_of_its_input() -> None:
-    block, x = networks._PreActivated(4), torch.randn(1, 4, 6, 6)
+    block, x = _cfm._PreActivated(4), torch.randn(1, 4, 6, 6)
     for parameter in block.body[-1].parameters():
         nn.init.zeros_(parameter)
     assert torch.allclose(block(x), x / 2**0.5)
@@ -174,7 +174,7 @@ def one_of_each() -> dict[str, nn.Module]:
         "E_r": networks.PatchEncoder(3, (8, 16, 32, 32), 32, 5, leaky=False),
         "decoder": networks.PatchDecoder((8, 16, 32, 64), 32, 5, skip=True),
         "G": networks.Inpainter(64, 7, 8),
-        "G_h": networks.Refiner(8),
+        "G_h": _cfm.Refiner(8),
     }
 
 
@@ -199,7 +199,7 @@ def test_norms_and_activations_are_those_of_the_released_graph(letter: str) -> N
 
 
 def test_convolutions_pad_with_zeros_and_keep_or_halve_the_size() -> None:
-    critics = [networks.Discriminator(64, 32, 2), networks.EyeDiscriminator(32, 2)]
+    critics = [networks.Discriminator(64, 32, 2), _cfm.EyeDiscriminator(32, 2)]
     for network in [*one_of_each().values(), *critics]:
         for layer in layers(network, nn.Conv2d | nn.ConvTranspose2d):
             assert layer.padding_mode == "zeros"

@@ -17,8 +17,7 @@ from gaze_batches import (
 from torch import Tensor
 
 from gazebench import contract
-from gazebench.baselines._eyes import mirrored
-from gazebench.baselines._inpainting import between, flipped_together
+from gazebench.baselines._gazegan_shared import between, flipped_together, mirrored
 from gazebench.baselines.gazegan import GazeGAN
 from gazebench.config import build
 from gazebench.dataset.batches import Batch, Pixels, to_uint8

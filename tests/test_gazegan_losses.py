@@ -12,13 +12,17 @@ from gaze_batches import BlindPerceptual, draw, noise, standing_step
 from torch import Tensor
 
 from gazebench import contract
-from gazebench.baselines._eyes import crop_resized
-from gazebench.baselines._gazegan_v2 import GazeGANV2Config
-from gazebench.baselines._losses import logistic_critic, logistic_generator, weighted_sum, window_l1
+from gazebench.baselines._gazegan_shared import crop_resized
+from gazebench.baselines._losses import (
+    WEIGHT,
+    logistic_critic,
+    logistic_generator,
+    window_l1,
+)
 from gazebench.baselines.gazegan import GazeGAN
-from gazebench.baselines.gazegan_v2 import GazeGANV2
+from gazebench.baselines.gazegan_v2 import GazeGANV2, GazeGANV2Config
 from gazebench.dataset.batches import Batch, Pixels, eye_patches
-from gazebench.methods import Task
+from gazebench.methods import Task, weighted_sum
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -125,9 +129,9 @@ def first_by_hand(method: GazeGAN, x: Batch, y: Batch) -> SimpleNamespace:
     fp = (c_t - code(n["E_c"], eyes_retold)).abs().mean()
     fp = fp + (c_y - code(n["E_c"], eyes_made)).abs().mean()
     g_x = fools(d_x[1]) + l1(made_x, x.image, h, w)
-    g_x = g_x + 100 * per(look, eyes_x, patches(made_x, x.eyes))
+    g_x = g_x + WEIGHT * per(look, eyes_x, patches(made_x, x.eyes))
     g_y = fools(d_y[1]) + fools(d_x[2]) + l1(made_y, y.image, h, w) + l1(retold, target, h, w)
-    g_y = g_y + 3 * fp + 100 * (per(look, eyes_y, eyes_made) + per(look, eyes_t, eyes_retold))
+    g_y = g_y + 3 * fp + WEIGHT * (per(look, eyes_y, eyes_made) + per(look, eyes_t, eyes_retold))
     return SimpleNamespace(
         d_x=real_or_fake(*d_x, times=2), d_y=real_or_fake(*d_y), g_x=g_x, g_y=g_y, fp=fp
     )
@@ -193,7 +197,7 @@ def boxes_mask(boxes: Tensor, side: int) -> Tensor:
 
 
 def corrected(y: Domain) -> tuple[Tensor, Tensor]:
-    """y^x and the refined crops of it, as constants."""
+    """y^x at half size, and its eyes in full as they are pasted, as constants."""
     with torch.no_grad():
         crops = y.fine(y.networks["G_x"](y.masked, y.mask, y.c))
         whole = y.batch.image.clone()
@@ -202,7 +206,7 @@ def corrected(y: Domain) -> tuple[Tensor, Tensor]:
                 x0, y0 = y.boxes[n, eye, :2].tolist()
                 piece = crops[n, eye, :, top - y0 : bottom - y0, left - x0 : right - x0]
                 whole[n, :, top:bottom, left:right] = piece.clamp(-1, 1)
-        return F.avg_pool2d(whole, 2), crops
+        return F.avg_pool2d(whole, 2), y.crops(whole)
 
 
 def second_by_hand(method: GazeGANV2, x: Domain, y: Domain) -> SimpleNamespace:
@@ -237,8 +241,8 @@ def second_by_hand(method: GazeGANV2, x: Domain, y: Domain) -> SimpleNamespace:
             real_or_fake(*d_y),
             real_or_fake(*fine[:2]) + real_or_fake(*fine[2:]),
         ],
-        g_x=fools(d_x[1]) + fools(fine[1]) + 2 * rec_x + 100 * per_x,
-        g_y=adv_y + 2 * rec_y + 3 * rec_r + 7 * fp + 100 * per_y,
+        g_x=fools(d_x[1]) + fools(fine[1]) + 2 * rec_x + WEIGHT * per_x,
+        g_y=adv_y + 2 * rec_y + 3 * rec_r + 7 * fp + WEIGHT * per_y,
     )
 
 

@@ -118,7 +118,9 @@ def test_jpeg_states_the_quality_it_has(source: Path, tmp_path: Path, flags, qua
 def test_a_quality_where_nothing_is_lost_is_refused(source: Path, tmp_path: Path, name) -> None:
     words = ("--image-format", name, "--set", "dataset.jpeg_quality=80")
     said = quick_build(source, tmp_path / "out", *words, code=3)
-    assert f"dataset.jpeg_quality = 80: goes with --image-format jpeg, not {name}" in said
+    assert (
+        f"dataset.jpeg_quality = 80: can only be used with --image-format jpeg, not {name}" in said
+    )
     assert not (tmp_path / "out").exists()
 
 

@@ -71,7 +71,7 @@ def test_a_damaged_list_of_given_eyes_is_named(tmp_path: Path, sentence: str) ->
         known[0] = replace(known[0], name="twin")
     (tmp_path / "eyes.csv").write_text(BAD_POINTS[sentence], "utf-8")
     with pytest.raises(InputError) as error:
-        _given.with_points(known, tmp_path / "eyes.csv")
+        _given.with_eye_points(known, tmp_path / "eyes.csv")
     assert sentence in str(error.value)
 
 
@@ -81,7 +81,10 @@ def test_a_damaged_list_of_given_eyes_is_named(tmp_path: Path, sentence: str) ->
         (("--landmarks", "celeba"), "--landmarks celeba is called listed"),
         (("--landmarks", "listed"), "give one with --eyes FILE.csv"),
         (("--eyes", "no.csv"), "no.csv: no such file"),
-        (("--eyes", "eyes.csv", "--landmarks", "dlib"), "goes with --landmarks listed, not dlib"),
+        (
+            ("--eyes", "eyes.csv", "--landmarks", "dlib"),
+            "can only be used with --landmarks listed, not dlib",
+        ),
         (("--eyes", "eyes.csv", "--align", "ffhq"), "no mouth is listed"),
     ],
 )

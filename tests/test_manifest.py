@@ -136,7 +136,7 @@ def test_labels_that_contradict_each_other_are_refused(dataset: Path) -> None:
     text = (dataset / "labels.csv").read_text()
     id_, _, label = text.splitlines()[1].partition(",")
     (dataset / "labels.csv").write_text(text + f"{id_},{'Y' if label == 'X' else 'X'}\n")
-    with pytest.raises(InputError, match=f"line 26: '{id_}' has another label further up"):
+    with pytest.raises(InputError, match=f"line 26: '{id_}' has another label in an earlier line"):
         read_labels(dataset / "labels.csv")
 
 

@@ -21,7 +21,7 @@ from gazebench.curation import duplicates
 from gazebench.curation.tally import Leaks
 from gazebench.dataset import Manifest, Split, load_info, measures, read_csv
 from gazebench.dataset.boxes import Point
-from gazebench.synthetic.writing import Series, draw_folder
+from gazebench.synthetic.writing import Series, synthesize_folder
 
 
 def turned(yaw: float, pitch: float, roll: float, scale: float = 3.0) -> list[Point]:
@@ -215,7 +215,7 @@ def test_copies_in_a_folder_are_told_when_the_split_parts_them(faces: Path, tmp_
 
 
 def test_head_pose_of_drawn_faces_is_near_the_truth(tmp_path: Path) -> None:
-    draw_folder(tmp_path / "drawn", Series(count=16, size=256, seed=5), workers=2, quiet=True)
+    synthesize_folder(tmp_path / "drawn", Series(count=16, size=256, seed=5), workers=2, quiet=True)
     build(tmp_path / "drawn", tmp_path / "out", "--landmarks", "dlib")
     rows = read_csv(tmp_path / "drawn" / "truth.csv", ("name", "head_yaw_deg", "head_pitch_deg"))
     truth = {row["name"]: row for _, row in rows}

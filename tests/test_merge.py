@@ -9,7 +9,7 @@ from PIL import Image
 
 from gazebench import store
 from gazebench.curation.journal import Journal
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.shards import shard_of
 from gazebench.dataset import Manifest, read_labels
 
@@ -114,7 +114,7 @@ def no_shard(shards: list[Path]) -> str:
     info = json.loads((shards[0] / "dataset.json").read_text())
     del info["shard"]
     (shards[0] / "dataset.json").write_text(json.dumps(info))
-    return "is no shard; merge takes what --shard built"
+    return "is not a shard; merge takes what --shard built"
 
 
 def _alter(shard: Path, key: str, value: object) -> None:
@@ -123,7 +123,7 @@ def _alter(shard: Path, key: str, value: object) -> None:
         ids = [p.id for p in journal.portraits()] + [row[0] for row in journal.quarantine()]
     (shard / "build.sqlite").unlink()
     with Journal.open(shard / "build.sqlite", fingerprint) as journal:
-        journal.record([Outcome(id=id_, name=id_) for id_ in ids])
+        journal.record([BuildOutcome(id=id_, name=id_) for id_ in ids])
 
 
 @pytest.mark.parametrize(

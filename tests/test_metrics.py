@@ -1,11 +1,8 @@
-"""The laws every metric file must keep, and each metric against an independent computation.
+"""The contract that every metric file keeps, and each metric against an independent computation.
 
-The laws run over all files of ``gazebench/metrics``. The portraits are drawn: smooth coloured
-texture, with a finer one in the eye boxes.
+The contract runs over all files of ``gazebench/metrics``. The portraits of the other tests are
+drawn: smooth coloured texture, with a finer one in the eye boxes.
 """
-
-import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,18 +12,17 @@ from torch.nn import functional
 from torchmetrics.image.kid import poly_mmd
 
 from gazebench import metrics, plugins, weights
+from gazebench.contract import METRIC_CHECKS, Bench
 from gazebench.dataset.batches import Batch, eye_patches, to_float, to_uint8
 from gazebench.errors import InputError, MissingPartError
+from gazebench.metrics._networks import Instruments, resize_patches
 from gazebench.metrics.fid_eyes import FidEyes
 from gazebench.metrics.kid_eyes import KidEyes, _others, _Sums
 from gazebench.metrics.lpips_outside import LpipsOutside
 from gazebench.metrics.ms_ssim_outside import MsSsimOutside
-from gazebench.metrics.networks import Instruments, resize_patches
-from gazebench.results import Score
 from gazebench.weights.fetch import offline
 
 NAMES = plugins.names(metrics)
-PRESERVATION = [name for name in NAMES if name.endswith("_outside")]
 SIDE = 176
 EYES = torch.tensor([[40, 60, 76, 82], [100, 60, 136, 82]])  # left, top, right, bottom
 
@@ -54,26 +50,9 @@ def noisy(image, level):
     return to_float(to_uint8(image + noise * level / 127.5))
 
 
-def part(batch, rows):
-    ids = tuple(batch.ids[row] for row in rows)
-    return replace(
-        batch, ids=ids, image=batch.image[rows], mask=batch.mask[rows], eyes=batch.eyes[rows]
-    )
-
-
-def score(name, instruments, corrected, *, splits=None) -> Score:
-    """The score of ``corrected``, fed in the batches that ``splits`` lists the rows of."""
-    source, real = drawn(range(4)), drawn(range(10, 14))
-    metric = metrics.load(metrics, name)(instruments)
-    for rows in splits or [list(range(4))]:
-        metric.update_reference(part(real, rows))
-        metric.update(part(source, rows), corrected[rows])
-    return metric.compute()
-
-
-def built(**settings):
+def built():
     """Instruments with real weights, or a skip where the network is forbidden."""
-    instruments = Instruments(**settings)
+    instruments = Instruments()
     try:
         for name in ("lpips_alexnet", "inception_fid"):
             weights.path(name)
@@ -90,26 +69,11 @@ def instruments():
 
 
 @pytest.fixture(scope="module")
-def one_by_one():
-    """Other instruments, which have seen nothing yet and take patches singly."""
-    return built(chunk=1)
-
-
-def close(a: Score, b: Score):
-    assert a.n == b.n
-    assert a.value == pytest.approx(b.value, rel=1e-5, abs=1e-7)
-    for id_, value in (a.per_portrait or {}).items():
-        assert b.per_portrait is not None
-        assert b.per_portrait[id_] == pytest.approx(value, rel=1e-5, abs=1e-7)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_card_says_what_is_measured(name):
-    card = metrics.load(metrics, name).card
-    assert card.title
-    assert card.help.endswith(".")
-    assert card.region
-    assert set(card.weights) <= set(weights.names())
+def bench(instruments):
+    """What the contract checks with; skipped with ``instruments``."""
+    made = Bench()
+    made.instruments = instruments
+    return made
 
 
 def fetched(name):
@@ -126,63 +90,12 @@ def test_missing_weights_show_before_any_work(name, tmp_path, monkeypatch):
         metrics.load(metrics, name)(Instruments())
 
 
+@pytest.mark.parametrize("check", METRIC_CHECKS, ids=lambda check: check.name)
 @pytest.mark.parametrize("name", NAMES)
-def test_batches_do_not_matter(name, instruments, one_by_one):
-    corrected = noisy(drawn(range(4)).image, 20)
-    singles = [[row] for row in range(4)]
-    whole = score(name, instruments, corrected)
-    close(whole, score(name, one_by_one, corrected, splits=singles))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_order_does_not_matter(name, instruments):
-    corrected = noisy(drawn(range(4)).image, 20)
-    shuffled = [[3, 1], [0], [2]]
-    whole = score(name, instruments, corrected)
-    assert score(name, instruments, corrected, splits=shuffled).value == pytest.approx(
-        whole.value, rel=1e-12, abs=1e-12
-    )
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_more_damage_never_scores_better(name, instruments):
-    sign = 1 if metrics.load(metrics, name).card.higher_is_better else -1
-    real = drawn(range(10, 14)).image  # from the reference itself: the best that eyes can be
-    values = []
-    for level in (0, 20, 80):
-        metric = metrics.load(metrics, name)(instruments)
-        metric.update_reference(drawn(range(10, 14)))
-        metric.update(drawn(range(10, 14)), noisy(real, level))
-        values.append(sign * metric.compute().value)
-    assert values == sorted(values, reverse=True)
-    assert values[0] > values[2]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_value_lies_in_its_bounds_and_interval(name, instruments):
-    low, high = metrics.load(metrics, name).card.bounds
-    found = score(name, instruments, noisy(drawn(range(4)).image, 20))
-    assert (low if low is not None else -math.inf) <= found.value
-    assert found.value <= (high if high is not None else math.inf)
-    assert found.interval is not None
-    assert found.interval[0] <= found.value <= found.interval[1]
-
-
-@pytest.mark.parametrize("name", PRESERVATION)
-def test_identity_is_perfect_preservation(name, instruments):
-    card = metrics.load(metrics, name).card
-    perfect = card.bounds[1] if card.higher_is_better else card.bounds[0]
-    found = score(name, instruments, drawn(range(4)).image)
-    assert found.per_portrait is not None
-    assert set(found.per_portrait.values()) == {perfect}
-
-
-@pytest.mark.parametrize("name", PRESERVATION)
-def test_what_happens_inside_the_eye_boxes_is_not_seen(name, instruments):
-    source = drawn(range(4))
-    other_eyes = torch.where(source.mask.bool(), -source.image, source.image)
-    found = score(name, instruments, other_eyes)
-    assert found.value == score(name, instruments, source.image).value
+def test_metric_keeps_the_contract(name, check, bench):
+    kind = metrics.load(metrics, name)
+    if check.concerns(kind):
+        check.run(kind, bench)
 
 
 def ms_ssim_by_hand(a, b):

@@ -22,7 +22,6 @@ from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels, to_uint8
 from gazebench.errors import InputError, MissingPartError
 from gazebench.photographs import moving
-from gazebench.training.folder import Recipe, RunFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 HAS_AV = importlib.util.find_spec("av") is not None
@@ -229,9 +228,15 @@ def test_a_portrait_that_is_not_there_is_named(run: Path, drawn: Manifest, tmp_p
 
 
 def test_a_method_that_moves_nothing_names_those_that_do(drawn: Manifest, tmp_path: Path) -> None:
-    config = PRGAN.Config()
-    recipe = Recipe.of(drawn, "prgan", config, seed=0, precision="no", processes=1, parts={})
-    recipe.save(RunFolder(tmp_path / "run").config)
+    job = training.Job(
+        manifest=drawn,
+        run=tmp_path / "run",
+        content=baselines,
+        method="prgan",
+        kind=PRGAN,
+        settings=PRGAN.Config(),
+    )
+    job.recipe(processes=1).save(job.folder.config)
     result = animate(tmp_path / "run", drawn.root, tmp_path / "out.gif")
     assert result.exit_code == 3
     assert "these do: gazegan, gazegan_v2" in result.output

@@ -130,7 +130,7 @@ def test_a_name_that_is_taken_or_none_is_refused(name: str, tmp_path: Path) -> N
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     words = [str(file(folder)) for folder in (tmp_path, tmp_path / "b")]
-    with pytest.raises(InputError, match="have one name; rename one of them"):
+    with pytest.raises(InputError, match="have the same name; rename one of them"):
         plugins.extend(baselines, words)
 
 

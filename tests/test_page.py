@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from report_runs import make_dataset, make_runs
+from report_runs import add_upsampling, make_dataset, make_runs
 
 from gazebench.cards import MethodCard
 from gazebench.reports.report import write_report
-from gazebench.reports.texts import public_text
+from gazebench.reports.sanitising import public_text
 from gazebench.results import RunResult
 
 GOLDEN = Path(__file__).parent / "golden" / "leaderboard.html"
@@ -91,6 +91,31 @@ def test_page_is_quiet_alone_and_never_scrolls_sideways(browser, report, width, 
     assert said == []
     assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
     context.close()
+
+
+def test_another_table_stands_below_the_first_one_and_sorts_by_itself(browser, tmp_path):
+    runs = make_runs(tmp_path)
+    add_upsampling(runs, "v2", RunResult.load(runs / "v2" / "scores.json").dataset)
+    page, said = browser.new_page(viewport={"width": 390, "height": 844}), []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(write_report(runs, tmp_path / "out").page.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("h3", has_text="Table ").all_inner_texts() == [
+        "Table I. Gaze correction",
+        "Table VI. Up-sampling",
+    ]
+    second = page.locator("table.scores").nth(1)
+    names = second.locator("tbody[data-group=method] th[data-text]")
+    assert names.all_inner_texts() == ["Bilinear", "CFM"]
+    second.get_by_role("button", name=re.compile("LPIPS, full")).click()
+    assert [name.split()[0] for name in names.all_inner_texts()] == ["CFM", "Bilinear"]
+    assert page.locator("table.scores").first.locator("th[aria-sort]").count() == 1
+    assert page.get_by_text("ESRGAN was not measured: no weights.").count() == 1
+    identifiers = "[...document.querySelectorAll('[id]')].map((one) => one.id)"
+    found = page.evaluate(identifiers)
+    assert len(found) == len(set(found))
+    assert said == []
+    page.close()
 
 
 def test_caption_is_whole_on_a_phone(page):

@@ -17,7 +17,7 @@ from torch import Tensor
 from training_folders import make_dataset
 
 from gazebench import baselines, cli, contract, training
-from gazebench.baselines._eyes import crop_resized, halved, snapped
+from gazebench.baselines._gazegan_shared import crop_resized, halved, snapped
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.baselines.pam import PAM, mirror_pairs
 from gazebench.config import build

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.models import vgg
 
 from gazebench import weights
-from gazebench.baselines._perceptual import PARAMETERS, Perceptual, gram, style_distance
+from gazebench.baselines._losses import PARAMETERS, Perceptual, gram, style_distance
 from gazebench.methods import count_parameters
 
 pytestmark = pytest.mark.usefixtures("one_thread")

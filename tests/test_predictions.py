@@ -1,17 +1,21 @@
 """A folder of predictions is checked before anything is scored."""
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from gazebench import contract
-from gazebench.dataset import Domain
+from gazebench.curation.encoding import encode
+from gazebench.dataset import Domain, ImageFormat
 from gazebench.dataset.batches import to_float, to_uint8
+from gazebench.dataset.pictures import png
 from gazebench.errors import InputError
-from gazebench.evaluate import predictions
-from gazebench.evaluate.predictions import Predictions
+from gazebench.evaluation import predictions
+from gazebench.evaluation.predictions import Predictions
 
 PIXELS = contract.drawn_dataset(64)
 AWAY = PIXELS.manifest.select(domain=Domain.AWAY)
@@ -84,3 +88,18 @@ def test_two_encodings_of_one_picture_have_one_digest(folder: Path) -> None:
     before = check(folder).digests
     Image.open(folder / "drawn-0.png").save(folder / "drawn-0.png", compress_level=9)
     assert check(folder).digests == before
+
+
+def test_a_prediction_is_written_as_a_dataset_writes_its_portraits(tmp_path: Path) -> None:
+    pixels = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8)
+    predictions.write(tmp_path, ["a"], pixels)
+    picture = Image.fromarray(pixels[0].permute(1, 2, 0).numpy())
+    assert (tmp_path / "a.png").read_bytes() == encode(picture, ImageFormat.PNG, None)
+
+
+def test_a_png_with_texts_and_a_profile_has_the_same_pixels() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    with Image.open(io.BytesIO(png(pixels, profile=b"icc", text={"made": "by"}))) as picture:
+        assert picture.info["made"] == "by"
+        assert picture.info["icc_profile"] == b"icc"
+        assert np.array_equal(np.asarray(picture), pixels)

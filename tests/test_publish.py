@@ -15,7 +15,7 @@ from benchmarks import bookkeeping
 from benchmarks.bookkeeping import alone, outcome, synthetic_plan
 from gazebench.curation.journal import Journal
 from gazebench.curation.merge import merge
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.publish import publish
 from gazebench.curation.verify import faults
 from gazebench.dataset import Manifest, Split, load_info
@@ -24,14 +24,14 @@ from gazebench.dataset_card import Overview
 from gazebench.errors import GazebenchError, InputError
 
 
-def made(number: int, **changes: object) -> Outcome:
+def made(number: int, **changes: object) -> BuildOutcome:
     """A made-up portrait with some values of its own."""
     found = outcome(synthetic_plan(number + 1).faces[number])
     assert found.portrait
     return replace(found, portrait=replace(found.portrait, **changes))
 
 
-def published(out: Path, outcomes: Sequence[Outcome], *, found: int | None = None) -> Manifest:
+def published(out: Path, outcomes: Sequence[BuildOutcome], *, found: int | None = None) -> Manifest:
     """The dataset of some outcomes."""
     out.mkdir()
     about = synthetic_plan(1).description()

@@ -18,15 +18,24 @@ from gazebench.cards import MethodCard
 from gazebench.cli import main
 from gazebench.errors import InputError
 from gazebench.reports import catalogue
-from gazebench.reports.collect import find_runs
-from gazebench.reports.formats import as_csv, as_json, as_markdown
-from gazebench.reports.latex import as_latex, escape
+from gazebench.reports.measured import Measured
 from gazebench.reports.report import write_report
-from gazebench.reports.tables import Table
-from gazebench.reports.texts import csv_cell, markdown, public_text
+from gazebench.reports.sanitising import public_text
+from gazebench.reports.tables.table_1 import grid
+from gazebench.reports.writers import (
+    FORMATS,
+    latex,
+    markdown,
+)
+from gazebench.reports.writers import (
+    csv as csv_writer,
+)
+from gazebench.reports.writers import (
+    json as json_writer,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
-FORMATS = {"md": as_markdown, "tex": as_latex, "csv": as_csv, "json": as_json}
+WRITERS = {form.suffix: form.write for form in FORMATS}
 HOSTILE = (
     r"=cmd|' /C calc'!A0 <script>alert(1)</script> \write18{x} a_b & $x$ %~^#{ [l](j) | `c` 中é"
     '"'
@@ -55,9 +64,9 @@ def typeset(tmp_path: Path, *tables: str) -> str:
     return (tmp_path / "t.log").read_text(errors="replace")
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", WRITERS)
 def test_table_looks_as_reviewed(suffix, request):
-    text = FORMATS[suffix](Table.of(some_results()))
+    text = WRITERS[suffix](grid(some_results()))
     path = GOLDEN / f"table-1.{suffix}"
     if request.config.getoption("--update-golden", default=False):
         path.write_text(text, encoding="utf-8")
@@ -65,12 +74,12 @@ def test_table_looks_as_reviewed(suffix, request):
 
 
 def test_latex_compiles(tmp_path):
-    assert "Undefined" not in typeset(tmp_path, as_latex(Table.of(some_results())))
+    assert "Undefined" not in typeset(tmp_path, latex.write(grid(some_results())))
 
 
 def test_hostile_latex_compiles_and_runs_nothing(tmp_path):
     card = MethodCard(title=HOSTILE)
-    text = as_latex(Table.of([make_result(method=card, notes=(HOSTILE, "[x] \\input{t.log}"))]))
+    text = latex.write(grid([make_result(method=card, notes=(HOSTILE, "[x] \\input{t.log}"))]))
     assert not {"\\write18", "\\input"} & set(re.findall(r"\\\w+", text))
     assert "Undefined" not in typeset(tmp_path, text)
 
@@ -86,30 +95,30 @@ def test_hostile_latex_compiles_and_runs_nothing(tmp_path):
     ],
 )
 def test_latex_is_escaped(text, typeset):
-    assert escape(text) == typeset
+    assert latex.escape(text) == typeset
 
 
 @pytest.mark.parametrize("lead", ["=", "+", "-", "@", "\t", "\r"])
 def test_csv_text_never_starts_a_formula(lead):
     card = MethodCard(title=f"{lead}cmd")
-    (line,) = csv.DictReader(io.StringIO(as_csv(Table.of([make_result(method=card)]))))
-    assert line["title"] == f"'{lead}cmd" == csv_cell(f"{lead}cmd")
+    (line,) = csv.DictReader(io.StringIO(csv_writer.write(grid([make_result(method=card)]))))
+    assert line["title"] == f"'{lead}cmd" == csv_writer.escape(f"{lead}cmd")
 
 
 def test_csv_numbers_stay_numbers():
-    lines = csv.DictReader(io.StringIO(as_csv(Table.of(some_results()))))
+    lines = csv.DictReader(io.StringIO(csv_writer.write(grid(some_results()))))
     values = {line["run"]: line["kid_eyes"] for line in lines}
     assert float(values["v2"]) == -0.001
     assert values["part"] == ""
 
 
 def test_markdown_shows_hostile_text_as_text():
-    shown = markdown("<b>|x|</b> `c` [l](j)\n# *h*")
+    shown = markdown.escape("<b>|x|</b> `c` [l](j)\n# *h*")
     assert shown == r"&lt;b&gt;\|x\|&lt;/b&gt; \`c\` \[l\](j) \# \*h\*"
 
 
 def test_json_holds_values_intervals_reasons_and_provenance():
-    rows = {row["run"]: row for row in json.loads(as_json(Table.of(some_results())))["rows"]}
+    rows = {row["run"]: row for row in json.loads(json_writer.write(grid(some_results())))["rows"]}
     assert rows["v2"]["scores"]["fid_eyes"]["interval"] == [54.37, 61.37]
     assert rows["star"]["skipped"] == {"lpips_outside": "weights lpips_alex are missing"}
     assert rows["v2"]["provenance"]["weights"] == {"inception_fid": "a" * 64}
@@ -140,7 +149,7 @@ def test_report_is_the_same_bytes_every_time(runs, tmp_path):
     assert files(tmp_path / "a") == files(tmp_path / "b")
     assert sorted(files(tmp_path / "a")) == [
         "index.html",
-        *(f"tables/table-1.{s}" for s in sorted(FORMATS)),
+        *(f"tables/table-1.{s}" for s in sorted(WRITERS)),
     ]
 
 
@@ -148,7 +157,7 @@ def test_no_absolute_path_is_published(runs, tmp_path):
     folder = runs / "prgan"
     provenance = {"command": f"gazebench eval {folder}", "settings": {"cache": str(tmp_path)}}
     notes = (f"{folder}/predictions/x.png: no such file",)
-    changed = replace(find_runs(runs)[0][2].result, provenance=provenance, notes=notes)
+    changed = replace(Measured(runs).runs[2].result, provenance=provenance, notes=notes)
     changed.save(folder / "scores.json")
     write_report(runs, tmp_path / "out")
     assert not any(str(tmp_path).encode() in data for data in files(tmp_path / "out").values())
@@ -191,7 +200,7 @@ def test_a_score_that_is_no_number_is_damage(runs, value):
     row = json.loads(path.read_text())
     row["scores"]["fps"]["value"] = value
     path.write_text(json.dumps(row))
-    assert "damaged" in find_runs(runs)[1][0]
+    assert "damaged" in Measured(runs).damaged[0]
 
 
 @pytest.mark.parametrize("place", ["nowhere", "."])

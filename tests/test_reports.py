@@ -9,41 +9,45 @@ from scipy import stats
 
 from gazebench.cards import MethodCard
 from gazebench.errors import InputError
-from gazebench.reports.columns import number
-from gazebench.reports.faces import choose
+from gazebench.reports.grid import Grid, number
+from gazebench.reports.page.choice import choose
 from gazebench.reports.paper import table_1
 from gazebench.reports.statistics import holm, paired_p_values, tie_letters
-from gazebench.reports.tables import Table
+from gazebench.reports.tables.table_1 import grid
 from gazebench.results import Score
 
 
-def row(table: Table, run: str):
-    return next(row for row in table.all_rows if row.result.run == run)
+def row(table: Grid, run: str):
+    return next(row for row in table.all_rows if row.key == run)
 
 
-def labels(table: Table) -> list[str]:
+def labels(table: Grid) -> list[str]:
     return [row.label for row in table.rows]
 
 
-def test_columns_stand_in_the_order_of_the_paper_then_by_name():
-    extra = make_result().scores | {"blur": fid(1), "aaa": fid(2), "peak_memory_mb": fid(3)}
-    cards = METRICS | dict.fromkeys(("blur", "aaa", "peak_memory_mb"), METRICS["seam"])
-    table = Table.of([make_result(scores=extra, metrics=cards)])
+def test_columns_stand_by_group_and_order_of_their_cards_then_by_name():
+    extra = make_result().scores | dict.fromkeys(("blur", "aaa", "memory", "angle"), fid(1))
+    cards = METRICS | {
+        **dict.fromkeys(("blur", "aaa"), METRICS["seam"]),
+        "memory": replace(METRICS["seam"], group="cost", order=50),
+        "angle": replace(METRICS["seam"], group="gaze"),
+    }
+    table = grid([make_result(scores=extra, metrics=cards)])
     assert [column.key for column in table.columns] == [
-        *("ms_ssim_outside", "lpips_outside", "fid_eyes", "kid_eyes"),
+        *("ms_ssim_outside", "lpips_outside", "fid_eyes", "kid_eyes", "angle"),
         *("parameters_inference", "parameters_training", "parameters_training_vgg"),
-        *("fps", "peak_memory_mb", "aaa", "blur", "seam"),
+        *("fps", "memory", "aaa", "blur", "seam"),
     ]
 
 
 def test_arrows_units_and_sample_sizes_come_from_cards_and_scores():
-    columns = {c.key: c for c in Table.of([make_result()]).columns}
+    columns = {c.key: c for c in grid([make_result()]).columns}
     assert (columns["fps"].arrow, columns["fps"].facts) == ("↑", "1/s")
     assert (columns["fid_eyes"].arrow, columns["fid_eyes"].facts) == ("↓", "n = 24")
 
 
 def test_rows_are_sorted_by_fid_with_incomplete_ones_last_and_controls_apart():
-    table = Table.of(some_results())
+    table = grid(some_results())
     assert labels(table) == ["GazeGANV2", "PRGAN", "StarGAN", "Half done"]
     assert [r.label for r in table.controls] == ["No change"]
 
@@ -51,38 +55,38 @@ def test_rows_are_sorted_by_fid_with_incomplete_ones_last_and_controls_apart():
 def test_missing_score_sorts_last_and_says_why():
     scores = {k: v for k, v in make_result().scores.items() if k != "fid_eyes"}
     gone = make_result("aaa", scores=scores, skipped={"fid_eyes": "weights are missing"})
-    table = Table.of([gone, make_result("zzz")])
+    table = grid([gone, make_result("zzz")])
     assert labels(table) == ["ZZZ", "AAA"]
     (mark,) = row(table, "aaa").cells["fid_eyes"].marks
-    assert table.footnotes[mark - 1] == "– weights are missing."
+    assert table.notes[mark - 1] == "– weights are missing."
 
 
 def test_a_method_that_declines_is_a_row_of_dashes_with_its_reason():
     skipped = dict.fromkeys(METRICS, "needs gaze angles, drawn faces have none")
     del skipped["fps"]  # a cost, which no metric file measures
-    table = Table.of([make_result("a", scores={}, skipped=skipped, ranked=False), make_result("b")])
+    table = grid([make_result("a", scores={}, skipped=skipped, ranked=False), make_result("b")])
     declined = row(table, "a")
     assert {cell.marks for cell in declined.cells.values()} == {(1,)}
-    assert table.footnotes == ("– needs gaze angles, drawn faces have none.",)
+    assert table.notes == ("– needs gaze angles, drawn faces have none.",)
     assert (declined.share, declined.marks) == ("", ())
 
 
 def test_metric_that_nobody_could_measure_has_a_footnote_and_no_column():
     skipped = {"identity": "extra is not installed"}
-    table = Table.of([make_result("a", skipped=skipped), make_result("b", skipped=skipped)])
+    table = grid([make_result("a", skipped=skipped), make_result("b", skipped=skipped)])
     assert "identity" not in [column.key for column in table.columns]
-    assert table.footnotes == ("identity was not measured: extra is not installed.",)
+    assert table.notes == ("identity was not measured: extra is not installed.",)
 
 
 def test_best_is_never_a_control():
     control = MethodCard(title="Control", kind="control")
-    table = Table.of([make_result(), make_result("c", method=control, scores={"fid_eyes": fid(1)})])
+    table = grid([make_result(), make_result("c", method=control, scores={"fid_eyes": fid(1)})])
     assert row(table, "prgan").cells["fid_eyes"].best
     assert not row(table, "c").cells["fid_eyes"].best
 
 
 def test_best_is_never_an_incomplete_run():
-    table = Table.of(some_results())
+    table = grid(some_results())
     assert row(table, "v2").cells["fid_eyes"].best
     assert not row(table, "part").cells["fps"].best
     assert row(table, "part").share == "8 of 12 portraits"
@@ -90,32 +94,32 @@ def test_best_is_never_an_incomplete_run():
 
 def test_another_sample_size_is_not_ranked_and_is_printed():
     other = make_result("other", scores={"fid_eyes": fid(1.0, n=16)})
-    table = Table.of([make_result("a"), make_result("b"), other])
+    table = grid([make_result("a"), make_result("b"), other])
     cell = row(table, "other").cells["fid_eyes"]
     assert (cell.best, cell.ranked, cell.size) == (False, False, "n = 16")
     assert labels(table)[-1] == "OTHER"
 
 
 def test_equal_values_are_best_together():
-    table = Table.of([make_result("a"), make_result("b")])
+    table = grid([make_result("a"), make_result("b")])
     assert all(row(table, run).cells["fid_eyes"].best for run in "ab")
 
 
 def test_two_runs_of_one_method_are_told_apart_by_their_run():
     card = MethodCard(title="PRGAN")
     results = [make_result("x", method=card), make_result("y", method=card)]
-    assert labels(Table.of(results)) == ["PRGAN (x)", "PRGAN (y)"]
+    assert labels(grid(results)) == ["PRGAN (x)", "PRGAN (y)"]
 
 
 def test_intervals_are_shown_as_given_and_kid_with_its_standard_error():
-    cells = row(Table.of([make_result()]), "prgan").cells
+    cells = row(grid([make_result()]), "prgan").cells
     assert cells["fid_eyes"].spread == "[78.00, 85.00]"
     assert cells["kid_eyes"].spread == "± 0.0020"
 
 
 def test_the_scatter_of_a_cost_is_not_shown_as_an_interval():
     scores = {"fps": Score(value=30.0, n=50, interval=(29.0, 31.0))}
-    assert row(Table.of([make_result(scores=scores)]), "prgan").cells["fps"].spread == ""
+    assert row(grid([make_result(scores=scores)]), "prgan").cells["fps"].spread == ""
 
 
 @pytest.mark.parametrize(
@@ -131,17 +135,17 @@ def test_the_scatter_of_a_cost_is_not_shown_as_an_interval():
 )
 def test_results_that_do_not_compare_make_no_table(other):
     with pytest.raises(InputError, match="prgan and other do not compare"):
-        Table.of([make_result(), other])
+        grid([make_result(), other])
 
 
 def test_two_results_of_one_name_make_no_table():
     with pytest.raises(InputError, match="two results are called 'prgan'"):
-        Table.of([make_result(), make_result()])
+        grid([make_result(), make_result()])
 
 
 def test_no_results_make_no_table():
     with pytest.raises(InputError, match="gazebench eval"):
-        Table.of([])
+        grid([])
 
 
 @pytest.mark.parametrize(
@@ -156,14 +160,14 @@ def test_a_rounded_negative_is_no_negative_zero():
 
 
 def test_methods_that_differ_on_every_portrait_get_different_letters():
-    table = Table.of(some_results())
+    table = grid(some_results())
     assert row(table, "v2").cells["ms_ssim_outside"].letter == "a"
     assert row(table, "prgan").cells["ms_ssim_outside"].letter == "b"
     assert row(table, "star").cells["ms_ssim_outside"].letter == "b"
 
 
 def test_set_metrics_and_controls_get_no_letters():
-    table = Table.of(some_results())
+    table = grid(some_results())
     assert not any(r.cells["fid_eyes"].letter for r in table.all_rows)
     assert row(table, "identity").cells["seam"].letter == ""
 
@@ -224,19 +228,19 @@ def test_user_study_columns_add_up_as_the_caveat_says(resolution, total):
 
 def test_the_papers_numbers_stay_beside_ours():
     scores = {"fid_eyes": fid(99.0)}
-    only = row(Table.of([make_result("gazegan_v2", scores=scores)]), "gazegan_v2")
+    only = row(grid([make_result("gazegan_v2", scores=scores)]), "gazegan_v2")
     assert only.paper == {"fid_eyes": "56.37"}
     assert {key: cell.score for key, cell in only.cells.items()} == scores
 
 
 def test_a_method_that_the_paper_does_not_have_gets_no_numbers():
-    assert row(Table.of([make_result("mine")]), "mine").paper == {}
+    assert row(grid([make_result("mine")]), "mine").paper == {}
 
 
 def test_faces_by_lot_do_not_depend_on_scores():
     ids = [f"face-{i:03d}" for i in range(PORTRAITS)]
     other = make_result(scores={"seam": per_portrait(5.0, seed=9)})
-    lots = [choose(Table.of([r]), ids, drawn=4, extremes=False) for r in (make_result(), other)]
+    lots = [choose(grid([r]), ids, drawn=4, extremes=False) for r in (make_result(), other)]
     assert lots[0] == lots[1]
     assert len({choice.id for choice in lots[0]}) == 4
 
@@ -245,5 +249,5 @@ def test_worst_median_and_best_face_follow_the_direction_of_the_metric():
     values = {f"face-{i:03d}": float(i) for i in range(5)}
     score = Score(value=2.0, n=5, per_portrait=values)
     result = make_result(scores={"seam": score})
-    picks = {c.why: c.id for c in choose(Table.of([result]), values, drawn=0, extremes=True)}
+    picks = {c.why: c.id for c in choose(grid([result]), values, drawn=0, extremes=True)}
     assert picks == {"worst": "face-004", "median": "face-002", "best": "face-000"}

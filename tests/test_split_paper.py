@@ -84,7 +84,7 @@ def test_too_few_portraits_are_told_with_numbers() -> None:
 def test_a_source_without_labels_is_refused_with_what_to_do(faces: Path, tmp_path: Path) -> None:
     done = build(faces, tmp_path / "out", "--split", "paper")
     assert done.exit_code == 3
-    for words in ("--split identity", "export --to celebgaze"):
+    for words in ("--split identity", "--labels FILE.csv"):
         assert words in done.output
     assert not (tmp_path / "out").exists()
 
@@ -143,3 +143,30 @@ def test_an_export_gives_its_halves_back(celebgaze: Path, tmp_path: Path) -> Non
     done = gazebench("build-dataset", celebgaze, tmp_path / "again", *words)
     assert done.exit_code == 0, done.output
     assert tree_hash(tmp_path / "again") == tree_hash(tmp_path / "out")
+
+
+def test_given_labels_make_the_split_of_a_plain_folder(faces: Path, tmp_path: Path) -> None:
+    names = sorted(path.name for path in faces.iterdir())
+    given = dict(zip(names, ["X", "y", "Y", "x", "Unsure"], strict=False))
+    lines = "".join(f"{name},{label}\n" for name, label in given.items())
+    (tmp_path / "labels.csv").write_text(f"id,label\n{lines}")
+    flags = ("--split", "paper", "--set", "dataset.test_y=1", "--set", "dataset.test_x=1")
+    done = build(faces, tmp_path / "out", *flags, "--labels", tmp_path / "labels.csv")
+    assert done.exit_code == 0, done.output
+    manifest = Manifest.load(tmp_path / "out")
+    half = {d: len(manifest.select(split=Split.TEST, domain=d)) for d in Domain}
+    assert half == {Domain.CAMERA: 1, Domain.AWAY: 1}
+    assert (tmp_path / "out" / "labels.csv").read_text().count("unsure") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [("nobody.jpg,X", "no picture is called line 2: 'nobody.jpg'"), ("x.jpg,left", "label 'left'")],
+)
+def test_a_list_of_labels_is_read_strictly(
+    line: str, sentence: str, faces: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.csv").write_text(f"id,label\n{line}\n")
+    done = build(faces, tmp_path / "out", "--labels", tmp_path / "labels.csv")
+    assert done.exit_code == 3
+    assert sentence in done.output

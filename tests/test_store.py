@@ -119,7 +119,7 @@ def test_a_log_of_one_torn_line_starts_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("action", [store.make_folder, lambda p: store.write(p / "x", b"")])
 def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path, action) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"file/below.*: a file stands where a folder is needed"):
+    with pytest.raises(InputError, match=r"file/below.*: is a file where a folder is needed"):
         action(tmp_path / "file" / "below")
 
 

@@ -19,11 +19,10 @@ from portrayers import Portrayer
 from gazebench import curation, sources
 from gazebench.curation import workers
 from gazebench.curation.journal import Journal
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset.boxes import Point
-from gazebench.sources import SourceFace, _naming
-from gazebench.sources._spooled import SpooledFaces
+from gazebench.sources import SourceFace, SpooledFaces, _naming
 
 PLAIN = DatasetSettings(resolution=64, align="none")
 
@@ -153,7 +152,7 @@ import gc, os, resource, sys
 from pathlib import Path
 from gazebench.errors import DiskError
 from gazebench.sources import SourceFace
-from gazebench.sources._spooled import SpooledFaces
+from gazebench.sources import SpooledFaces
 def here():
     names = [os.readlink(f.path) for f in os.scandir("/proc/self/fd") if os.path.islink(f.path)]
     return [n for n in names if n.startswith(os.environ["SQLITE_TMPDIR"])]
@@ -207,11 +206,11 @@ def test_a_full_disk_says_where_to_find_room(tmp_path: Path) -> None:
 def test_rows_may_be_kept_while_the_rest_is_looked_up(tmp_path: Path) -> None:
     known = faces(999) + faces(1200)[999:]
     with Journal.open(tmp_path / "build.sqlite", {}) as journal:
-        journal.record([Outcome(id=face.id, name=face.name) for face in known[::3]])
+        journal.record([BuildOutcome(id=face.id, name=face.name) for face in known[::3]])
         seen: list[str] = []
         for face in journal.pending(iter(known)):
             seen.append(face.id)
-            journal.record([Outcome(id=face.id, name=face.name)])
+            journal.record([BuildOutcome(id=face.id, name=face.name)])
         assert seen == [face.id for n, face in enumerate(known) if n % 3]
         assert journal.done() == len(known)
         assert not list(journal.pending(known))

@@ -16,8 +16,8 @@ from gazebench import store, training
 from gazebench.dataset import Domain, Manifest
 from gazebench.dataset.batches import Draw, Pixels
 from gazebench.errors import BusyError, InputError, RefusedError
-from gazebench.training import log
-from gazebench.training.drawing import Loader
+from gazebench.training.batches import Loader
+from gazebench.training.run import read_log
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_run_leaves_config_log_picture_and_two_checkpoints(whole: Path) -> Non
 
 
 def test_a_line_of_the_log_has_losses_rates_speed_and_memory(whole: Path) -> None:
-    row = log.read(whole / "log.jsonl")[0]
+    row = read_log(whole / "log.jsonl")[0]
     assert row["losses"].keys() == {"adv", "rec"}
     assert row["lr"] == {"G": 1e-2, "D": 1e-2}
     assert row["images_per_s"] > 0

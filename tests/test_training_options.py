@@ -20,7 +20,7 @@ from gazebench import training
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError, RefusedError
-from gazebench.training import log
+from gazebench.training.run import read_log
 
 PLACE = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
 
@@ -99,7 +99,7 @@ def test_the_log_has_the_norm_of_each_optimisers_gradient(
     dataset: Manifest, tmp_path: Path
 ) -> None:
     train(dataset, tmp_path, steps=1)
-    (row,) = log.read(tmp_path / "log.jsonl")
+    (row,) = read_log(tmp_path / "log.jsonl")
     # the first moment of Adam after one step is a tenth of the gradient
     state = tensors(tmp_path, "state", 1)
     for name in ("G", "D"):
@@ -130,7 +130,7 @@ def test_tensorboard_has_each_step_once_after_a_crash(
     crash(dataset, tmp_path, 8, tensorboard=True, sample_every=4)
     train(dataset, tmp_path, tensorboard=True, sample_every=4)
     events = shown(tmp_path)
-    rows = log.read(tmp_path / "log.jsonl")
+    rows = read_log(tmp_path / "log.jsonl")
     for tag in ("losses/rec", "grad/G", "lr/D"):
         group, name = tag.split("/")
         drawn = [(e.step, e.value) for e in events.Scalars(tag)]
@@ -185,7 +185,7 @@ def test_without_a_compiler_compile_is_a_sentence(dataset: Manifest, tmp_path: P
     nowhere = {"CXX": "/nonexistent/g++", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
     done = train_with("compile", dataset, tmp_path / "run", **nowhere)
     assert done.returncode == 8, done.stderr
-    assert "--compile: nothing can be compiled for cpu here" in done.stdout
+    assert "training.compile: nothing can be compiled for cpu here" in done.stdout
     assert "install a C++ compiler" in done.stdout
 
 

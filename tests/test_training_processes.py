@@ -23,10 +23,11 @@ from accelerate import Accelerator
 from gazebench import baselines, methods
 from gazebench.dataset.batches import Pixels
 from gazebench.dataset import Manifest
-from gazebench.training.drawing import Loader, training_portraits
-from gazebench.training.folder import Recipe
-from gazebench.training.session import Session
-from gazebench.training.signals import Stop
+from gazebench.training.batches import Loader
+from gazebench.training.engine import Engine
+from gazebench.training.job import Job
+from gazebench.training.loop import step
+from gazebench.signals import Stop
 settings = {
     "gazegan_v2": {"preset": "paper", "width": 2, "code": 8, "angle": 8, "divisor": 4,
                    "flip": False, "lr": 1e-12, "lr_refiner": 1e-12},
@@ -35,15 +36,15 @@ settings = {
 }
 name, manifest, target = sys.argv[1], Manifest.load(Path(sys.argv[2])), sys.argv[3]
 accelerator, kind = Accelerator(cpu=True), methods.load(baselines, name)
-process, processes = accelerator.process_index, accelerator.num_processes
+processes = accelerator.num_processes
 chosen = kind.Config(**settings[name], batch=2 // processes, steps=9)
-recipe = Recipe.of(manifest, name, chosen, seed=0, precision="no", processes=processes, parts={})
-session = Session(kind, chosen, recipe, accelerator, {})
-loader = Loader(Pixels.open(manifest), *training_portraits(manifest), batch=2 // processes, seed=0,
-                device=accelerator.device, process=process, processes=processes, ahead=False)
-outcome = session.step(0, loader, Stop())
+job = Job(manifest=manifest, run=Path("run"), content=baselines, method=name, kind=kind,
+          settings=chosen)
+engine = Engine(job, accelerator)
+loader = Loader.of(Pixels.open(manifest), *job.portraits, engine.recipe, accelerator, ahead=False)
+outcome = step(engine, 0, loader, Stop())
 if accelerator.is_main_process:
-    found = {f"{n}.{k}": p.grad for n, network in session.networks.items()
+    found = {f"{n}.{k}": p.grad for n, network in engine.networks.items()
              for k, p in network.named_parameters() if p.grad is not None}
     numbers = {f"loss {k}": torch.tensor(v) for k, v in outcome.losses.items() if k != "D/gp"}
     norms = {f"norm {k}": torch.tensor(v) for k, v in outcome.gradients.items()}

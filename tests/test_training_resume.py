@@ -20,7 +20,7 @@ from training_folders import STEPS, assert_same, losses, make_dataset, train, we
 from gazebench import baselines, store, training
 from gazebench.dataset import Manifest
 from gazebench.errors import DiskError, StoppedError
-from gazebench.training import state
+from gazebench.training import checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +213,8 @@ def test_an_optimisers_state_comes_back_in_its_networks_memory_layout() -> None:
     for _ in range(2):
         networks[0](torch.ones(1, 3, 5, 5)).square().sum().backward()
         first["G"].step()
-    facts, tensors = state.optimiser_facts(first), state.optimiser_tensors(first)
-    state.load_optimisers(second, json.loads(json.dumps(facts)), tensors)
+    facts, tensors = checkpoint.optimiser_facts(first), checkpoint.optimiser_tensors(first)
+    checkpoint.load_optimisers(second, json.loads(json.dumps(facts)), tensors)
     for mine, theirs in zip(*(o["G"].state.values() for o in (first, second)), strict=True):
         assert torch.equal(mine["exp_avg"], theirs["exp_avg"])
         assert mine["exp_avg"].stride() == theirs["exp_avg"].stride()

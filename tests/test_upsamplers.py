@@ -1,7 +1,6 @@
 """The up-samplers of Table VI."""
 
 import csv
-import io
 import json
 from pathlib import Path
 
@@ -13,14 +12,16 @@ from training_folders import make_dataset
 
 from gazebench import baselines, cli, plugins, training
 from gazebench.baselines import _upsamplers
-from gazebench.baselines._gazegan_v2 import GazeGANV2Config, networks_of
-from gazebench.baselines._reconstruction import LETTERS
 from gazebench.baselines._upsamplers import _rrdbnet
 from gazebench.baselines._upsamplers._rrdbnet import DenseBlock, ResidualBlock, RRDBNet
+from gazebench.baselines.gazegan_v2 import LETTERS, GazeGANV2Config, networks_of
 from gazebench.dataset import Manifest
 from gazebench.dataset.boxes import eye_window
 from gazebench.methods import Task, count_parameters
-from gazebench.reports import upsampling
+from gazebench.reports.measured import Measured
+from gazebench.reports.report import write_report
+from gazebench.reports.tables import table_6
+from gazebench.reports.writers import markdown
 
 
 @pytest.mark.parametrize(("scale", "count"), [(4, 16_697_987), (2, 16_703_171)])
@@ -124,21 +125,32 @@ def measured(run: Path, dataset: Manifest, *words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_a_trained_run_gives_the_table_beside_the_printed_numbers(
-    run: Path, dataset: Manifest
-) -> None:
+def test_a_trained_run_is_measured_with_each_upsampler(run: Path, dataset: Manifest) -> None:
     names = ("--upsampler", "bilinear", "--upsampler", "cfm")
     code, said = measured(run, dataset, "--split", "all", *names)
     assert code == 0, said
-    assert "*paper, CFM, not comparable*" in (run / "upsampling.md").read_text()
+    assert "Bilinear: " in said
     rows = json.loads((run / "upsampling.json").read_text())["rows"]
     assert rows["cfm"]["scores"]["ms_ssim_full"]["n"] == 4
     # the face outside the eyes is the source's own with CFM, and blurred without
     full = {name: rows[name]["scores"]["lpips_full"]["value"] for name in rows}
     assert full["cfm"] < full["bilinear"]
-    table = list(csv.DictReader(io.StringIO((run / "upsampling.csv").read_text())))
-    assert [row["source"] for row in table] == ["measured", "paper"] * 2
-    assert (run / "upsampling.tex").read_text().count(r" \\") == 5
+
+
+def test_a_report_shows_the_table_beside_the_printed_numbers(
+    run: Path, dataset: Manifest, tmp_path: Path
+) -> None:
+    measured(run, dataset, "--split", "all", "--upsampler", "bilinear", "--upsampler", "cfm")
+    report = write_report(run.parent, tmp_path / "out")
+    assert (report.runs, report.tables) == (0, 1)  # nothing else was measured
+    text = (tmp_path / "out" / "tables" / "table-6.md").read_text()
+    assert "**Table VI. Up-sampling.**" in text
+    assert "*paper, CelebHQGaze, not comparable*" in text
+    with (tmp_path / "out" / "tables" / "table-6.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [row["upsampler"] for row in table] == ["bilinear", "cfm"]
+    assert [row["ms_ssim_full_paper"] for row in table] == ["0.9563", "0.9827"]
+    assert "Table VI. Up-sampling" in report.page.read_text()
 
 
 def test_a_dataset_without_such_portraits_and_another_method_are_sentences(
@@ -152,10 +164,19 @@ def test_a_dataset_without_such_portraits_and_another_method_are_sentences(
     assert "is no GazeGANV2" in said
 
 
-def test_what_was_not_measured_is_told_without_places_of_this_machine(tmp_path: Path) -> None:
-    facts = dict.fromkeys(("run", "dataset", "resolution", "split", "n", "device"), "x")
+def test_what_was_not_measured_is_reported_without_places_of_this_machine(tmp_path: Path) -> None:
+    facts = {"run": "v2", "dataset": "x", "resolution": 512, "split": "x", "n": 1, "device": "x"}
     row = {"facts": facts, "rows": {}, "skipped": {"Real-ESRGAN x2": "not in /home/me/weights"}}
-    (tmp_path / "upsampling.json").write_text(json.dumps(row))
-    text = upsampling.as_markdown(upsampling.Upsampling.load(tmp_path / "upsampling.json"))
+    (tmp_path / "v2").mkdir()
+    (tmp_path / "v2" / "upsampling.json").write_text(json.dumps(row))
+    (grid,) = table_6.grids(Measured(tmp_path))
+    text = markdown.write(grid)
     assert "Real-ESRGAN x2 was not measured" in text
     assert "/home/me" not in text
+
+
+def test_a_damaged_file_is_named_and_makes_no_table(tmp_path: Path) -> None:
+    (tmp_path / "upsampling.json").write_text('{"rows": 7}')
+    measured = Measured(tmp_path)
+    assert list(table_6.grids(measured)) == []
+    assert str(tmp_path / "upsampling.json") in measured.damaged[0]

@@ -9,7 +9,7 @@ import pytest
 from portrayers import Measured, Portrayer
 
 from gazebench.curation import workers
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.errors import GazebenchError, MissingPartError
 from gazebench.sources import SourceFace
 
@@ -18,7 +18,7 @@ FACES = [SourceFace(id=f"{n:03}", name=f"{n:03}.jpg", path=Path(f"{n:03}.jpg")) 
 
 def outcomes(
     portraying: workers.Portraying, faces: Sequence[SourceFace], crew: int, **options: Any
-) -> Iterator[Outcome]:
+) -> Iterator[BuildOutcome]:
     return workers.outcomes(portraying, iter(faces), len(faces), crew, **options)
 
 

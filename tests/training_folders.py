@@ -12,7 +12,7 @@ from PIL import Image
 
 from gazebench import contract, store, training
 from gazebench.dataset import ImageFormat, Manifest, csv_text, manifest_csv
-from gazebench.training import log
+from gazebench.training.run import read_log
 
 
 def make_dataset(root: Path, resolution: int = 64) -> Manifest:
@@ -48,7 +48,7 @@ def weights(run: Path, step: int) -> tuple[bytes, bytes]:
 
 def losses(run: Path) -> list[tuple[int, dict[str, Any]]]:
     """Step and losses of every line of a run's log."""
-    return [(row["step"], row["losses"]) for row in log.read(run / "log.jsonl")]
+    return [(row["step"], row["losses"]) for row in read_log(run / "log.jsonl")]
 
 
 STEPS = 12  # of the toy method

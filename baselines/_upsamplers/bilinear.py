@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from gazebench.baselines._eyes import doubled
+from gazebench.baselines._gazegan_shared import doubled
 from gazebench.dataset.batches import Batch
-from gazebench.evaluate.upsampling import Upsampler
+from gazebench.evaluation.upsampling import Upsampler
 from gazebench.methods import TrainableMethod
 
 

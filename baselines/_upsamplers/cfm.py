@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gazebench.baselines._refining import Fine
+from gazebench.baselines._cfm import Fine
 from gazebench.dataset.batches import Batch
 from gazebench.errors import MethodError
-from gazebench.evaluate.upsampling import Upsampler
+from gazebench.evaluation.upsampling import Upsampler
 from gazebench.methods import TrainableMethod, count_parameters
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gazebench.baselines._upsamplers._rrdbnet import released, through
 from gazebench.dataset.batches import Batch
-from gazebench.evaluate.upsampling import Upsampler
+from gazebench.evaluation.upsampling import Upsampler
 from gazebench.methods import TrainableMethod, count_parameters
 
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from gazebench.baselines._eyes import halved
+from gazebench.baselines._gazegan_shared import halved
 from gazebench.baselines._upsamplers._rrdbnet import released, through
 from gazebench.dataset.batches import Batch
-from gazebench.evaluate.upsampling import Upsampler
+from gazebench.evaluation.upsampling import Upsampler
 from gazebench.methods import TrainableMethod, count_parameters
 
 

@@ -1,7 +1,7 @@
 """The command line. Each module of this package is one command; it parses, calls, prints.
 
-A command's module is imported when the command is called or listed, and imports what is heavy
-inside the command, so that ``gazebench --help`` answers at once.
+It uses every room. A command's module is imported when the command is called or listed, and imports
+what is heavy inside the command, so that ``gazebench --help`` answers at once.
 """
 
 import importlib
@@ -17,20 +17,25 @@ from gazebench.errors import GazebenchError
 _EXIT_CODES = """\b
 Exit codes: 0 done, 1 internal error, 2 usage, 3 bad input or settings, 4 done but with
 something missing or failing (named), 5 no space or not writable, 6 another process holds the
-folder, 7 refused: made with other settings, 8 a needed part is missing, 130 or 143 stopped
-(run the same command to go on)."""
+folder, 7 refused: made with other settings, 8 a needed part is missing, 130 or 143 interrupted
+(run the same command again to resume)."""
 
-_STOPPED = "stopped; what is complete is kept, run the same command to go on"
+_STOPPED = "interrupted; what is complete is kept, run the same command again to resume"
 
 _ORDER = (
     (
-        "The road",
+        "Pipeline",
         ("demo", "build-dataset", "label", "train", "eval", "score", "eval-upsampling", "report"),
     ),
     ("With a trained run", ("correct", "animate")),
-    ("Datasets", ("inspect", "verify", "merge", "export", "draw")),
-    ("What there is", ("methods", "check-method", "metrics", "sources", "weights", "doctor")),
+    ("Datasets", ("inspect", "verify", "merge", "export", "synthesize")),
+    (
+        "Inventory and checks",
+        ("methods", "check-method", "metrics", "check-metric", "sources", "weights", "doctor"),
+    ),
 )
+
+_RENAMED = {"draw": "synthesize"}  # earlier names, until 0.3
 
 
 class _Commands(click.Group):
@@ -44,6 +49,9 @@ class _Commands(click.Group):
         return placed + sorted(found - set(placed))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _RENAMED:
+            click.echo(f"note: `{cmd_name}` is now called `{_RENAMED[cmd_name]}`", err=True)
+        cmd_name = _RENAMED.get(cmd_name, cmd_name)
         if cmd_name not in self.list_commands(ctx):
             return None
         return importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}").command
@@ -62,7 +70,7 @@ class _Commands(click.Group):
         return command.get_short_help_str(120) if command else ""
 
     def invoke(self, ctx: click.Context) -> object:
-        for stream in (sys.stdout, sys.stderr):  # a terminal that lacks "→" shows "?" instead
+        for stream in (sys.stdout, sys.stderr):  # a terminal without "→" shows "?"
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         try:
@@ -82,7 +90,7 @@ def main() -> None:
 
     \b
     A first look, no data needed:     gazebench demo
-    The whole road, from CelebA-HQ:   gazebench build-dataset CelebAMask-HQ data --res 512
+    The pipeline, from CelebA-HQ:     gazebench build-dataset CelebAMask-HQ data --res 512
                                       gazebench label import data labels.csv
                                       gazebench train --method prgan data runs/prgan
                                       gazebench eval data runs --method all

@@ -1,4 +1,4 @@
-"""How far the gaze moves, as typed."""
+"""How far the gaze moves, as given on the command line."""
 
 import math
 

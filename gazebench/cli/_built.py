@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def summarise(report: "BuildReport", out: Path) -> None:
-    """Print what became of every face."""
+    """Print how many faces were built, and how many were quarantined and why."""
     counts = report.counts
     if report.built_now == 0:
         click.echo(f"{out} is complete already; nothing to do")

@@ -11,18 +11,18 @@ _OPTIONS = (
         type=click.Choice(["none", "eyes", "ffhq"]),
         default="ffhq",
         show_default=True,
-        help="How the face is cut out: as the portraits that the run learned. ffhq also fits "
-        "CelebA-HQ, eyes fits CelebGaze.",
+        help="How the face is cut out: as the portraits that the run was trained on. ffhq also "
+        "fits CelebA-HQ, eyes fits CelebGaze.",
     ),
     click.option(
         "--landmarks",
         "finder",
         default="dlib",
         show_default=True,
-        help="Landmark finder: dlib, or face_alignment (an extra; finds more, wants a GPU).",
+        help="Landmark finder: dlib, or face_alignment (an extra; finds more faces, wants a GPU).",
     ),
     click.option(
-        "--all-faces", is_flag=True, help="Every face of a photograph, not the largest alone."
+        "--all-faces", is_flag=True, help="Every face of a photograph, not only the largest."
     ),
 )
 

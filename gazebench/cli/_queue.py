@@ -22,7 +22,7 @@ def conclude(report: "QueueReport", dataset: Path, runs: Path) -> None:
     Raises:
         IncompleteError: some failed; each is named with the reason.
     """
-    from gazebench.training.queue import is_main
+    from gazebench.training.run import is_main
 
     if is_main():
         click.echo("\n".join(table(report.results)))

@@ -1,4 +1,4 @@
-"""What ``build-dataset --from-export`` says of its options, and at the end."""
+"""What ``build-dataset --from-export`` checks of its options, and prints at the end."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +9,13 @@ from gazebench.errors import IncompleteError
 
 if TYPE_CHECKING:
     from gazebench.curation.expected import Recreation
-    from gazebench.curation.recreate import Result
+    from gazebench.curation.recreate import RecreationResult
 
 _SHOWN = 10
 
 
 def check_options(**options: Any) -> None:
-    """That no option was given that chooses other faces than those of the export.
+    """Check that no option selects other faces than those of the export.
 
     Raises:
         UsageError: one was.
@@ -23,19 +23,16 @@ def check_options(**options: Any) -> None:
     for name, value in options.items():
         if value is not None:
             raise click.UsageError(
-                f"--{name} does not go with --from-export, which makes the portraits of the export"
+                f"--{name} cannot be used with --from-export, which recreates every portrait"
             )
 
 
-def conclude(recreation: "Recreation", out: Path) -> None:
+def conclude(recreation: "Recreation", result: "RecreationResult", out: Path) -> None:
     """Print whether the dataset at ``out`` is the one that was exported.
 
     Raises:
         IncompleteError: portraits are missing, named with the reason.
     """
-    from gazebench.curation import recreate
-
-    result = recreate.result(recreation, out)
     if result.failures:
         for name, reason, sentence in result.failures[:_SHOWN]:
             click.echo(f"  {name!r}: {reason}: {_printable(sentence)}")
@@ -44,19 +41,19 @@ def conclude(recreation: "Recreation", out: Path) -> None:
     if result.is_same:
         click.echo("the tree hash is the export's: this is the same dataset")
     else:
-        click.echo(f"note: the tree hash is not the export's: {_why(result)}; scores on the two do")
-        click.echo("not compare")
+        click.echo(f"note: the tree hash is not the export's: {_why(result)}; scores on the two")
+        click.echo("cannot be compared")
 
 
-def _incomplete(recreation: "Recreation", result: "Result", out: Path) -> str:
+def _incomplete(recreation: "Recreation", result: "RecreationResult", out: Path) -> str:
     from gazebench.curation import recreate
 
     more = len(result.failures) - _SHOWN
     where = f"{more:,} more and these" if more > 0 else "these"
     sentence = (
         f"{result.portraits:,} of {result.wanted:,} portraits recreated, {len(result.failures):,} "
-        f"not ({where} stand in {out / 'quarantine.csv'}); mend the source and run the same "
-        "command again, it tries only these"
+        f"not ({where} are in {out / 'quarantine.csv'}); fix the source and run the same command "
+        "again, which tries only these"
     )
     if any(reason == "portrait_differs" for _, reason, _ in result.failures):
         circumstances = recreate.circumstances(recreation.description.dataset)
@@ -65,12 +62,12 @@ def _incomplete(recreation: "Recreation", result: "Result", out: Path) -> str:
 
 
 def _printable(text: str) -> str:
-    # it may quote the export, which is somebody else's
+    # it may quote the export, which is untrusted
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _why(result: "Result") -> str:
+def _why(result: "RecreationResult") -> str:
     if not result.other_columns:
-        return "the source has no list of persons, or another one"
+        return "the source has no list of persons, or a different one"
     columns = (f"{name} in {n:,} lines" for name, n in result.other_columns.items())
     return f"manifest.csv differs ({', '.join(columns)})"

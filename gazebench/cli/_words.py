@@ -1,4 +1,4 @@
-"""What commands say of themselves in the files they make."""
+"""What is recorded about a command in the files it makes."""
 
 import sys
 from datetime import UTC, datetime

@@ -3,109 +3,153 @@
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from gazebench.cli._built import summarise
+from gazebench.cli._groups import GroupedCommand, option
 from gazebench.cli._recreated import check_options, conclude
 
 if TYPE_CHECKING:
-    from gazebench.curation import Plan
-    from gazebench.curation.settings import DatasetSettings
+    from gazebench.curation import BuildPlan
+    from gazebench.pipeline import BuiltDataset, SourceLabels
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-@click.command()
+_SOURCE, _PORTRAITS, _SPLIT = "The source", "The portraits", "Train and test"
+_WORK, _SETTINGS = "The work", "Settings"
+
+
+@click.command(cls=GroupedCommand)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--res", type=click.IntRange(64, 2048), help="Side of a portrait, pixels. [default: 512]"
+@option(
+    _SOURCE,
+    "--source-type",
+    metavar="NAME",
+    help="Layout of SOURCE, see `gazebench sources`. [default: detected]",
 )
-@click.option("--window", metavar="HxW", help="Eye box; by default 30x50 at 256, 46x80 at 512.")
-@click.option(
-    "--source-type", help="Layout of SOURCE; by default found out. See `gazebench sources`."
+@option(
+    _SOURCE,
+    "--eyes",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="Eye centres in pixels of the pictures: name,left_x,left_y,right_x,right_y"
+    "[,mouth_x,mouth_y].",
 )
-@click.option(
+@option(
+    _SOURCE,
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="Labels that exist already: id (source name or id),label (X, Y, unsure, reject).",
+)
+@option(_SOURCE, "--limit", type=click.IntRange(1), metavar="N", help="Only the first N pictures.")
+@option(
+    _SOURCE,
+    "--from-export",
+    type=click.Path(path_type=Path),
+    metavar="EXPORT",
+    help="Recreate the portraits of an export from your own SOURCE.",
+)
+@option(
+    _PORTRAITS,
+    "--res",
+    type=click.IntRange(64, 2048),
+    metavar="PIXELS",
+    help="Side of a portrait. [default: 512]",
+)
+@option(
+    _PORTRAITS,
+    "--window",
+    metavar="HxW",
+    help="Size of an eye box. [default: 30x50 at 256, 46x80 at 512]",
+)
+@option(
+    _PORTRAITS,
     "--align",
     type=click.Choice(["none", "eyes", "ffhq"]),
     help="none: centred square, as CelebA and CelebA-HQ come (their default). eyes: both eyes "
     "where CelebGaze has them. ffhq: oriented square from eyes and mouth (default for a folder).",
 )
-@click.option(
+@option(
+    _PORTRAITS,
     "--landmarks",
-    help="Landmark finder: dlib, face_alignment (an extra; wants a GPU), or listed (the source's "
-    "own list, or --eyes). [default: dlib; "
-    "listed for CelebGaze]",
+    metavar="NAME",
+    help="dlib, face_alignment (an extra; wants a GPU), or listed (the source's list, or --eyes). "
+    "[default: dlib; listed for CelebGaze]",
 )
-@click.option(
-    "--eyes",
-    type=click.Path(path_type=Path),
-    help="CSV of eye centres, in pixels of the pictures: name,left_x,left_y,right_x,right_y"
-    "[,mouth_x,mouth_y].",
-)
-@click.option(
-    "--split",
-    type=click.Choice(["identity", "partition", "paper"]),
-    help="By a hash of the person (default), the source's own, or the paper's: 300 Y and 100 X by "
-    "lot for the test (dataset.test_y, test_x, split_seed; needs a source with labels).",
-)
-@click.option(
-    "--test-fraction",
-    type=click.FloatRange(0, 1),
-    help="Share of people in the test half. [default: 0.1]",
-)
-@click.option(
+@option(
+    _PORTRAITS,
     "--image-format",
     type=click.Choice(["png", "webp", "jpeg"]),
-    help="Of the portraits: webp is lossless too, two thirds of the bytes; jpeg has quality 95, "
-    "4:4:4, and loses a little. [default: png]",
+    help="webp is lossless too, at two thirds of the bytes; jpeg (quality 95, 4:4:4) loses a "
+    "little. [default: png]",
 )
-@click.option(
+@option(
+    _PORTRAITS,
     "--write-masks",
     is_flag=True,
     default=None,
-    help="Also write masks/ID.png for other programs: 255 inside the eye boxes, else 0.",
+    help="Also write masks/ID.png: 255 inside the eye boxes, 0 elsewhere.",
 )
-@click.option(
+@option(
+    _SPLIT,
+    "--split",
+    type=click.Choice(["identity", "partition", "paper"]),
+    help="By a hash of the person (default), the source's own, or as in the paper: 300 Y and 100 X "
+    "chosen at random for the test half (needs a source with labels, or --labels).",
+)
+@option(
+    _SPLIT,
+    "--test-fraction",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Share of people in the test half. [default: 0.1]",
+)
+@option(
+    _WORK,
     "--workers",
     type=click.IntRange(1),
+    metavar="N",
     default=_cores,
     help="Processes. [default: the cores of this machine]",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only the first N pictures.")
-@click.option(
+@option(
+    _WORK,
     "--shard",
     metavar="I/N",
-    help="Build only part I of N (from 1 on) into a folder of its own; `gazebench merge` makes one "
-    "dataset of all N.",
+    help="Build only part I of N (from 1); `gazebench merge` joins all N.",
 )
-@click.option(
-    "--from-export",
-    type=click.Path(path_type=Path),
-    metavar="EXPORT",
-    help="Make the portraits of an export again: only those, with its settings, each checked by "
-    "sha256. EXPORT is the folder, or its export.json.",
-)
-@click.option(
+@option(
+    _WORK,
     "--cluster",
     metavar="ADDRESS",
-    help="Work on Dask instead: local:N, or tcp://HOST:PORT of a scheduler whose workers have "
-    "gazebench and reach SOURCE under the same path.",
+    help="Work on Dask: local:N, or tcp://HOST:PORT of a scheduler whose workers have gazebench "
+    "and reach SOURCE under the same path.",
 )
-@click.option("--config", type=click.Path(path_type=Path), help="TOML file with a [dataset] table.")
-@click.option(
+@option(_WORK, "--dry-run", is_flag=True, help="Print what would be built, and stop.")
+@option(_WORK, "--overwrite", is_flag=True, help="Replace another build; labels.csv stays.")
+@option(_WORK, "--quiet", is_flag=True, help="No progress bar.")
+@option(
+    _SETTINGS,
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Settings file with a table [dataset].",
+)
+@option(
+    _SETTINGS,
     "--set",
     "overrides",
     multiple=True,
     metavar="dataset.KEY=VALUE",
     help="One setting; wins over the file.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be built, and stop.")
-@click.option("--overwrite", is_flag=True, help="Build anew over another build; labels.csv stays.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
     source: Path,
     out: Path,
@@ -115,6 +159,7 @@ def command(
     workers: int,
     limit: int | None,
     eyes: Path | None,
+    labels: Path | None,
     shard: str | None,
     from_export: Path | None,
     cluster: str | None,
@@ -127,15 +172,13 @@ def command(
 ) -> None:
     """Build the dataset OUT from the pictures in SOURCE.
 
-    SOURCE is a folder of pictures, CelebA (img_align_celeba, or its ZIP archive, and its lists),
-    CelebA-HQ (CelebA-HQ-img and its mapping) or CelebGaze as released (0, 1, 0.txt, 1.txt, whose
-    labels become labels.csv); which one is found out. Every picture becomes one aligned
-    portrait with two eye boxes, or a line of quarantine.csv that says why not. Stopped or
-    killed, the same command goes on; run again, it does nothing.
+    SOURCE is a folder of pictures, CelebA (folder or ZIP archive), CelebA-HQ or CelebGaze as they
+    are distributed, or synthetic portraits; its layout is detected. Every picture becomes one
+    aligned portrait with two eye boxes, or a line of quarantine.csv with the reason. If
+    interrupted, run the same command again to resume.
 
-    With --from-export, OUT becomes the dataset that was exported, labels included, made of your
-    own SOURCE. A picture that is missing or another, and a portrait that comes out otherwise, is
-    named and stands in quarantine.csv; then the exit code is 4.
+    With --from-export, OUT becomes the dataset that was exported, labels included. A portrait that
+    is missing or comes out differently is listed in quarantine.csv, and the exit code is 4.
 
     \b
     gazebench build-dataset ~/CelebAMask-HQ data/hq --res 512
@@ -143,74 +186,53 @@ def command(
     gazebench build-dataset ~/CelebAMask-HQ data/hq --from-export hq-labels
     """
     from gazebench import config as settings_files
+    from gazebench import pipeline
+    from gazebench.curation import DatasetSettings
 
     given = {"resolution": res, **_window(window), **flags}
-    settings = _settings(config, overrides, {k: v for k, v in given.items() if v is not None})
-    place = {"source": source_type, "eyes": eyes}
-    plan = _plan(source, settings, from_export, limit=limit, shard=_shard(shard), **place)
+    table = settings_files.table(settings_files.read(config, overrides), "dataset")
+    table = {**table, **{key: value for key, value in given.items() if value is not None}}
+    if from_export:
+        check_options(limit=limit, shard=shard, labels=labels)
+    plan = pipeline.plan_dataset(
+        source,
+        settings_files.build(DatasetSettings, table, "dataset"),
+        source_type=source_type,
+        eyes=eyes,
+        labels=labels,
+        limit=limit,
+        shard=_shard(shard),
+        from_export=from_export,
+    )
     _announce(plan, source, out)
     if dry_run:
         click.echo(settings_files.dump({"dataset": plan.settings.model_dump()}), nl=False)
-    else:
-        _build(plan, out, workers=workers, overwrite=overwrite, quiet=quiet, cluster=cluster)
+        return
+    how = {"workers": workers, "overwrite": overwrite, "quiet": quiet, "cluster": cluster}
+    _conclude(plan, pipeline.build_planned(plan, out, **how))
 
 
-def _settings(
-    config: Path | None, overrides: tuple[str, ...], given: dict[str, Any]
-) -> "DatasetSettings":
-    from gazebench import config as settings_files
-    from gazebench.curation.settings import DatasetSettings
-
-    table = settings_files.table(settings_files.read(config, overrides), "dataset")
-    return settings_files.build(DatasetSettings, {**table, **given}, "dataset")
-
-
-def _plan(
-    root: Path, settings: "DatasetSettings", from_export: Path | None, **options: Any
-) -> "Plan":
-    from gazebench import curation, sources
-    from gazebench.curation import recreate
-
-    if from_export is None:
-        return curation.plan(sources, root, settings, **options)
-    check_options(limit=options.pop("limit"), shard=options.pop("shard"))
-    return recreate.plan(sources, root, from_export, settings, **options)
-
-
-def _build(plan: "Plan", out: Path, **options: Any) -> None:
-    from gazebench import curation
-    from gazebench.cli._built import summarise
-    from gazebench.curation import recreate
-
-    earlier = recreate.earlier(out) if plan.recreation else None
-    summarise(curation.build(plan, out, **options), out)
-    is_labelled = _write_labels(plan, out, earlier)
-    if plan.recreation:
-        conclude(plan.recreation, out)
+def _conclude(plan: "BuildPlan", built: "BuiltDataset") -> None:
+    summarise(built.report, built.root)
+    if built.labels:
+        _tell_labels(built.labels, built.root / "labels.csv")
+    if plan.recreation and built.recreated:
+        conclude(plan.recreation, built.recreated, built.root)
     elif plan.shard:
         shards = plan.shard[1]
         click.echo(f"next, when all {shards} shards are built: gazebench merge DATASET SHARD...")
-    elif not is_labelled:
-        click.echo(f"next: gazebench label import {out} LABELS.csv")
+    elif not built.labels:
+        click.echo(f"next: gazebench label import {built.root} LABELS.csv")
 
 
-def _write_labels(plan: "Plan", out: Path, earlier: frozenset[str] | None) -> bool:
-    from gazebench.annotation.labels import write_source_labels
-
-    whose, labels = "source", {face.id: face.label for face in plan.chosen if face.label}
-    if plan.recreation:
-        whose, labels = "export", plan.recreation.labels
-    if not labels:
-        return False
-    written = write_source_labels(out, labels, earlier=earlier)
-    if written is None:
+def _tell_labels(labels: "SourceLabels", path: Path) -> None:
+    if labels.written is None:
         click.echo(
-            f"{out / 'labels.csv'} is there already and stays as it is; where there is none, this "
-            f"command writes the labels of the {whose}"
+            f"{path} is there already and stays as it is; where there is none, this command writes "
+            f"the labels of the {labels.origin}"
         )
     else:
-        click.echo(f"{out / 'labels.csv'}: {written:,} labels of the {whose} written")
-    return True
+        click.echo(f"{path}: {labels.written:,} labels of the {labels.origin} written")
 
 
 def _window(text: str | None) -> dict[str, int]:
@@ -232,7 +254,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     return number, shards
 
 
-def _announce(plan: "Plan", source: Path, out: Path) -> None:
+def _announce(plan: "BuildPlan", source: Path, out: Path) -> None:
     height, width = plan.settings.window
     click.echo(
         f"{source}: {plan.title}, {len(plan.faces):,} pictures → {out}, "

@@ -14,11 +14,11 @@ from gazebench.cli.eval import raise_if_incomplete
 @click.option("--steps", type=click.IntRange(1), help="Training steps. [default: track demo's]")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(out: Path, steps: int | None, quiet: bool) -> None:
-    """Walk the whole road on 128 shipped portraits and print the path of the leaderboard page.
+    """Run the whole pipeline on 128 shipped portraits and print the path of the leaderboard page.
 
     Builds a dataset at 256 px, imports its labels, trains every method for a minute or two,
-    evaluates them and writes the page, all into OUT (default: demo-run). Stopped, the same command
-    goes on. The people do not exist.
+    evaluates them and writes the page, all into OUT (default: demo-run). If interrupted, run the
+    same command again to resume. The people do not exist.
     """
     from gazebench import demo
 

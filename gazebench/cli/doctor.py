@@ -11,10 +11,10 @@ _SIGNS = {"ok": ("ok  ", "green"), "note": ("note", "yellow"), "bad": ("BAD ", "
 
 @click.command()
 def command() -> None:
-    """Look at this machine: Python, torch, weights, disk, extras, OpenCV.
+    """Check this machine: Python, torch, weights, disk, extras, OpenCV.
 
-    Each finding that needs something names the line that mends it. Exit code 8 if anything is
-    bad; a part that is only optional is a note.
+    Prints the command that fixes each problem. Exit code 8 if there is one; an optional part that
+    is missing is only a note.
     """
     from gazebench.doctor import examine
 
@@ -23,8 +23,8 @@ def command() -> None:
         sign, color = _SIGNS[finding.state]
         bad += finding.state == "bad"
         click.echo(f"{click.style(sign, fg=color)}  {finding.name:<28} {finding.text}")
-        if finding.mend:
-            click.echo(f"      {'':<28} → {finding.mend}")
+        if finding.fix:
+            click.echo(f"      {'':<28} → {finding.fix}")
     if bad:
-        raise MissingPartError(f"{bad} of these will fail; the lines with → mend them")
-    click.echo("all that is needed is here")
+        raise MissingPartError(f"{bad} of these will fail; the commands after → fix them")
+    click.echo("everything that is needed is installed")

@@ -9,7 +9,7 @@ from gazebench.cli._words import now, typed
 from gazebench.errors import IncompleteError
 
 if TYPE_CHECKING:
-    from gazebench.evaluate import EvalReport
+    from gazebench.evaluation import EvalReport
 
 
 @click.command()
@@ -48,7 +48,7 @@ def command(
     """
     from gazebench import baselines, metrics, plugins
     from gazebench.dataset import Manifest
-    from gazebench.evaluate import Evaluation, find
+    from gazebench.evaluation import Evaluation, find
     from gazebench.methods import pick_device
 
     content, names = plugins.extend(baselines, methods)

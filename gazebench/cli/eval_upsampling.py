@@ -1,22 +1,11 @@
 """``gazebench eval-upsampling``."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from gazebench.cli._words import now
-from gazebench.errors import GazebenchError, IncompleteError, InputError
-
-if TYPE_CHECKING:
-    import torch
-
-    from gazebench.dataset import Manifest, Portrait
-    from gazebench.evaluate.upsampling import Comparison, Upsampler
-    from gazebench.methods import TrainableMethod
-    from gazebench.training import Trained
+from gazebench.errors import IncompleteError, InputError
 
 
 @click.command()
@@ -44,105 +33,53 @@ def command(
     """Measure GazeGANV2's coarse-to-fine module against other up-samplers (Table VI).
 
     The portraits of domain Y are reconstructed at half size by the trained RUN, brought to full
-    size by each up-sampler and compared with the source: upsampling.json in RUN, and the table as
-    upsampling.md, .csv and .tex. Real-ESRGAN's weights are fetched; what cannot be measured is
-    named at the end (exit code 4).
+    size by each up-sampler and compared with the source: upsampling.json in RUN, from which
+    `gazebench report` makes the table. Real-ESRGAN's weights are fetched; what cannot be measured
+    is named at the end (exit code 4).
 
     \b
     gazebench eval-upsampling runs/gazegan_v2 data
     gazebench eval-upsampling runs/gazegan_v2 data --split all --upsampler cfm
     """
-    from gazebench import baselines, store
+    from gazebench import baselines, plugins
+    from gazebench.baselines import _upsamplers
+    from gazebench.baselines.gazegan_v2 import LETTERS, reconstruct
     from gazebench.dataset import Manifest
-    from gazebench.evaluate.upsampling import compare
-    from gazebench.methods import pick_device
-    from gazebench.reports import upsampling as tables
+    from gazebench.dataset.batches import Pixels
+    from gazebench.evaluation.upsampling import FILE, Comparison, compare, facts_of, portraits_of
+    from gazebench.methods import count_parameters, pick_device
+    from gazebench.metrics import Instruments
     from gazebench.training import load_trained
 
-    manifest, place = Manifest.load(dataset), pick_device(device)
+    manifest, place, both = Manifest.load(dataset), pick_device(device), split == "all"
     trained = load_trained(baselines, run, manifest, device=place)
-    if trained.name != "gazegan_v2" or not {"G_h", "E_r"} <= trained.method.networks.keys():
+    networks = trained.method.networks
+    if trained.name != "gazegan_v2" or not {"G_h", "E_r"} <= networks.keys():
         raise InputError(f"{run}: is no GazeGANV2 with CFM; train one with --method gazegan_v2")
-    comparison = _comparison(trained.method, manifest, split, place)
-    found, skipped = _upsamplers(names, trained.method, place)
-    scores = compare(comparison, found, quiet=quiet)
-    rows = {n: {"title": found[n].title, "scores": _plain(made)} for n, made in scores.items()}
-    facts = _facts(trained, run, manifest, split, comparison)
-    result = {"format": 1, "facts": facts, "rows": rows, "skipped": skipped}
-    store.write(run / "upsampling.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
-    table = tables.Upsampling.load(run / "upsampling.json")
-    text = tables.as_markdown(table)
-    store.write(run / "upsampling.md", text)
-    store.write(run / "upsampling.csv", tables.as_csv(table))
-    store.write(run / "upsampling.tex", tables.as_latex(table))
-    click.echo(text)
-    if skipped:
-        sentences = (f"{title}: {why}" for title, why in skipped.items())
-        raise IncompleteError("finished, but:\n  " + "\n  ".join(sentences))
-
-
-def _comparison(
-    method: "TrainableMethod", manifest: "Manifest", split: str, device: "torch.device"
-) -> "Comparison":
-    from gazebench.baselines._reconstruction import LETTERS, reconstruct
-    from gazebench.dataset.batches import Pixels
-    from gazebench.evaluate.upsampling import Comparison
-    from gazebench.methods import count_parameters
-    from gazebench.metrics.networks import Instruments
-
-    networks = [method.networks[name] for name in LETTERS if name in method.networks]
-    return Comparison(
+    kinds = {
+        name: plugins.load(_upsamplers, name, marker="title")
+        for name in names or plugins.names(_upsamplers)
+    }
+    comparison = Comparison(
         pixels=Pixels.open(manifest),
-        portraits=_portraits(manifest, split),
-        coarse=lambda batch: reconstruct(method, batch),
-        parameters=count_parameters(networks),
-        instruments=Instruments(device),
+        portraits=portraits_of(manifest, both_halves=both),
+        coarse=lambda batch: reconstruct(trained.method, batch),
+        parameters=count_parameters([networks[name] for name in LETTERS if name in networks]),
+        instruments=Instruments(place),
     )
-
-
-def _portraits(manifest: "Manifest", split: str) -> tuple["Portrait", ...]:
-    from gazebench.dataset import Domain, Split
-
-    halves = [Split.TEST] if split == "test" else [Split.TRAIN, Split.TEST]
-    return tuple(p for half in halves for p in manifest.select(split=half, domain=Domain.AWAY))
-
-
-def _upsamplers(
-    names: tuple[str, ...], method: "TrainableMethod", device: "torch.device"
-) -> tuple[dict[str, "Upsampler"], dict[str, str]]:
-    """Those that can be used, by name, and why the others cannot, by title."""
-    from gazebench import plugins
-    from gazebench.baselines import _upsamplers
-
-    found: dict[str, Upsampler] = {}
-    skipped: dict[str, str] = {}
-    for name in names or plugins.names(_upsamplers):
-        kind = plugins.load(_upsamplers, name, marker="title")
-        try:
-            found[name] = kind(method, device)
-        except GazebenchError as error:
-            skipped[kind.title] = str(error)
-    return found, skipped
-
-
-def _plain(scores: dict[str, Any]) -> dict[str, Any]:
-    return {key: asdict(score) for key, score in scores.items()}
-
-
-def _facts(
-    trained: "Trained", run: Path, manifest: "Manifest", split: str, comparison: "Comparison"
-) -> dict[str, Any]:
-    from gazebench.evaluate.correct import device_name
-
-    return {
+    made = compare(comparison, kinds, trained.method, quiet=quiet)
+    facts = {
+        **facts_of(comparison, both_halves=both),
         "run": run.resolve().name,
-        "dataset": manifest.name,
-        "fingerprint": manifest.fingerprint,
-        "resolution": manifest.resolution,
-        "split": "test half" if split == "test" else "both halves",
-        "n": len(comparison.portraits),
-        "device": device_name(comparison.instruments.device),
         "weights_sha256": trained.weights_sha256,
         "steps": trained.facts["step"],
         "date": now(),
     }
+    made.save(run / FILE, facts)
+    for name, scores in made.scores.items():
+        cells = (f"{key} {score.value:.4f}" for key, score in scores.items())
+        click.echo(f"{made.titles[name]}: {', '.join(cells)}")
+    click.echo(f"next: gazebench report {run.parent} board")
+    if made.skipped:
+        sentences = (f"{title}: {why}" for title, why in made.skipped.items())
+        raise IncompleteError("finished, but:\n  " + "\n  ".join(sentences))

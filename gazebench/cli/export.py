@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gazebench.exports import Plan
+    from gazebench.exports import ExportPlan
 
 
 def _layouts() -> list[str]:
@@ -26,20 +26,21 @@ def _layouts() -> list[str]:
 @click.option(
     "--with-pixels/--without-pixels",
     default=None,
-    help="Whether the portraits travel. [default: only if the source is known to be free]",
+    help="Include the portraits. [default: only if the source is known to be free]",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(dataset: Path, out: Path, to: str, with_pixels: bool | None, quiet: bool) -> None:
-    """Write DATASET to the new folder OUT in a layout that other programs read.
+    """Export DATASET to the new folder OUT in a layout that other programs read.
 
     celebgaze: folders 0 and 1 with their lists, as CelebGaze was released. webdataset: tar
-    shards. parquet: a table per half. hf-folder: a folder for the Hugging Face hub. With each
-    goes export.json: from which source face every portrait was cut, how, and its sha256, so that
-    whoever has the source can make the same portraits with `gazebench build-dataset --from-export`.
+    shards. parquet: a table per half. hf-folder: a folder for the Hugging Face hub. Each has
+    export.json: from which source face every portrait was cut, how, and its sha256, so that anyone
+    who has the source can make the same portraits with `gazebench build-dataset --from-export`.
 
-    CelebA may not be passed on, and of most folders nobody knows. So labels, eye boxes, splits
-    and digests travel, but pixels only with --with-pixels, for your own use. Stopped, the same
-    command goes on.
+    CelebA may not be redistributed, and the terms of most folders are unknown. So labels, eye
+    boxes, splits and digests are always included, but pixels only with --with-pixels, for your own
+    use.
+    If interrupted, run the same command again to resume.
 
     \b
     gazebench export data/hq out/hq-labels --to parquet
@@ -56,7 +57,7 @@ def command(dataset: Path, out: Path, to: str, with_pixels: bool | None, quiet: 
         click.echo(f"{out}: {report.files:,} files and export.json")
 
 
-def _announce(plan: "Plan", dataset: Path, out: Path) -> None:
+def _announce(plan: "ExportPlan", dataset: Path, out: Path) -> None:
     pixels = "with" if plan.content.with_pixels else "without"
     portraits = len(plan.content.rows)
     click.echo(f"{dataset}: {portraits:,} portraits → {out}, {plan.layout.title}, {pixels} pixels")

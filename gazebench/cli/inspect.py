@@ -16,9 +16,9 @@ import click
     help="Folder the dataset was built from, to show quarantined pictures.",
 )
 def command(dataset: Path, out: Path | None, source: Path | None) -> None:
-    """Look at a dataset: one offline page with split, leaks, measures and quarantine.
+    """Write one offline page about a dataset: split, leaks, measures and quarantine.
 
-    Counts and labels per half, what train and test share, a sample with its eye boxes, a
+    It shows counts and labels per half, what train and test share, a sample with its eye boxes, a
     histogram of every measure with the portraits at both ends, the quarantine by reason, and
     near-duplicates.
     """

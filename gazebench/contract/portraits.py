@@ -8,6 +8,7 @@ import numpy as np
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Pixels
 from gazebench.dataset.boxes import Box, Point, eye_window
+from gazebench.synthetic.portrait import DrawnPortrait
 
 _PORTRAITS = 8  # half of them X
 
@@ -40,11 +41,25 @@ def edge_dataset(resolution: int, seed: int = 0) -> Pixels:
     return _pixels(resolution, eyes, seed)
 
 
+def synthetic_dataset(resolution: int, seed: int = 0) -> Pixels:
+    """Eight synthetic faces in memory, half of them looking at the camera."""
+    painted = [DrawnPortrait(seed, index, resolution) for index in range(_PORTRAITS)]
+    manifest = _manifest(resolution, [p.truth.eyes for p in painted])
+    array = np.stack([np.asarray(p.paint().convert("RGB")) for p in painted])
+    return Pixels(manifest, array, {p.id: i for i, p in enumerate(manifest.portraits)})
+
+
 def _pixels(resolution: int, eyes: Sequence[tuple[Point, Point]], seed: int) -> Pixels:
     rng = np.random.default_rng(seed)
+    manifest = _manifest(resolution, eyes)
+    array = np.stack([_drawn(rng, resolution, p) for p in manifest.portraits])
+    return Pixels(manifest, array, {p.id: i for i, p in enumerate(manifest.portraits)})
+
+
+def _manifest(resolution: int, eyes: Sequence[tuple[Point, Point]]) -> Manifest:
     window = eye_window(resolution)
     portraits = tuple(_portrait(index, pair, *window) for index, pair in enumerate(eyes))
-    manifest = Manifest(
+    return Manifest(
         root=Path("drawn"),
         name="drawn",
         source="drawn",
@@ -53,8 +68,6 @@ def _pixels(resolution: int, eyes: Sequence[tuple[Point, Point]], seed: int) -> 
         tree_hash="",
         portraits=portraits,
     )
-    array = np.stack([_drawn(rng, resolution, p) for p in portraits])
-    return Pixels(manifest, array, {p.id: i for i, p in enumerate(portraits)})
 
 
 def _drawn(rng: np.random.Generator, side: int, portrait: Portrait) -> np.ndarray:

@@ -20,7 +20,7 @@ from gazebench.contract.portraits import drawn_dataset
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import MethodError
 from gazebench.methods import Method, corrects
-from gazebench.training import state
+from gazebench.training import checkpoint
 
 _STEPS = 3
 
@@ -41,7 +41,7 @@ def has_networks(kind: type[Method], resolution: int) -> None:
 
 
 def trains(kind: type[Method], resolution: int) -> None:
-    """Losses are finite scalars without a graph, and weights change, by ``self.backward``."""
+    """Losses are finite scalars without a graph, and weights change, by ``self.update``."""
     pixels = drawn_dataset(resolution)
     method = _started(kind, pixels)
     before, calls = weights(method), 0
@@ -57,7 +57,7 @@ def trains(kind: type[Method], resolution: int) -> None:
     if other_weight(before, weights(method)) is None:
         raise MethodError(f"no weight changed in {_STEPS} training steps")
     if not calls:
-        raise MethodError("`training_step` must call self.backward(loss), not loss.backward()")
+        raise MethodError("`training_step` must call self.update(letters, losses) for its updates")
 
 
 def trains_alike(kind: type[Method], resolution: int) -> None:
@@ -90,7 +90,9 @@ def round_trips(kind: type[Method], resolution: int) -> None:
     trained = _trained(kind, pixels, steps=1)
     again = built(kind, pixels, seed=1)
     names = trained.inference_networks
-    state.load_networks(again.networks, names, state.network_tensors(trained.networks, names))
+    checkpoint.load_networks(
+        again.networks, names, checkpoint.network_tensors(trained.networks, names)
+    )
     batch = away(pixels)
     with torch.no_grad():
         if not torch.equal(_shown(evaluating(trained), batch), _shown(evaluating(again), batch)):
@@ -102,12 +104,14 @@ def goes_on(kind: type[Method], resolution: int) -> None:
     pixels = drawn_dataset(resolution)
     whole = _trained(kind, pixels, steps=2)
     half = _trained(kind, pixels, steps=1)
-    facts = json.loads(json.dumps(state.optimiser_facts(half.optimisers)))
+    facts = json.loads(json.dumps(checkpoint.optimiser_facts(half.optimisers)))
     again = _started(kind, pixels, seed=1)
-    state.load_networks(
-        again.networks, again.networks, state.network_tensors(half.networks, half.networks)
+    checkpoint.load_networks(
+        again.networks, again.networks, checkpoint.network_tensors(half.networks, half.networks)
     )
-    state.load_optimisers(again.optimisers, facts, state.optimiser_tensors(half.optimisers))
+    checkpoint.load_optimisers(
+        again.optimisers, facts, checkpoint.optimiser_tensors(half.optimisers)
+    )
     _step(again, pixels, 1)
     different = other_weight(weights(whole), weights(again))
     if different:

@@ -1,9 +1,11 @@
-"""How a dataset is made of source faces: plan, build, merge, verify, make again.
+"""How a dataset is made of source faces: plan, build, merge, verify, recreate.
 
-It reads `sources` and finds faces by `landmarks`; what it writes is a `dataset`.
+It uses `sources`, `landmarks`, `exports` (to recreate one) and `dataset_card`; what it writes is a
+`dataset`. The modules ``merge``, ``verify`` and ``recreate`` are one command each.
 """
 
 from gazebench.curation.building import BuildReport, build
-from gazebench.curation.planning import Plan, plan
+from gazebench.curation.planning import BuildPlan, plan
+from gazebench.curation.settings import DatasetSettings
 
-__all__ = ["BuildReport", "Plan", "build", "plan"]
+__all__ = ["BuildPlan", "BuildReport", "DatasetSettings", "build", "plan"]

@@ -2,18 +2,15 @@
 
 The journal (SQLite) has one row per source face, written after the face's files are durable;
 ``manifest.csv``, ``quarantine.csv`` and ``dataset.json`` are derived from it at the end. A build
-that was stopped goes on where it was; the result is the same, byte for byte, for any number of
+that was stopped resumes where it was; the result is the same, byte for byte, for any number of
 workers, stops and resumes.
 """
 
 import contextlib
-import signal
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from tqdm import tqdm
 
@@ -22,10 +19,11 @@ from gazebench.curation import cluster as clusters
 from gazebench.curation import workers as crews
 from gazebench.curation.destination import FOLDERS, check_folder, check_space, clear
 from gazebench.curation.journal import Journal
-from gazebench.curation.planning import Plan
-from gazebench.curation.portraitist import Outcome, Portraitist
-from gazebench.curation.publish import Counts, publish, published_counts
+from gazebench.curation.planning import BuildPlan
+from gazebench.curation.portraitist import BuildOutcome, Portraitist
+from gazebench.curation.publish import BuildCounts, publish, published_counts
 from gazebench.errors import StoppedError
+from gazebench.signals import Stop, listening
 from gazebench.sources import SourceFace
 
 # faces whose files share one round of fsync: so few that it is over before a worker has made the
@@ -42,13 +40,13 @@ _PRELOAD = {
 class BuildReport:
     """What a build did."""
 
-    counts: Counts
+    counts: BuildCounts
     seconds: float
     built_now: int  # faces handled by this call; the rest was there
 
 
 def build(
-    plan: Plan,
+    plan: BuildPlan,
     out: Path,
     *,
     workers: int,
@@ -63,17 +61,17 @@ def build(
     Raises:
         RefusedError: ``out`` was begun with other settings or another source.
         BusyError: another process builds there.
-        DiskError: no space or not writable; the same command goes on later.
+        DiskError: no space or not writable; the same command resumes later.
         InputError: no usable face at all (in a shard that is fine), ``out`` holds something
             else, or the cluster cannot be reached or cannot read the pictures.
         MissingPartError: a cluster is asked for and Dask is not installed.
-        StoppedError: SIGINT or SIGTERM came; the same command goes on.
+        StoppedError: SIGINT or SIGTERM came; the same command resumes.
     """
     began = time.monotonic()
     check_folder(out, plan.root)
     if cluster is not None:
         clusters.check(cluster)
-    with _stops_between_rounds() as stopped, store.locked(out):
+    with listening() as stopped, store.locked(out):
         if overwrite:
             clear(out)
         with Journal.open(out / "build.sqlite", plan.fingerprint()) as journal:
@@ -94,7 +92,7 @@ def build(
     return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=number)
 
 
-def _begin(plan: Plan, journal: Journal) -> tuple[int, Iterable[SourceFace]]:
+def _begin(plan: BuildPlan, journal: Journal) -> tuple[int, Iterable[SourceFace]]:
     if plan.recreation:
         faces = plan.recreation.begin(journal, plan.chosen)
         return len(faces), faces
@@ -103,13 +101,13 @@ def _begin(plan: Plan, journal: Journal) -> tuple[int, Iterable[SourceFace]]:
 
 
 def _outcomes(
-    plan: Plan,
+    plan: BuildPlan,
     pending: Iterable[SourceFace],
     number: int,
     workers: int,
     cluster: str | None,
-    stopped: Sequence[int],
-) -> Generator[Outcome]:
+    stopped: Stop,
+) -> Generator[BuildOutcome]:
     portraitist = Portraitist(plan.settings)
     finder = landmarks.load(landmarks, plan.settings.landmarks)
     finder.prepare()
@@ -127,17 +125,17 @@ def _outcomes(
 
 
 def _run(
-    plan: Plan,
+    plan: BuildPlan,
     number: int,
-    results: Iterator[Outcome],
+    results: Iterator[BuildOutcome],
     journal: Journal,
     out: Path,
     *,
     quiet: bool,
-    stopped: list[int],
+    stopped: Stop,
 ) -> None:
-    done: list[Outcome] = []
-    crashed: list[Outcome] = []  # kept at the very end: a build that goes on tries them again
+    done: list[BuildOutcome] = []
+    crashed: list[BuildOutcome] = []  # kept at the very end: a resumed build tries them again
     left = number
     with _bar(len(plan.chosen), number, quiet) as bar:
         for outcome in results:
@@ -152,7 +150,7 @@ def _run(
     if stopped:
         all_ = len(plan.chosen)
         sentence = f"stopped after {all_ - left} of {all_} faces, all kept"
-        raise StoppedError(stopped[0], f"{sentence}; run the same command to go on")
+        raise StoppedError(stopped.signal, f"{sentence}; run the same command again to resume")
     _keep(crashed, journal, out)
 
 
@@ -167,26 +165,6 @@ def _bar(faces: int, pending: int, quiet: bool) -> tqdm:
     )
 
 
-def _keep(done: Sequence[Outcome], journal: Journal, out: Path) -> None:
+def _keep(done: Sequence[BuildOutcome], journal: Journal, out: Path) -> None:
     store.write_many((out / path, data) for outcome in done for path, data in outcome.files)
     journal.record(done)
-
-
-@contextlib.contextmanager
-def _stops_between_rounds() -> Iterator[list[int]]:
-    stopped: list[int] = []
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        stopped.append(signum)
-
-    before: dict[int, Any] = {}
-    try:
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            before[signum] = signal.signal(signum, note)
-    except ValueError:  # not the main thread: a caller's own thread has no signals to catch
-        pass
-    try:
-        yield stopped
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

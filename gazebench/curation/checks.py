@@ -5,7 +5,7 @@ from pathlib import Path
 from gazebench import landmarks
 from gazebench.curation.settings import DatasetSettings
 from gazebench.errors import InputError
-from gazebench.sources._spooled import SpooledFaces
+from gazebench.sources import SpooledFaces
 
 
 def check_settings(settings: DatasetSettings, faces: SpooledFaces) -> None:
@@ -27,9 +27,9 @@ def remarks(faces: SpooledFaces, eyes: Path | None) -> list[str]:
     unknown, unplaced = (len(faces) - faces.given(field) for field in ("identity", "eyes"))
     found: list[str] = []
     if 0 < unknown < len(faces):
-        found.append(f"{unknown:,} pictures have no identity: each counts as another person")
+        found.append(f"{unknown:,} pictures have no identity: each counts as a different person")
     if eyes and unplaced:
-        found.append(f"{unplaced:,} pictures have no line in {eyes}: they go to quarantine")
+        found.append(f"{unplaced:,} pictures have no line in {eyes}: they are quarantined")
     return found
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, cast
 
-from gazebench.curation.portraitist import Outcome, quarantined
+from gazebench.curation.portraitist import BuildOutcome, quarantined
 from gazebench.curation.settings import RECIPE
 from gazebench.curation.workers import (
     CRASHES,
@@ -28,13 +28,14 @@ from gazebench.curation.workers import (
 )
 from gazebench.dataset.pictures import PictureError, read_bytes
 from gazebench.errors import GazebenchError, InputError, MissingPartError
+from gazebench.signals import Stop
 from gazebench.sources import SourceFace
 
 if TYPE_CHECKING:
     import distributed
 
 _BATCH = 8  # faces of a task: a second of work, and a megabyte or two to send back
-_AHEAD = 2  # tasks given out for every thread of a worker
+_AHEAD = 2  # tasks given out forevery thread of a worker
 _TICK = 0.2  # seconds in which a stop is noticed
 _SECONDS_TO_CONNECT = 6.0
 _SECONDS_WITHOUT_WORKER = 120.0
@@ -52,13 +53,13 @@ def outcomes(
     address: str,
     *,
     seconds: float = SECONDS_PER_FACE,
-    stopped: Sequence[object] = (),
-) -> Generator[Outcome]:
+    stopped: Stop | None = None,
+) -> Generator[BuildOutcome]:
     """Outcomes of ``faces``, of which there are ``number``, from the cluster at ``address``.
 
     ``faces`` are asked for as workers get free, none is held that is done.
     ``address``: ``local:N`` for N processes here, else that of a scheduler, such as
-    ``tcp://host:8786``. Ends early when ``stopped`` is no longer empty.
+    ``tcp://host:8786``. Ends early once ``stopped`` is true.
 
     Raises:
         InputError: no such cluster, none answers, or its workers cannot read the pictures.
@@ -120,7 +121,7 @@ class _Tasks:
     def has_work(self) -> bool:
         return bool(self._next or self._alone or self._flying)
 
-    def answers(self) -> Iterator[Outcome]:
+    def answers(self) -> Iterator[BuildOutcome]:
         import distributed
 
         self._hand_out()
@@ -152,8 +153,8 @@ class _Tasks:
             return sum(cast("dict[str, int]", self._client.nthreads()).values())
         except OSError as error:
             raise GazebenchError(
-                f"the cluster's scheduler answers no longer ({type(error).__name__}); what is done "
-                "is kept, the same command goes on"
+                f"the cluster's scheduler no longer answers ({type(error).__name__}); what is done "
+                "is kept, the same command resumes"
             ) from None
 
     def _submit(self, batch: _Batch, *, is_second: bool) -> None:
@@ -165,7 +166,7 @@ class _Tasks:
 
     def _hear(
         self, future: "distributed.Future", batch: _Batch, is_second: bool
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[BuildOutcome]:
         found = _result(future, batch)
         if found is None:
             found = [quarantined(f, "worker_crash", CRASHES["worker_crash"]) for f in batch]
@@ -188,7 +189,7 @@ class _Tasks:
 
 def portray_batch(
     portraying: Portraying, token: str, faces: list[SourceFace], seconds: float, recipe: int
-) -> list[Outcome | GazebenchError]:
+) -> list[BuildOutcome | GazebenchError]:
     """In a worker: the outcomes of some faces, each within so many seconds."""
     if recipe != RECIPE:
         return [GazebenchError(f"a worker has another gazebench (recipe {RECIPE}, not {recipe})")]
@@ -201,19 +202,19 @@ def portray_batch(
 
 def _in_time(
     portraying: Portraying, token: str, face: SourceFace, seconds: float
-) -> Outcome | GazebenchError:
-    answer: list[Outcome | GazebenchError] = []
+) -> BuildOutcome | GazebenchError:
+    answer: list[BuildOutcome | GazebenchError] = []
     here = _here.setdefault(token, portraying)
     thread = threading.Thread(target=lambda: answer.append(attempt(here, face)), daemon=True)
     thread.start()
     thread.join(seconds)
     if answer:
         return answer[0]
-    del _here[token]  # the thread that hangs may hold it for ever: the next face gets a fresh one
+    del _here[token]  # the thread that hangs may hold it forever: the next face gets a fresh one
     return quarantined(face, "timeout", CRASHES["timeout"])
 
 
-def _result(future: "distributed.Future", batch: _Batch) -> list[Outcome] | None:
+def _result(future: "distributed.Future", batch: _Batch) -> list[BuildOutcome] | None:
     """The outcomes of a task; None when its workers died over it."""
     from distributed import KilledWorker
 
@@ -224,7 +225,7 @@ def _result(future: "distributed.Future", batch: _Batch) -> list[Outcome] | None
     except Exception as error:
         raise GazebenchError(
             f"the cluster failed at {batch[0].name}: {type(error).__name__}: {error}; is the same "
-            "gazebench installed there? What is done is kept, the same command goes on"
+            "gazebench installed there? What is done is kept; run the same command again to resume"
         ) from None
     for answer in answers:
         if isinstance(answer, GazebenchError):
@@ -232,14 +233,14 @@ def _result(future: "distributed.Future", batch: _Batch) -> list[Outcome] | None
     return answers
 
 
-def _check_readable(found: Sequence[Outcome], batch: _Batch) -> None:
+def _check_readable(found: Sequence[BuildOutcome], batch: _Batch) -> None:
     if any(outcome.reason != "unreadable" for outcome in found):
         return
     with contextlib.suppress(PictureError):
         read_bytes(batch[0].path, batch[0].member)
         raise InputError(
             f"a worker of the cluster cannot read {batch[0].path.absolute()} "
-            f"({found[0].sentence}); SOURCE must lie under the same path on every worker"
+            f"({found[0].sentence}); SOURCE must have the same path on every worker"
         )
 
 

@@ -36,7 +36,7 @@ def check_folder(out: Path, source: Path) -> None:
 
 def clear(out: Path) -> None:
     """Remove what a build made, for another one to begin."""
-    # labels are people's work: they stay, whatever is built anew. The journal is emptied before
+    # labels are people's work: they stay, whatever is built next. The journal is emptied before
     # the images go, so that a kill in between leaves none that it takes for done
     for name in ("dataset.json", "build.sqlite-wal", "build.sqlite-shm"):
         store.remove(out / name)
@@ -46,7 +46,7 @@ def clear(out: Path) -> None:
 
 
 def check_space(out: Path, faces: int, settings: DatasetSettings) -> None:
-    """That so many more portraits can be expected to fit on the disk.
+    """Check that so many more portraits can be expected to fit on the disk.
 
     Raises:
         DiskError: they cannot.

@@ -27,7 +27,7 @@ _Indices = NDArray[np.int32]
 def perceptual_hash(picture: Image.Image) -> str:
     """The picture's hash, 64 hex digits: which low frequencies are stronger than their median.
 
-    Bit by bit that of ``imagehash``, which would load SciPy for it into every worker of a build.
+    Equal to that of ``imagehash`` bit for bit, which would load SciPy into every worker of a build.
     """
     grey = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     waves = _waves()

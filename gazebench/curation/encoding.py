@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterable
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -11,23 +10,16 @@ from PIL import Image
 from gazebench.dataset import ImageFormat
 from gazebench.dataset.boxes import Box
 from gazebench.dataset.masks import eye_mask
-from gazebench.dataset.pictures import decode
+from gazebench.dataset.pictures import decode, png
 
 JPEG_QUALITY = 95  # where a build names none
-# no search for repetitions, which photographs lack: faster and smaller than the fastest level; and
-# one filter for all rows, which is as small as the best of five for each row, in half the time
-_PNG_EFFORT = {
-    "level": 1,
-    "strategy": imagecodecs.PNG.STRATEGY.HUFFMAN_ONLY,
-    "filter": imagecodecs.PNG.FILTER.PAETH,
-}
 _WEBP_EFFORT = {"method": 0, "quality": 0}  # eight times faster than the default for 15 % more
 
 
 def encode(portrait: Image.Image, image_format: ImageFormat, quality: int | None) -> bytes:
     """The portrait's image file; ``quality`` is that of a JPEG, whose chroma is kept whole."""
     if image_format is ImageFormat.PNG:
-        return bytes(imagecodecs.png_encode(np.asarray(portrait), **_PNG_EFFORT))
+        return png(np.asarray(portrait))
     buffer = io.BytesIO()
     match image_format:
         case ImageFormat.WEBP:

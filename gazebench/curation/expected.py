@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from gazebench.curation.journal import Journal
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.settings import BEFORE
 from gazebench.curation.workers import CRASHES
 from gazebench.dataset import Portrait, Split
@@ -25,7 +25,7 @@ class Recreation:
 
     description: Description
     absent: frozenset[str]  # ids of portraits whose picture the source does not have
-    borrowed: frozenset[str]  # of those whose half of the split the source does not tell
+    borrowed: frozenset[str]  # of those whose half of the split the source does not say
 
     @cached_property
     def rows(self) -> dict[str, Exported]:
@@ -49,7 +49,7 @@ class Recreation:
         return {"fingerprint": origin.fingerprint, "tree_hash": origin.tree_hash}
 
     def fingerprint(self, whole: Mapping[str, Any]) -> dict[str, Any]:
-        """What a build that goes on must share; pictures may come to the source in between."""
+        """What a resumed build must share; pictures may come to the source in between."""
         digest = hashlib.sha256(text_of(self.description).encode()).hexdigest()
         kept = {key: value for key, value in whole.items() if key not in _OF_THE_SOURCE}
         return {**BEFORE, **kept, "export": digest[:16]}
@@ -64,13 +64,13 @@ class Recreation:
         journal.record([_refused(q.id, q.source_name, q.reason, q.sentence) for q in quarantine])
         return [face for face in faces if face.id not in made]
 
-    def checked(self, outcomes: Generator[Outcome]) -> Generator[Outcome]:
+    def checked(self, outcomes: Generator[BuildOutcome]) -> Generator[BuildOutcome]:
         """The outcomes; those that are not what the export says become refusals."""
         with contextlib.closing(outcomes):
             for outcome in outcomes:
                 yield self._checked(outcome)
 
-    def _checked(self, outcome: Outcome) -> Outcome:
+    def _checked(self, outcome: BuildOutcome) -> BuildOutcome:
         row, portrait = self.rows[outcome.id], outcome.portrait
         if outcome.reason in CRASHES or not outcome.source_sha256:
             return outcome
@@ -101,5 +101,5 @@ def _differs(name: str, ours: object, theirs: object) -> str:
     return f"{name} is {ours}, the export has {theirs}"
 
 
-def _refused(id_: str, name: str, reason: str, sentence: str, digest: str = "") -> Outcome:
-    return Outcome(id=id_, name=name, source_sha256=digest, reason=reason, sentence=sentence)
+def _refused(id_: str, name: str, reason: str, sentence: str, digest: str = "") -> BuildOutcome:
+    return BuildOutcome(id=id_, name=name, source_sha256=digest, reason=reason, sentence=sentence)

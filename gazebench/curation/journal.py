@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from gazebench.curation.portraitist import Outcome
+from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.settings import BEFORE
 from gazebench.dataset import Portrait, Split
 from gazebench.dataset.boxes import Box, Point
@@ -36,7 +36,7 @@ _ROWS_OF = "SELECT id FROM faces WHERE id IN"
 _LOOKED_UP = 500  # ids at a time; older SQLite takes 999
 
 
-class Row(NamedTuple):
+class JournalRow(NamedTuple):
     """What is kept of a face."""
 
     id: str
@@ -91,15 +91,15 @@ class Journal:
         rows = self._db.execute("SELECT key, value FROM meta")
         return {**BEFORE, **{key: json.loads(value) for key, value in rows}}
 
-    def missing(self, other: "Journal", rows: int) -> Iterator[list[Row]]:
+    def missing(self, other: "Journal", rows: int) -> Iterator[list[JournalRow]]:
         """Rows of another journal that this one has not, by id, at most so many at a time."""
-        theirs = map(Row._make, other._db.execute("SELECT * FROM faces ORDER BY id"))
+        theirs = map(JournalRow._make, other._db.execute("SELECT * FROM faces ORDER BY id"))
         while some := list(itertools.islice(theirs, rows)):
             done = self._among([row.id for row in some])
             if left := [row for row in some if row.id not in done]:
                 yield left
 
-    def absorb(self, rows: Iterable[Row]) -> None:
+    def absorb(self, rows: Iterable[JournalRow]) -> None:
         """Add rows of another journal in one durable transaction."""
         with self._db:
             self._insert(rows)
@@ -123,10 +123,10 @@ class Journal:
         """How many faces have a row."""
         return self._db.execute("SELECT count(*) FROM faces").fetchone()[0]
 
-    def record(self, outcomes: Sequence[Outcome]) -> None:
+    def record(self, outcomes: Sequence[BuildOutcome]) -> None:
         """Add rows in one durable transaction."""
         rows = [
-            Row(o.id, o.name, o.source_sha256, o.reason, o.sentence, _to_json(o.portrait))
+            JournalRow(o.id, o.name, o.source_sha256, o.reason, o.sentence, _to_json(o.portrait))
             for o in outcomes
         ]
         with self._db:
@@ -162,7 +162,7 @@ class Journal:
         marks = ", ".join("?" * len(ids))
         return {row[0] for row in self._db.execute(f"{_ROWS_OF} ({marks})", ids)}
 
-    def _insert(self, rows: Iterable[Row]) -> None:
+    def _insert(self, rows: Iterable[JournalRow]) -> None:
         self._db.executemany("INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def _claim(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
@@ -181,7 +181,7 @@ class Journal:
         if differences:
             raise RefusedError(
                 f"{folder}: was begun with other settings ({'; '.join(differences)}); "
-                "use another folder, or --overwrite to build anew (labels.csv stays)"
+                "use another folder, or --overwrite to replace it (labels.csv stays)"
             )
 
 
@@ -190,7 +190,9 @@ def _sentences(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise DiskError(f"{path}: {error}; free some space or mend the folder's rights") from None
+        raise DiskError(
+            f"{path}: {error}; free some space or fix the folder's permissions"
+        ) from None
     except sqlite3.DatabaseError as error:
         raise InputError(
             f"{path}: damaged journal ({error}); build again with --overwrite"

@@ -1,7 +1,7 @@
 """Make one dataset of the shards that the jobs of a job array built.
 
 The result is that of a build without shards, byte for byte. Images become hard links where the
-disk has them. A merge that was stopped goes on where it was; shards are only read, row by row.
+disk has them. A merge that was stopped resumes where it was; shards are only read, row by row.
 """
 
 import time
@@ -48,7 +48,7 @@ def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> 
             begun with others; the difference is named.
         InputError: a folder is no finished dataset, its files are lost, or labels contradict.
         BusyError: another process writes to ``out``.
-        DiskError: no space or not writable; the same command goes on later.
+        DiskError: no space or not writable; the same command resumes later.
     """
     began = time.monotonic()
     shards = _checked([_read(root) for root in roots])
@@ -79,7 +79,7 @@ def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> 
 def _read(root: Path) -> ShardFolder:
     info = load_info(root)
     if "shard" not in info:
-        raise RefusedError(f"{root}: is no shard; merge takes what --shard built")
+        raise RefusedError(f"{root}: is not a shard; merge takes what --shard built")
     description = description_of(info)
     number, shards = description.pop("shard")
     with Journal.read(root / "build.sqlite") as journal:

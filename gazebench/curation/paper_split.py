@@ -2,8 +2,8 @@
 
 They leave 300 portraits of domain Y and 100 of domain X for the test and name no seed. Here every
 portrait has a rank, a hash of the seed and its id; of each domain those with the lowest ranks are
-the test half. It is chosen once, from the whole source, before any work: the same for every worker
-and shard. A portrait that is added moves at most one other. One person may stand in both halves.
+the test half. It is chosen once, from the whole source, before any work: the same forevery worker
+and shard. A portrait that is added moves at most one other. One person may be in both halves.
 """
 
 import hashlib
@@ -14,8 +14,7 @@ from dataclasses import replace
 
 from gazebench.curation.settings import DatasetSettings
 from gazebench.errors import InputError
-from gazebench.sources import SourceFace
-from gazebench.sources._spooled import SpooledFaces
+from gazebench.sources import SourceFace, SpooledFaces
 
 
 def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> SpooledFaces:
@@ -33,8 +32,8 @@ def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> SpooledFac
     if not any(known.values()):
         raise InputError(
             "--split paper: the source does not say which portraits are X and Y, and a split made "
-            "before labelling cannot know. Build with --split identity and label; then `gazebench "
-            "export --to celebgaze --with-pixels` writes a source that this split can be made of"
+            "before labelling cannot know; give the labels with --labels FILE.csv (columns id and "
+            "label). To make them, build with --split identity and label: its labels.csv is one"
         )
     if any(known[label] < wanted[label] for label in wanted):
         asked, there = _words(wanted), _words(known)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gazebench import sources, store
@@ -13,15 +12,15 @@ from gazebench.curation.checks import check_settings, remarks
 from gazebench.curation.settings import DatasetSettings, fingerprint
 from gazebench.curation.shards import Shard, part
 from gazebench.errors import InputError
-from gazebench.sources import Source, SourceFace, _given
-from gazebench.sources._spooled import SpooledFaces
+from gazebench.plugins import Collection
+from gazebench.sources import Source, SourceFace, SpooledFaces, with_eye_points, with_labels
 
 if TYPE_CHECKING:
     from gazebench.curation.expected import Recreation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class BuildPlan:
     """What a build would do."""
 
     root: Path  # folder of the source
@@ -68,18 +67,20 @@ class Plan:
 
 
 def plan(
-    layouts: ModuleType,
+    collection: Collection,
     root: Path,
     settings: DatasetSettings,
     *,
     source: str | None,
     limit: int | None,
     eyes: Path | None = None,
+    labels: Path | None = None,
     shard: Shard | None = None,
-) -> Plan:
+) -> BuildPlan:
     """Recognise the source at ``root``, read its lists and settle the settings.
 
-    ``eyes``: a CSV file of eye points that replaces the source's own, see ``sources._given``.
+    ``eyes``: a CSV file of eye points in place of the source's, see ``sources.with_eye_points``.
+    ``labels``: likewise, a CSV file of labels.
     ``shard``: number, from 1 on, and how many; ``build`` makes only this part of the faces.
 
     Raises:
@@ -87,12 +88,14 @@ def plan(
     """
     with store.asking(root):
         sources.check_place(root)
-        name = source or sources.recognise(layouts, root)
-        layout = sources.load(layouts, name)
+        name = source or sources.recognise(collection, root)
+        layout = sources.load(collection, name)
         reader: Source = layout(root)
         faces = SpooledFaces(reader.faces())
     if eyes:
-        faces = _given.with_points(faces, eyes)
+        faces = with_eye_points(faces, eyes)
+    if labels:
+        faces = with_labels(faces, labels)
     if limit is not None:
         faces = faces[:limit]
     if not faces:
@@ -101,7 +104,7 @@ def plan(
     check_settings(settings, faces)
     if settings.split == "paper":
         faces = paper_split.parted(faces, settings)
-    return Plan(
+    return BuildPlan(
         root=root,
         source=name,
         title=layout.title,
@@ -118,5 +121,7 @@ def _settled(settings: DatasetSettings, layout: type[Source], eyes: Path | None)
     if "landmarks" not in settings.model_fields_set:
         settings = settings.model_copy(update={"landmarks": finder})
     if eyes and settings.landmarks != "listed":
-        raise InputError(f"--eyes {eyes}: goes with --landmarks listed, not {settings.landmarks}")
+        raise InputError(
+            f"--eyes {eyes}: can only be used with --landmarks listed, not {settings.landmarks}"
+        )
     return settings.resolved(layout.alignment)

@@ -21,7 +21,7 @@ Files = tuple[tuple[str, bytes], ...]  # path below the dataset's folder, conten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BuildOutcome:
     """What became of a source face: a portrait with its files, or the reason why not."""
 
     id: str
@@ -40,7 +40,7 @@ class Portraitist:
         self.settings = settings
         self._finder: LandmarkFinder | None = None
 
-    def __call__(self, face: SourceFace) -> Outcome:
+    def __call__(self, face: SourceFace) -> BuildOutcome:
         """The outcome for one face; a picture that cannot be used never raises."""
         digest = ""
         try:
@@ -52,7 +52,7 @@ class Portraitist:
             return quarantined(face, error.code, str(error), digest)
         except align.AlignmentError as error:
             return quarantined(face, "alignment_failed", str(error), digest)
-        return Outcome(
+        return BuildOutcome(
             id=face.id, name=face.name, source_sha256=digest, portrait=portrait, files=files
         )
 
@@ -138,10 +138,10 @@ def _size(measure: str, value: float) -> float:
     return abs(value) if measure.endswith("_deg") else value
 
 
-def quarantined(face: SourceFace, reason: str, sentence: str, digest: str = "") -> Outcome:
+def quarantined(face: SourceFace, reason: str, sentence: str, digest: str = "") -> BuildOutcome:
     """The outcome of a face that cannot be used."""
     sentence = sentence.replace(str(face.path), face.name).removeprefix(f"{face.name}: ")
-    return Outcome(
+    return BuildOutcome(
         id=face.id, name=face.name, source_sha256=digest, reason=reason, sentence=sentence
     )
 

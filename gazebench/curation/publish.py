@@ -35,7 +35,7 @@ QUARANTINE_COLUMNS = ("id", "source_name", "reason", "sentence")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
+class BuildCounts:
     """Conservation: found = portraits + quarantined."""
 
     found: int
@@ -52,7 +52,7 @@ def publish(
     journal: Journal,
     out: Path,
     attributes: Mapping[str, int],
-) -> Counts:
+) -> BuildCounts:
     """Write the lists, then ``dataset.json``, then the card.
 
     ``description``: what ``dataset.json`` says of source, settings and shard. ``found``: how many
@@ -77,7 +77,7 @@ def publish(
     manifest = _written(out / "manifest.csv", lines)
     lines = csv_lines(QUARANTINE_COLUMNS, journal.quarantine())
     quarantine = _written(out / "quarantine.csv", lines)
-    counts = Counts(
+    counts = BuildCounts(
         found=found,
         portraits=faces - refused,
         test=tally.test,
@@ -89,7 +89,7 @@ def publish(
     if known := _known(attributes, journal):
         info["attributes"] = _written(out / FILE, [attributes_csv(known)])
     store.write(out / "dataset.json", json.dumps(info, indent=1) + "\n")
-    del tally  # the card counts anew
+    del tally  # the card counts again
     dataset_card.write(out)
     return counts
 
@@ -124,7 +124,7 @@ def _known(attributes: Mapping[str, int], journal: Journal) -> dict[str, int]:
     return {id_: attributes[id_] for id_ in sorted(made & attributes.keys())}
 
 
-def published_counts(out: Path) -> Counts | None:
+def published_counts(out: Path) -> BuildCounts | None:
     """The counts of a finished dataset; None while there is none, or one of its lists is lost."""
     if not all((out / name).is_file() for name in ("manifest.csv", "quarantine.csv")):
         return None
@@ -132,7 +132,7 @@ def published_counts(out: Path) -> Counts | None:
         info = load_info(out)
         if "attributes" in info and not (out / FILE).is_file():
             return None
-        return Counts(**info["counts"], tree_hash=info["tree_hash"])
+        return BuildCounts(**info["counts"], tree_hash=info["tree_hash"])
     except (InputError, KeyError, TypeError):  # the journal has it all, it is published again
         return None
 
@@ -144,7 +144,7 @@ def description_of(info: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in info.items() if key not in ours}
 
 
-def _info(description: Mapping[str, Any], counts: Counts, name: str) -> dict[str, Any]:
+def _info(description: Mapping[str, Any], counts: BuildCounts, name: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": name,

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from gazebench import __version__, curation, sources
@@ -24,6 +23,7 @@ from gazebench.curation.settings import RECIPE, DatasetSettings
 from gazebench.dataset import Portrait, load_info, manifest_csv, read_csv, read_manifest
 from gazebench.errors import InputError, RefusedError
 from gazebench.exports import Exported, Origin, read_description
+from gazebench.plugins import Collection
 from gazebench.sources import SourceFace
 from gazebench.store import asking
 
@@ -41,7 +41,7 @@ _FLAGS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class RecreationResult:
     """How far a dataset is the one that was exported."""
 
     portraits: int  # that are there
@@ -52,17 +52,17 @@ class Result:
 
 
 def plan(
-    layouts: ModuleType,
+    collection: Collection,
     root: Path,
     export: Path,
     given: DatasetSettings,
     *,
     source: str | None,
     eyes: Path | None,
-) -> curation.Plan:
+) -> curation.BuildPlan:
     """What making the portraits of ``export`` again would do.
 
-    ``given``: settings asked for besides; ``source``: name of its layout; both must agree.
+    ``given``: settings asked for in addition; ``source``: name of its layout; both must agree.
 
     Raises:
         InputError: a damaged export, of a newer gazebench, or no usable pictures at ``root``.
@@ -72,10 +72,10 @@ def plan(
     origin = description.dataset
     settings = _settings(export, origin)
     _check_given(export, given, settings)
-    _check_layout(layouts, root, export, origin.source, source)
+    _check_layout(collection, root, export, origin.source, source)
     # lists that only the split needs may be absent: halves are in the export
     free = settings.model_copy(update={"split": "identity"})
-    whole = curation.plan(layouts, root, free, source=origin.source, limit=None, eyes=eyes)
+    whole = curation.plan(collection, root, free, source=origin.source, limit=None, eyes=eyes)
     settings = whole.settings.model_copy(update={"split": settings.split})
     rows = description.portraits
     there = _meant(rows, whole.faces)
@@ -95,7 +95,7 @@ def plan(
     )
 
 
-def result(recreation: Recreation, out: Path) -> Result:
+def result(recreation: Recreation, out: Path) -> RecreationResult:
     """Compare the dataset that was built at ``out`` with the export.
 
     Raises:
@@ -108,7 +108,7 @@ def result(recreation: Recreation, out: Path) -> Result:
         if row["id"] in recreation.rows
     ]
     made = read_manifest(out / "manifest.csv")
-    return Result(
+    return RecreationResult(
         portraits=len(made),
         wanted=len(recreation.rows),
         failures=tuple(failures),
@@ -157,7 +157,7 @@ def _check_given(export: Path, given: DatasetSettings, made: DatasetSettings) ->
     for key, asked, there in _conflicts(given, made):
         raise RefusedError(
             f"{_FLAGS.get(key, f'dataset.{key}')} asks for {asked} and {export} was made with "
-            f"{there}; leave it away, all settings come from the export"
+            f"{there}; leave it out, all settings come from the export"
         )
 
 
@@ -171,13 +171,13 @@ def _conflicts(given: Any, made: Any, place: str = "") -> Iterator[tuple[str, An
 
 
 def _check_layout(
-    layouts: ModuleType, root: Path, export: Path, made_of: str, given: str | None
+    collection: Collection, root: Path, export: Path, made_of: str, given: str | None
 ) -> None:
     if given not in (None, made_of):
         raise RefusedError(
-            f"--source-type asks for {given} and {export} was made of {made_of}; leave it away"
+            f"--source-type asks for {given} and {export} was made of {made_of}; leave it out"
         )
-    layout = sources.load(layouts, made_of)
+    layout = sources.load(collection, made_of)
     with asking(root):
         sources.check_place(root)
         if not layout.recognises(root):

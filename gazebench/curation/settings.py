@@ -16,7 +16,7 @@ from gazebench.errors import InputError
 from gazebench.sources import SourceFace
 
 if TYPE_CHECKING:
-    from gazebench.curation import Plan
+    from gazebench.curation import BuildPlan
 
 # Raised when the same picture would give another portrait, box or decision.
 RECIPE = 3
@@ -29,34 +29,48 @@ BEFORE |= {"test_x": 100, "test_y": 300, "split_seed": 0, "attributes": ""}
 class FilterSettings(Settings):
     """Which faces are kept, by their measures; None asks nothing."""
 
-    min_sharpness: float | None = None  # variance of the Laplacian
-    min_brightness: float | None = None  # mean grey, 0-255
+    min_sharpness: float | None = Field(default=None, description="variance of the Laplacian")
+    min_brightness: float | None = Field(default=None, description="mean grey, 0-255")
     max_brightness: float | None = None
-    min_eye_distance: float | None = None  # portrait pixels
-    max_yaw_deg: float | None = Field(default=None, ge=0)  # of the head, either side
+    min_eye_distance: float | None = Field(default=None, description="portrait pixels")
+    max_yaw_deg: float | None = Field(default=None, ge=0, description="of the head, either side")
     max_pitch_deg: float | None = Field(default=None, ge=0)
     max_roll_deg: float | None = Field(default=None, ge=0)
-    min_openness: float | None = None  # of the narrower eye; about 0.3 is open, 0.15 is closing
-    max_outside: float | None = Field(default=None, ge=0, le=1)  # share that had to be mirrored
+    min_openness: float | None = Field(
+        default=None, description="of the narrower eye; about 0.3 is open, 0.15 is closing"
+    )
+    max_outside: float | None = Field(
+        default=None, ge=0, le=1, description="share that had to be mirrored"
+    )
 
 
 class DatasetSettings(Settings):
     """How a source face becomes a portrait. Lengths are portrait pixels unless a name says so."""
 
     resolution: int = Field(default=512, ge=64, le=2048)
-    window_height: int | None = Field(default=None, ge=4)  # of an eye box; None: the published
+    window_height: int | None = Field(
+        default=None, ge=4, description="of an eye box; None: the published"
+    )
     window_width: int | None = Field(default=None, ge=4)
-    align: Literal["none", "eyes", "ffhq"] | None = None  # None: the source's own
+    align: Literal["none", "eyes", "ffhq"] | None = Field(
+        default=None, description="None: the source's own"
+    )
     landmarks: str = "dlib"
     split: Literal["identity", "partition", "paper"] = "identity"
-    test_fraction: float = Field(default=0.1, ge=0, le=1)  # of the identities; split "identity"
-    test_x: int = Field(default=100, ge=0)  # portraits, as in the paper; split "paper"
+    test_fraction: float = Field(
+        default=0.1, ge=0, le=1, description='of the identities; split "identity"'
+    )
+    test_x: int = Field(default=100, ge=0, description='portraits, as in the paper; split "paper"')
     test_y: int = Field(default=300, ge=0)
     split_seed: int = 0
-    min_eye_distance_source: float = Field(default=16.0, ge=1)  # inter-ocular, pixels of the source
+    min_eye_distance_source: float = Field(
+        default=16.0, ge=1, description="inter-ocular, pixels of the source"
+    )
     image_format: ImageFormat = ImageFormat.PNG
-    jpeg_quality: int | None = Field(default=None, ge=1, le=100)  # None: 95, where it is JPEG
-    write_masks: bool = False  # masks/ID.png beside images
+    jpeg_quality: int | None = Field(
+        default=None, ge=1, le=100, description="None: 95, where it is JPEG"
+    )
+    write_masks: bool = Field(default=False, description="masks/ID.png beside images")
     filter: FilterSettings = FilterSettings()
 
     @property
@@ -80,13 +94,13 @@ class DatasetSettings(Settings):
             return self.jpeg_quality or JPEG_QUALITY
         if self.jpeg_quality is not None:
             raise InputError(
-                f"setting dataset.jpeg_quality = {self.jpeg_quality}: goes with --image-format "
-                f"jpeg, not {self.image_format}"
+                f"setting dataset.jpeg_quality = {self.jpeg_quality}: can only be used with "
+                f"--image-format jpeg, not {self.image_format}"
             )
         return None
 
 
-def fingerprint(plan: "Plan") -> dict[str, Any]:
+def fingerprint(plan: "BuildPlan") -> dict[str, Any]:
     """Everything the dataset depends on, as plain values that can be compared one by one."""
     model = landmarks.load(landmarks, plan.settings.landmarks).model
     pictures, attributes = _digests(plan.faces)

@@ -3,8 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from gazebench.sources import SourceFace
-from gazebench.sources._spooled import SpooledFaces
+from gazebench.sources import SourceFace, SpooledFaces
 
 Shard = tuple[int, int]  # number, from 1 on, and how many there are
 

@@ -34,7 +34,7 @@ class Tree:
 
 
 class Leaks:
-    """How many people, source files and groups of near-duplicates stand in both halves.
+    """How many people, source files and groups of near-duplicates are in both halves.
 
     Each is held as eight bytes of its digest: in 100 million portraits two that differ are taken
     for one with a chance below 0.1 %.
@@ -55,7 +55,7 @@ class Leaks:
                 halves[is_test].append(short_digest(key))
 
     def counts(self) -> dict[str, int]:
-        """How many stand in both halves."""
+        """How many are in both halves."""
         return {
             name: len(
                 np.intersect1d(np.frombuffer(train, np.uint64), np.frombuffer(test, np.uint64))

@@ -17,8 +17,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
-from gazebench.curation.portraitist import Outcome, quarantined
+from gazebench.curation.portraitist import BuildOutcome, quarantined
 from gazebench.errors import GazebenchError
+from gazebench.signals import Stop
 from gazebench.sources import SourceFace
 
 SECONDS_PER_FACE = 20.0
@@ -32,7 +33,7 @@ _FEW = 10  # crashes that stop nothing; beyond, more than 1 % of the faces do
 _TICK = 0.2  # seconds in which a stop is noticed
 MEMORY_BYTES = 4 << 30  # address space of a worker: dlib's model and a 50 Mpx picture fit
 
-Portraying = Callable[[SourceFace], Outcome]
+Portraying = Callable[[SourceFace], BuildOutcome]
 
 
 def outcomes(
@@ -44,14 +45,14 @@ def outcomes(
     preload: Sequence[str] = (),
     seconds: float = SECONDS_PER_FACE,
     memory_bytes: int | None = MEMORY_BYTES,
-    stopped: Sequence[object] = (),
-) -> Generator[Outcome]:
+    stopped: Stop | None = None,
+) -> Generator[BuildOutcome]:
     """Outcomes of ``faces``, of which there are ``number``, as ``workers`` processes get them done.
 
     ``faces`` are asked for as workers get free, none is held that is done. A face whose worker
     dies, or takes more than ``seconds``, is tried once more. ``preload``: modules that every
     worker needs. ``memory_bytes``: address space of a worker, None for any.
-    Ends early when ``stopped`` is no longer empty.
+    Ends early once ``stopped`` is true.
 
     Raises:
         GazebenchError: workers cannot start, too many crash, or ``portraying`` raised one.
@@ -69,7 +70,7 @@ def outcomes(
                 yield outcome
 
 
-def check_crashes(crashed: int, faces: int, last: Outcome) -> None:
+def check_crashes(crashed: int, faces: int, last: BuildOutcome) -> None:
     """That not too many faces killed or hung their worker.
 
     Raises:
@@ -78,7 +79,8 @@ def check_crashes(crashed: int, faces: int, last: Outcome) -> None:
     if crashed > max(_FEW, faces // 100):
         raise GazebenchError(
             f"{crashed} pictures killed or hung their worker process, the last was {last.name} "
-            f"({last.sentence}); is there memory enough? The rest is kept, the same command goes on"
+            f"({last.sentence}); is there enough memory? The rest is kept; "
+            "run the same command again to resume"
         )
 
 
@@ -103,7 +105,7 @@ class _Worker:
         with contextlib.suppress(OSError):  # a death is seen when its answer is read
             self.pipe.send(face)
 
-    def hear(self) -> Outcome | GazebenchError | None:
+    def hear(self) -> BuildOutcome | GazebenchError | None:
         answer = self.pipe.recv()
         self.since = time.monotonic()
         if self.is_ready:
@@ -149,7 +151,7 @@ class _Crew:
     def has_work(self) -> bool:
         return self._has_waiting() or any(worker.faces for worker in self._workers)
 
-    def answers(self, stopped: Sequence[object]) -> Iterator[Outcome]:
+    def answers(self, stopped: Stop | None) -> Iterator[BuildOutcome]:
         self._hand_out()
         speaking = connection.wait([worker.pipe for worker in self._workers], _TICK)
         for worker in list(self._workers):
@@ -178,7 +180,7 @@ class _Crew:
             self._waiting.extend(itertools.islice(self._coming, 1))
         return bool(self._waiting)
 
-    def _hear(self, worker: _Worker) -> Outcome | None:
+    def _hear(self, worker: _Worker) -> BuildOutcome | None:
         try:
             answer = worker.hear()
         except (EOFError, OSError):
@@ -187,7 +189,7 @@ class _Crew:
             raise answer
         return answer
 
-    def _replace(self, worker: _Worker, reason: str) -> Outcome | None:
+    def _replace(self, worker: _Worker, reason: str) -> BuildOutcome | None:
         worker.end()
         self._workers.remove(worker)
         if not worker.is_ready:
@@ -211,7 +213,7 @@ def _start_server(preload: Sequence[str]) -> None:
     # Ctrl-C is the parent's to handle: the server and all its children inherit this
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OPENBLAS_NUM_THREADS")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else it reserves address space for every core
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else it reserves address space forevery core
     try:
         forkserver.ensure_running()
     finally:
@@ -233,7 +235,7 @@ def _serve(
             pipe.send(attempt(portraying, pipe.recv()))
 
 
-def attempt(portraying: Portraying, face: SourceFace) -> Outcome | GazebenchError:
+def attempt(portraying: Portraying, face: SourceFace) -> BuildOutcome | GazebenchError:
     """In a worker: the outcome of a face, whatever goes wrong, or an error that ends the run."""
     try:
         return portraying(face)

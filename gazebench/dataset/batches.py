@@ -50,7 +50,7 @@ def to_float(pixels: Tensor) -> Tensor:
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """8-bit pixels of values in [-1, 1], rounded: ``to_uint8(to_float(v)) == v`` for every v.
+    """8-bit pixels of values in [-1, 1], rounded: ``to_uint8(to_float(v)) == v`` forevery v.
 
     The code released with Zhang et al. truncates, which would darken an unchanged pixel by one.
     """
@@ -70,7 +70,7 @@ class Pixels:
         """The cache of decoded portraits under ``DATASET/cache``, made when it is not there.
 
         Raises:
-            InputError: a portrait cannot be read or has another size; `gazebench verify` tells.
+            InputError: a portrait cannot be read or has another size; see `gazebench verify`.
             DiskError: no space for the cache.
         """
         side = manifest.resolution
@@ -182,7 +182,7 @@ class Draw:
         processes: int = 1,
     ) -> None:
         self.step = step
-        self.generator = torch.Generator(device).manual_seed(_mix(seed, "noise", step, process))
+        self.generator = torch.Generator(device).manual_seed(seed_of(seed, "noise", step, process))
         self._pixels, self._x, self._y = pixels, x, y
         self._batch, self._seed, self._device = batch, seed, device
         self._process, self._processes = process, processes
@@ -195,7 +195,7 @@ class Draw:
         return self._pick(self._x, "X", call), self._pick(self._y, "Y", call)
 
     def _pick(self, portraits: Sequence[Portrait], domain: str, call: int) -> Batch:
-        rng = np.random.default_rng(_mix(self._seed, domain, self.step, call))
+        rng = np.random.default_rng(seed_of(self._seed, domain, self.step, call))
         # one drawing for all processes, each takes its share: N processes with batch b see
         # what one process with batch N * b sees
         total = self._batch * self._processes
@@ -204,5 +204,6 @@ class Draw:
         return self._pixels.batch([portraits[row] for row in mine], self._device)
 
 
-def _mix(*parts: object) -> int:
+def seed_of(*parts: object) -> int:
+    """A seed that depends on every part, the same in every process and on every machine."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1

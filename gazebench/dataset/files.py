@@ -119,7 +119,9 @@ def read_labels(path: Path) -> dict[str, str]:
     labels: dict[str, str] = {}
     for line, row in read_csv(path, ("id", "label")):
         if labels.setdefault(row["id"], row["label"]) != row["label"]:
-            raise InputError(f"{path}, line {line}: {row['id']!r} has another label further up")
+            raise InputError(
+                f"{path}, line {line}: {row['id']!r} has another label in an earlier line"
+            )
     return labels
 
 

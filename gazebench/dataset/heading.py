@@ -89,7 +89,7 @@ def load_info(root: Path) -> dict[str, Any]:
     if not isinstance(info, dict) or info.get("format") != FORMAT:
         raise InputError(
             f"{path}: not of this version (format {FORMAT}); run the same `gazebench "
-            "build-dataset` again, which makes the lists anew"
+            "build-dataset` again, which writes the lists again"
         )
     return info
 

@@ -1,7 +1,8 @@
-"""The strict picture reader: a picture is whole and plain, or it is refused with a reason.
+"""Picture files: the strict reader, by which a picture is whole and plain or refused, and PNG.
 
 One reader for builds, evaluation and single photos. Decoding is Pillow's; what is refused and
-how colours are made RGB is decided here.
+how colours are made RGB is decided here. One writer of PNG files for portraits, predictions and
+what is made of them.
 """
 
 import functools
@@ -10,10 +11,13 @@ import os
 import stat
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, PngImagePlugin
 
 from gazebench.errors import InputError
 
@@ -21,6 +25,9 @@ MAX_BYTES = 256 * 1024**2
 MAX_RATIO = 200  # of a picture in an archive: bytes per compressed byte
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+
+
+_WITH_TEXT = 3  # zlib's level for files that carry more than pixels
 
 
 class PictureError(InputError):
@@ -104,7 +111,7 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """The picture in ``data`` as upright 8-bit RGB; the type is told by content, not by name.
+    """The picture in ``data`` as upright 8-bit RGB; the type is detected by content, not by name.
 
     EXIF orientation is applied, 16-bit values are scaled, transparency is laid on black. Nothing
     but pixels is kept: no EXIF, no colour profile, no comment. Of a JPEG with further pictures
@@ -116,7 +123,7 @@ def decode(data: bytes, name: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            warnings.simplefilter("ignore", DeprecationWarning)  # ours to mend, not the picture's
+            warnings.simplefilter("ignore", DeprecationWarning)  # ours to fix, not the picture's
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check(image, name)
                 if image.format == "PNG":  # its checksums, and that it ends where it should
@@ -155,3 +162,38 @@ def _rgb(image: Image.Image) -> Image.Image:
     rgb = image.convert("RGB")
     rgb.info = {}
     return rgb
+
+
+def png(
+    pixels: NDArray[np.uint8],
+    *,
+    profile: bytes | None = None,
+    text: Mapping[str, str] | None = None,
+) -> bytes:
+    """A PNG file of 8-bit ``pixels`` (H, W, 3), with a colour profile and texts by keyword.
+
+    Made for photographs, three times as fast as zlib's fastest level at about the same size; what
+    is flat (a mask) wants another. A file with more than pixels is compressed by Pillow.
+    """
+    if profile is None and not text:
+        import imagecodecs
+
+        return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), **_png_effort()))
+    chunks = PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        chunks.add_text(key, value)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(
+        buffer, "PNG", compress_level=_WITH_TEXT, icc_profile=profile, pnginfo=chunks
+    )
+    return buffer.getvalue()
+
+
+@functools.cache
+def _png_effort() -> dict[str, Any]:
+    # no search for repetitions, which photographs lack: faster and smaller than the fastest level;
+    # and one filter for all rows, which is as small as the best of five for each row, in half the
+    # time
+    from imagecodecs import PNG
+
+    return {"level": 1, "strategy": PNG.STRATEGY.HUFFMAN_ONLY, "filter": PNG.FILTER.PAETH}

@@ -1,7 +1,7 @@
 """The dataset card: ``README.md`` for people and ``croissant.json`` for machines.
 
-Both are pure functions of what the dataset's own files say: no clock, no path, no host name, so
-that the same dataset has the same card.
+It uses `dataset` and jinja2. Both files are pure functions of what the dataset's own files say: no
+clock, no path, no host name, so that the same dataset has the same card.
 """
 
 import hashlib
@@ -52,8 +52,8 @@ def card_markdown(
 ) -> str:
     """The card as Markdown.
 
-    ``info`` is what ``dataset.json`` says. ``notice`` stands on top; ``files`` is what lies
-    beside the card, where that is not what lies in a dataset: in an export.
+    ``info`` is what ``dataset.json`` says. ``notice`` is put on top; ``files`` is what is
+    beside the card, where that is not what is in a dataset: in an export.
 
     Raises:
         InputError: ``info`` lacks something that every dataset has.

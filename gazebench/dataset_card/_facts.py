@@ -20,9 +20,9 @@ _SPLITS = {
     "identity": "by a hash of the person, or of the portrait where the person is unknown, into "
     "about {test_fraction:.3g} test; it does not move when portraits are added or labelled",
     "partition": "the source's own test partition is the test half, all else the train half",
-    "paper": "by lot, as in Zhang et al. (2022), section IV-A: {test_y} portraits of domain Y and "
-    "{test_x} of domain X, those with the lowest hash of seed {split_seed} and id, are the test "
-    "half, less those in quarantine; one person may stand in both halves",
+    "paper": "chosen at random, as in Zhang et al. (2022), section IV-A: {test_y} portraits of "
+    "domain Y and {test_x} of domain X, those with the lowest hash of seed {split_seed} and id, "
+    "are the test half, except those in quarantine; one person may be in both halves",
 }
 _FLAGS = {  # settings that are flags of `gazebench build-dataset`; the others go by --set
     "resolution": "--res",
@@ -57,7 +57,7 @@ class Facts:
     leaks: dict[str, int]  # what both halves share
     is_labelled: bool
     is_drawn: bool
-    has_attributes: bool  # attributes.csv stands in the dataset
+    has_attributes: bool  # attributes.csv is in the dataset
     people: str
     rebuild: str  # command
 

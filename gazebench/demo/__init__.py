@@ -1,7 +1,7 @@
-"""The whole road on portraits that ship with the package: dataset, labels, training, page.
+"""The whole pipeline on portraits that ship with the package: dataset, labels, training, page.
 
-Every step is the function behind its command, and keeps what is complete: a demo that was
-stopped goes on, a finished one only writes its page again.
+It uses every room below the command line, by the function behind each command. Every step keeps
+what is complete: a demo that was interrupted resumes, a finished one only writes its page again.
 """
 
 import time
@@ -14,12 +14,12 @@ from gazebench import baselines, config, curation, metrics, sources
 from gazebench.annotation.labels import import_csv
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest
-from gazebench.evaluate import Evaluation, find
+from gazebench.evaluation import Evaluation, find
 from gazebench.methods import pick_device
 from gazebench.reports.report import write_report
 from gazebench.training import TrainingSettings
-from gazebench.training.budget import Budget
-from gazebench.training.queue import Trainer
+from gazebench.training.job import Budget
+from gazebench.training.queue import Trainer, demo_tables
 from gazebench.training.queue import plan as plan_queue
 
 HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ def run(
     quiet: bool = False,
     say: Callable[[str], None] = print,
 ) -> DemoReport:
-    """Walk the whole road into the folder ``out``; ``say`` hears a line before each step.
+    """Run the whole pipeline into the folder ``out``; ``say`` gets a line before each step.
 
     Raises:
         GazebenchError: as the steps do.
@@ -55,29 +55,29 @@ def run(
     began = time.monotonic()
     tables = config.read(SETTINGS)
     dataset, runs, board = out / "demo-256", out / "runs", out / "board"
-    road = _Road(say)
-    road.step(
+    announcer = _Announcer(say)
+    announcer.step(
         f"gazebench build-dataset PORTRAITS {dataset} --res 256",
         lambda: _build(dataset, tables["dataset"], workers, quiet),
     )
-    road.step(
+    announcer.step(
         f"gazebench label import {dataset} labels.csv",
         lambda: import_csv(dataset, PORTRAITS / "labels.csv", replace=True),
     )
-    untrained = road.step(
+    untrained = announcer.step(
         f"gazebench train --method all --track demo {dataset} {runs}",
         lambda: _train(dataset, runs, tables, steps, quiet),
     )
-    failures = road.step(
+    failures = announcer.step(
         f"gazebench eval {dataset} {runs} --method all",
         lambda: _evaluate(dataset, runs, date, command, quiet),
     )
-    report = road.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
+    report = announcer.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
     seconds = time.monotonic() - began
     return DemoReport(page=report.page, failures=(*untrained, *failures), seconds=seconds)
 
 
-class _Road:
+class _Announcer:
     """Says each step's command before it and its seconds after it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -102,7 +102,8 @@ def _train(
 ) -> tuple[str, ...]:
     settings = config.build(TrainingSettings, {**tables["training"], "steps": steps}, "training")
     manifest = Manifest.load(dataset)
-    entries = plan_queue(manifest, baselines, ["all"], tables["methods"], runs, {})
+    found = demo_tables(baselines, tables["methods"])
+    entries = plan_queue(manifest, baselines, ["all"], found, runs, {})
     trainer = Trainer(
         manifest=manifest,
         package=baselines,

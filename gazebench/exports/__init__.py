@@ -1,38 +1,38 @@
-"""Ways to pass a dataset on. Each module of this package writes one layout.
+"""Ways to share a dataset: each module writes one layout; its file name is its name.
 
-A layout says which files there are and makes the bytes of each when asked. How they are written,
-and the description ``export.json`` that goes with them, is the same for all. The same dataset
-gives the same bytes.
+It uses `dataset`, `dataset_card` and `sources` (for their terms). A layout says which files there
+are and makes the bytes of each when asked; how they are written, and the description
+``export.json`` that goes with them, is the same for all. The same dataset gives the same bytes.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import ClassVar, Protocol
 
 from gazebench import plugins
 from gazebench.dataset import Manifest, load_info
-from gazebench.exports._content import Content, File
-from gazebench.exports._describing import describe
+from gazebench.exports._content import ExportContent, ExportFile
 from gazebench.exports._description import (
     Description,
     Exported,
     Origin,
+    describe,
     read_description,
     text_of,
 )
 from gazebench.exports._rights import is_free, notice
-from gazebench.exports._writing import ExportReport, Plan, write
+from gazebench.exports._writing import ExportPlan, ExportReport, write
+from gazebench.plugins import Collection
 
 __all__ = [
-    "Content",
     "Description",
     "Export",
+    "ExportContent",
+    "ExportFile",
+    "ExportPlan",
     "ExportReport",
     "Exported",
-    "File",
     "Origin",
-    "Plan",
     "is_free",
     "load",
     "plan",
@@ -47,7 +47,7 @@ class Export(Protocol):
 
     title: ClassVar[str]  # "CelebGaze as released"
 
-    def files(self, content: Content) -> Iterator[File]:
+    def files(self, content: ExportContent) -> Iterator[ExportFile]:
         """Every file but ``export.json``, in a fixed order; nothing is read before ``make``.
 
         Raises:
@@ -57,16 +57,18 @@ class Export(Protocol):
         ...
 
 
-def load(package: ModuleType, name: str) -> type[Export]:
+def load(collection: Collection, name: str) -> type[Export]:
     """The export called ``name``, such as "hf-folder".
 
     Raises:
         InputError: there is none.
     """
-    return plugins.load(package, name.replace("-", "_"), marker="files")
+    return plugins.load(collection, name.replace("-", "_"), marker="files")
 
 
-def plan(layouts: ModuleType, name: str, dataset: Path, *, with_pixels: bool | None) -> Plan:
+def plan(
+    collection: Collection, name: str, dataset: Path, *, with_pixels: bool | None
+) -> ExportPlan:
     """What exporting ``dataset`` as ``name`` would write.
 
     ``with_pixels`` None: pixels travel where the source is known to be free. Identities stay
@@ -75,7 +77,7 @@ def plan(layouts: ModuleType, name: str, dataset: Path, *, with_pixels: bool | N
     Raises:
         InputError: no such layout, or no sound dataset.
     """
-    layout = load(layouts, name)()
+    layout = load(collection, name)()
     manifest, info = Manifest.load(dataset), load_info(dataset)
     free = is_free(manifest.source)
     pixels = free if with_pixels is None else with_pixels
@@ -87,11 +89,11 @@ def plan(layouts: ModuleType, name: str, dataset: Path, *, with_pixels: bool | N
         with_identity=pixels or free,
         notice=notice(info, with_pixels=pixels),
     )
-    content = Content(
+    content = ExportContent(
         manifest=manifest,
         info=info,
         rows=description.portraits,
         with_pixels=pixels,
         notice=description.notice,
     )
-    return Plan(layout=layout, content=content, description=description, is_free=free)
+    return ExportPlan(layout=layout, content=content, description=description, is_free=free)

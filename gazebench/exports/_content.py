@@ -21,7 +21,7 @@ def _silent(portraits: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ExportFile:
     """One file of an export."""
 
     path: str  # below the folder of the export, parts joined by "/"
@@ -30,7 +30,7 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Content:
+class ExportContent:
     """A dataset, as far as it travels."""
 
     manifest: Manifest
@@ -38,7 +38,7 @@ class Content:
     rows: tuple[Exported, ...]  # the portraits, in manifest order
     with_pixels: bool
     notice: str  # what may be done with the export
-    progress: Callable[[int], object] = _silent  # told how many more portraits were read
+    progress: Callable[[int], object] = _silent  # called with how many more portraits were read
 
     def halves(self) -> dict[str, tuple[Exported, ...]]:
         """Portraits by "train" and "test"; a half without any is left out."""

@@ -9,15 +9,17 @@ the pixels stay behind, ``identity`` does too: the source's own lists say it.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import field, fields
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, field, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat, JsonValue, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from gazebench.dataset import Portrait, Split
+from gazebench import __version__
+from gazebench.dataset import Domain, Manifest, Portrait, Split, read_csv, read_labels
 from gazebench.dataset.boxes import Box, Point
 from gazebench.dataset.measures import Measures
 from gazebench.errors import InputError
@@ -25,6 +27,7 @@ from gazebench.errors import InputError
 FORMAT = 1
 NAME = "export.json"
 _MAX_BYTES = 1024**3
+_QUARANTINE = ("id", "source_name", "reason", "sentence")
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -54,7 +57,7 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Counts:
+class ExportCounts:
     """Conservation: found = portraits + quarantined, portraits = train + test."""
 
     found: Count
@@ -131,13 +134,103 @@ class Description:
     notice: str  # what may be done with it
     gazebench: str  # version that exported
     dataset: Origin
-    counts: Counts
+    counts: ExportCounts
     quarantine: tuple[Quarantined, ...]
     portraits: tuple[Exported, ...]
 
 
 _ADAPTER = TypeAdapter(Description)
 _MEASURES = {field.name for field in fields(Measures)}
+
+
+def describe(
+    manifest: Manifest,
+    info: Mapping[str, Any],
+    *,
+    layout: str,
+    with_pixels: bool,
+    with_identity: bool,
+    notice: str,
+) -> Description:
+    """The description of an export; ``info`` is ``dataset.json``.
+
+    Raises:
+        InputError: the dataset's files do not hold together.
+    """
+    labels = read_labels(manifest.root / "labels.csv")
+    rows = read_csv(manifest.root / "quarantine.csv", _QUARANTINE)
+    try:
+        quarantine = [Quarantined(**{name: row[name] for name in _QUARANTINE}) for _, row in rows]
+        return Description(
+            format=FORMAT,
+            layout=layout,
+            with_pixels=with_pixels,
+            notice=notice,
+            gazebench=__version__,
+            dataset=_origin(manifest, info),
+            counts=_counts(manifest, quarantine),
+            quarantine=tuple(quarantine),
+            portraits=tuple(
+                _exported(p, labels.get(p.id), with_identity) for p in manifest.portraits
+            ),
+        )
+    except (ValidationError, KeyError, TypeError) as error:
+        fault = _first_fault(error) if isinstance(error, ValidationError) else repr(error)
+        raise InputError(
+            f"{manifest.root}: damaged ({fault}); run `gazebench verify {manifest.root}`"
+        ) from None
+
+
+def _origin(manifest: Manifest, info: Mapping[str, Any]) -> Origin:
+    return Origin(
+        name=manifest.name,
+        source=manifest.source,
+        source_title=info["source_title"],
+        license=info["license"],
+        resolution=manifest.resolution,
+        window=manifest.window,
+        settings=info["settings"],
+        fingerprint=manifest.fingerprint,
+        tree_hash=manifest.tree_hash,
+        gazebench=info["gazebench"],
+        recipe=info["recipe"],
+        libraries=info.get("libraries", {}),
+    )
+
+
+def _counts(manifest: Manifest, quarantine: list[Quarantined]) -> ExportCounts:
+    return ExportCounts(
+        found=len(manifest.portraits) + len(quarantine),
+        portraits=len(manifest.portraits),
+        train=len(manifest.portraits) - len(manifest.select(split=Split.TEST)),
+        test=len(manifest.select(split=Split.TEST)),
+        x=len(manifest.select(domain=Domain.CAMERA)),
+        y=len(manifest.select(domain=Domain.AWAY)),
+        quarantined=dict(sorted(Counter(row.reason for row in quarantine).items())),
+    )
+
+
+def _exported(portrait: Portrait, label: Any, with_identity: bool) -> Exported:
+    left, right = ((b.left, b.top, b.right, b.bottom) for b in portrait.eyes)
+    return Exported(
+        id=portrait.id,
+        source_name=portrait.source_name,
+        source_sha256=portrait.source_sha256,
+        sha256=portrait.sha256,
+        identity=portrait.identity if with_identity else None,
+        split="test" if portrait.split == Split.TEST else "train",
+        label=label,
+        left_eye=left,
+        right_eye=right,
+        left_center=(portrait.left_center.x, portrait.left_center.y),
+        right_center=(portrait.right_center.x, portrait.right_center.y),
+        transform=portrait.transform,
+        measures=asdict(portrait.measures),
+        score=portrait.score,
+        faces=portrait.faces,
+        phash=portrait.phash,
+        near_duplicate=portrait.near_duplicate,
+    )
 
 
 def text_of(description: Description) -> str:
@@ -172,7 +265,7 @@ def read_description(path: Path) -> Description:
     return description
 
 
-def first_fault(error: ValidationError) -> str:
+def _first_fault(error: ValidationError) -> str:
     """The first thing that is wrong, with its place."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(map(str, first["loc"]))
@@ -187,7 +280,7 @@ def _fault_of_format(error: ValidationError) -> str:
                 f"has format {fault['input']}, and this gazebench reads format {FORMAT}; use the "
                 "gazebench that wrote it, or a newer one"
             )
-    return f"no {NAME} of format {FORMAT}: {first_fault(error)}"
+    return f"no {NAME} of format {FORMAT}: {_first_fault(error)}"
 
 
 def _lines(rows: Sequence[object]) -> str:
@@ -200,9 +293,9 @@ def _faults(description: Description) -> Iterator[str]:
     counts, portraits = description.counts, description.portraits
     ids = [row.id.lower() for row in (*portraits, *description.quarantine)]
     if len(set(ids)) != len(ids):
-        yield "an id stands there twice"
-    told = (counts.portraits, sum(counts.quarantined.values()), counts.found)
-    if told != (len(portraits), len(description.quarantine), len(ids)):
+        yield "an id is listed twice"
+    counted = (counts.portraits, sum(counts.quarantined.values()), counts.found)
+    if counted != (len(portraits), len(description.quarantine), len(ids)):
         yield f"{len(portraits)} portraits, which are not those it counts"
     if any(row.measures.keys() != _MEASURES for row in portraits):
         yield f"the measures are not {', '.join(sorted(_MEASURES))}"

@@ -2,21 +2,21 @@
 
 Pixels travel by themselves only where the source is known to be free: its class says
 ``redistributable = True``. For every other source, also an unknown one, they stay behind unless
-somebody asks for them, and then the export says that they may not be passed on.
+somebody asks for them, and then the export says that they may not be redistributed.
 """
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 from gazebench import plugins, sources
+from gazebench.plugins import Collection
 
 
-def is_free(source: str, layouts: ModuleType = sources) -> bool:
-    """Whether the pictures of a kind of source are known to be free to pass on."""
-    if source not in plugins.names(layouts):
+def is_free(source: str, collection: Collection = sources) -> bool:
+    """Whether the pictures of a kind of source are known to be free to redistribute."""
+    if source not in plugins.names(collection):
         return False
-    return sources.load(layouts, source).redistributable
+    return sources.load(collection, source).redistributable
 
 
 def notice(info: Mapping[str, Any], *, with_pixels: bool) -> str:

@@ -1,7 +1,7 @@
 """Writing an export: whole files only, in a folder that holds nothing else.
 
 ``unfinished.json`` stands there until all is written and says what is being exported; then it
-gives way to ``export.json``. The same command goes on where it was stopped.
+gives way to ``export.json``. The same command resumes where it was stopped.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from gazebench import store
 from gazebench.errors import InputError, RefusedError
-from gazebench.exports._content import Content, File
+from gazebench.exports._content import ExportContent, ExportFile
 from gazebench.exports._description import NAME, Description, read_description, text_of
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ _ROUND_FILES, _ROUND_BYTES = 32, 64 * 1024**2  # written with one sync of their 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ExportPlan:
     """What an export would write."""
 
     layout: "Export"
-    content: Content
+    content: ExportContent
     description: Description
-    is_free: bool  # the source is known to be free to pass on
+    is_free: bool  # the source is known to be free to redistribute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class ExportReport:
     written: int  # by this call; the others were there
 
 
-def write(plan: Plan, out: Path, *, quiet: bool) -> ExportReport:
+def write(plan: ExportPlan, out: Path, *, quiet: bool) -> ExportReport:
     """Write, or finish writing, an export to the folder ``out``.
 
     Raises:
@@ -49,7 +49,7 @@ def write(plan: Plan, out: Path, *, quiet: bool) -> ExportReport:
         RefusedError: ``out`` holds an export of something else; each difference is named.
         MissingPartError: a library that the layout needs is not installed.
         BusyError: another process writes there.
-        DiskError: no space or not writable; the same command goes on later.
+        DiskError: no space or not writable; the same command resumes later.
     """
     files = list(plan.layout.files(plan.content))
     _check_place(out, plan.content.manifest.root)
@@ -70,7 +70,7 @@ def write(plan: Plan, out: Path, *, quiet: bool) -> ExportReport:
 
 
 def _write_missing(
-    plan: Plan, out: Path, files: Iterable[File], missing: set[str], *, quiet: bool
+    plan: ExportPlan, out: Path, files: Iterable[ExportFile], missing: set[str], *, quiet: bool
 ) -> None:
     for folder in {(out / file.path).parent for file in files}:
         store.remove_partial(folder)
@@ -87,7 +87,7 @@ def _write_missing(
         _write_files(out, (file for file in plan.layout.files(content) if file.path in missing))
 
 
-def _write_files(out: Path, files: Iterable[File]) -> None:
+def _write_files(out: Path, files: Iterable[ExportFile]) -> None:
     group: list[tuple[Path, bytes]] = []
     for file in files:
         made = file.make()
@@ -106,7 +106,7 @@ def _write_files(out: Path, files: Iterable[File]) -> None:
 def _check_place(out: Path, dataset: Path) -> None:
     with store.asking(out):
         if out.resolve().is_relative_to(dataset.resolve()):
-            raise InputError(f"{out}: lies in the dataset; give another folder for the export")
+            raise InputError(f"{out}: is inside the dataset; give another folder for the export")
         if not out.exists():
             return
         if not out.is_dir():
@@ -146,6 +146,6 @@ def _claims(description: Description) -> dict[str, Any]:
     }
 
 
-def _check_space(out: Path, content: Content, share: float) -> None:
+def _check_space(out: Path, content: ExportContent, share: float) -> None:
     size = sum(content.size(row) for row in content.rows)
     store.require_space(out, int(size * share) + 1000 * len(content.rows))

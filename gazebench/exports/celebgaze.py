@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from gazebench.dataset import ImageFormat
 from gazebench.dataset.pictures import decode
 from gazebench.errors import InputError
-from gazebench.exports import Content, Export, Exported, File
+from gazebench.exports import Export, ExportContent, Exported, ExportFile
 
 _FOLDERS = {"Y": "0", "X": "1"}
 _QUALITY = 95
@@ -23,7 +23,7 @@ class CelebGaze(Export):
 
     title = "the layout of CelebGaze"
 
-    def files(self, content: Content) -> Iterator[File]:
+    def files(self, content: ExportContent) -> Iterator[ExportFile]:
         """``README.txt``, the lists, then the pictures."""
         domains = {label: _ordered(content.rows, label) for label in _FOLDERS}
         if not any(domains.values()):
@@ -33,15 +33,15 @@ class CelebGaze(Export):
                 f"run `gazebench label import {root} LABELS.csv`"
             )
         readme = functools.partial(_readme, content, domains)
-        yield File("README.txt", lambda: readme().encode())
+        yield ExportFile("README.txt", lambda: readme().encode())
         for label, rows in domains.items():
             text = "".join(_line(row) for row in rows).encode()
-            yield File(f"{_FOLDERS[label]}.txt", functools.partial(bytes, text))
+            yield ExportFile(f"{_FOLDERS[label]}.txt", functools.partial(bytes, text))
         if content.with_pixels:
             for label, rows in domains.items():
                 for row in rows:
                     path = f"{_FOLDERS[label]}/{row.id}.jpg"
-                    yield File(path, functools.partial(_jpeg, content, row), portraits=1)
+                    yield ExportFile(path, functools.partial(_jpeg, content, row), portraits=1)
 
 
 def _ordered(rows: Sequence[Exported], label: str) -> list[Exported]:
@@ -58,7 +58,7 @@ def _center(left: int, top: int, right: int, bottom: int) -> tuple[int, int]:
     return left + (right - left + 1) // 2, top + (bottom - top + 1) // 2
 
 
-def _jpeg(content: Content, row: Exported) -> bytes:
+def _jpeg(content: ExportContent, row: Exported) -> bytes:
     data = content.image(row)
     if _is_jpeg(content):  # a second compression would lose more
         return data
@@ -68,11 +68,11 @@ def _jpeg(content: Content, row: Exported) -> bytes:
     return buffer.getvalue()
 
 
-def _is_jpeg(content: Content) -> bool:
+def _is_jpeg(content: ExportContent) -> bool:
     return content.manifest.image_format is ImageFormat.JPEG
 
 
-def _pictures(content: Content) -> str:
+def _pictures(content: ExportContent) -> str:
     if not content.with_pixels:
         return "The folders 0 and 1 are not here: this export is without pixels."
     if _is_jpeg(content):
@@ -84,7 +84,7 @@ def _pictures(content: Content) -> str:
     )
 
 
-def _readme(content: Content, domains: dict[str, list[Exported]]) -> str:
+def _readme(content: ExportContent, domains: dict[str, list[Exported]]) -> str:
     side, (height, width) = content.manifest.resolution, content.manifest.window
     tests = {label: sum(r.split == "test" for r in rows) for label, rows in domains.items()}
     left_out = len(content.rows) - sum(map(len, domains.values()))

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from gazebench.dataset import csv_text
-from gazebench.exports import Content, Export, Exported, File
+from gazebench.exports import Export, ExportContent, Exported, ExportFile
 
 _SIDES = ("left", "top", "right", "bottom")
 _COLUMNS = (
@@ -29,16 +29,18 @@ class HuggingFaceFolder(Export):
 
     title = "folder for Hugging Face datasets"
 
-    def files(self, content: Content) -> Iterator[File]:
+    def files(self, content: ExportContent) -> Iterator[ExportFile]:
         """The card, then each half's table and pictures."""
         suffix = content.suffix
         pictures = {f"train/ID{suffix}, test/ID{suffix}": "the portraits, where pixels are"}
         card = functools.partial(content.card, {**pictures, **_TABLES})
-        yield File("README.md", lambda: (_head(content) + card()).encode())
+        yield ExportFile("README.md", lambda: (_head(content) + card()).encode())
         for half, rows in content.halves().items():
-            yield File(f"{half}/metadata.csv", functools.partial(_table, rows, suffix))
+            yield ExportFile(f"{half}/metadata.csv", functools.partial(_table, rows, suffix))
             for row in rows if content.with_pixels else ():
-                yield File(f"{half}/{row.id}{suffix}", functools.partial(content.image, row), 1)
+                yield ExportFile(
+                    f"{half}/{row.id}{suffix}", functools.partial(content.image, row), 1
+                )
 
 
 def _table(rows: Sequence[Exported], suffix: str) -> bytes:
@@ -55,7 +57,7 @@ def _table(rows: Sequence[Exported], suffix: str) -> bytes:
     return csv_text(_COLUMNS, lines).encode()
 
 
-def _head(content: Content) -> str:
+def _head(content: ExportContent) -> str:
     name = json.dumps(content.manifest.name, ensure_ascii=True)
     path = "**" if content.with_pixels else "metadata.csv"
     splits = "".join(f"  - split: {half}\n    path: {half}/{path}\n" for half in content.halves())

@@ -8,7 +8,7 @@ from typing import Any
 
 from gazebench.dataset import COLUMNS, manifest_csv
 from gazebench.errors import MissingPartError
-from gazebench.exports import Content, Export, Exported, File
+from gazebench.exports import Export, ExportContent, Exported, ExportFile
 
 _GROUP = {True: 100, False: 10_000}  # portraits of a row group, with and without pixels
 _SIDES = ("_left", "_top", "_right", "_bottom")
@@ -25,13 +25,13 @@ class Parquet(Export):
 
     title = "Parquet, one file per half"
 
-    def files(self, content: Content) -> Iterator[File]:
+    def files(self, content: ExportContent) -> Iterator[ExportFile]:
         """The card, then a file per half."""
         _pyarrow()
-        yield File("README.md", lambda: content.card(_FILES).encode())
+        yield ExportFile("README.md", lambda: content.card(_FILES).encode())
         for half, rows in content.halves().items():
             make = functools.partial(_pieces, content, rows)
-            yield File(f"{half}.parquet", make, len(rows) if content.with_pixels else 0)
+            yield ExportFile(f"{half}.parquet", make, len(rows) if content.with_pixels else 0)
 
 
 class _Drain(io.RawIOBase):
@@ -57,7 +57,7 @@ class _Drain(io.RawIOBase):
         return b"".join(pieces)
 
 
-def _pieces(content: Content, rows: Sequence[Exported]) -> Iterator[bytes]:
+def _pieces(content: ExportContent, rows: Sequence[Exported]) -> Iterator[bytes]:
     pa = _pyarrow()
     drain, size = _Drain(), _GROUP[content.with_pixels]
     schema = _schema(content.with_pixels)
@@ -82,7 +82,7 @@ def _kind(column: str) -> type:
     return int if column == "faces" or column.endswith(_SIDES) else float
 
 
-def _values(content: Content, row: Exported) -> dict[str, Any]:
+def _values(content: ExportContent, row: Exported) -> dict[str, Any]:
     line = manifest_csv([row.portrait])  # the manifest's own cells, digit by digit
     values = {
         column: _kind(column)(cell) if cell else None

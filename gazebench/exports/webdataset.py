@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from gazebench.exports import Content, Export, Exported, File
+from gazebench.exports import Export, ExportContent, Exported, ExportFile
 
 MAX_BYTES = 64 * 1024**2
 _FILES = {
@@ -25,17 +25,17 @@ class WebDataset(Export):
 
     title = "tar shards for the webdataset library"
 
-    def files(self, content: Content) -> Iterator[File]:
+    def files(self, content: ExportContent) -> Iterator[ExportFile]:
         """The card, then the shards of both halves."""
-        yield File("README.md", lambda: content.card(_FILES).encode())
+        yield ExportFile("README.md", lambda: content.card(_FILES).encode())
         for half, rows in content.halves().items():
             for number, shard in enumerate(_shards(content, rows)):
                 make = functools.partial(_tar, content, shard)
                 portraits = len(shard) if content.with_pixels else 0
-                yield File(f"{half}-{number:06}.tar", make, portraits)
+                yield ExportFile(f"{half}-{number:06}.tar", make, portraits)
 
 
-def _shards(content: Content, rows: Sequence[Exported]) -> Iterator[list[Exported]]:
+def _shards(content: ExportContent, rows: Sequence[Exported]) -> Iterator[list[Exported]]:
     shard: list[Exported] = []
     size = _END
     for row in rows:
@@ -56,7 +56,7 @@ def _room(size: int) -> int:
     return _HEADERS + -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
-def _tar(content: Content, rows: Sequence[Exported]) -> bytes:
+def _tar(content: ExportContent, rows: Sequence[Exported]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for row in rows:

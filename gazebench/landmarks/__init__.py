@@ -1,7 +1,9 @@
-"""How the face and its landmarks are found. Each module of this package is one finder."""
+"""How the face and its landmarks are found: each module is one finder; its file name is its name.
+
+It uses `dataset`, `sources` (what a source lists of a face) and `weights`.
+"""
 
 from dataclasses import dataclass
-from types import ModuleType
 from typing import ClassVar, Protocol, TypeGuard
 
 from PIL import Image
@@ -9,6 +11,7 @@ from PIL import Image
 from gazebench import plugins
 from gazebench.dataset.boxes import Point, mean_point
 from gazebench.errors import InputError
+from gazebench.plugins import Collection
 from gazebench.sources import SourceFace
 
 RIVAL = 2.0  # the largest face is taken when its area is at least this many times the next one's
@@ -72,13 +75,13 @@ class FaceDetector(LandmarkFinder, Protocol):
         ...
 
 
-def load(package: ModuleType, name: str) -> type[LandmarkFinder]:
-    """The finder in ``package/name.py``."""
-    return plugins.load(package, name, marker="find")
+def load(collection: Collection, name: str) -> type[LandmarkFinder]:
+    """The finder in ``name.py`` of a collection."""
+    return plugins.load(collection, name, marker="find")
 
 
 def detects(kind: type[LandmarkFinder]) -> TypeGuard[type[FaceDetector]]:
-    """Whether the finder sees faces itself, and is not told where they are."""
+    """Whether the finder detects faces itself, and need not be given where they are."""
     return hasattr(kind, "boxes")
 
 

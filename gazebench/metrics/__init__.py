@@ -1,4 +1,8 @@
-"""What a metric is. Each module of this package holds one; its file name is its name."""
+"""What a metric is, and one module for each; a metric's file name is its name.
+
+It uses `dataset`, `results` and `weights`. A metric reads pictures and nothing of the method that
+made them; ``_networks`` holds the frozen networks that metrics share.
+"""
 
 from types import ModuleType
 from typing import ClassVar, Protocol
@@ -8,8 +12,10 @@ from torch import Tensor
 from gazebench import plugins
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics._networks import Instruments
 from gazebench.results import Score
+
+__all__ = ["Instruments", "Metric", "load"]
 
 
 class Metric(Protocol):

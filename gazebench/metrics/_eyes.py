@@ -1,17 +1,21 @@
-"""Inception features of both eye patches of portraits, collected by portrait."""
+"""Inception features of both eye patches of portraits, and what distances between sets share."""
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gazebench.dataset.batches import eye_patches, to_uint8
+from gazebench.cards import MetricCard
+from gazebench.dataset.batches import Batch, eye_patches, to_uint8
 from gazebench.errors import InputError
-from gazebench.metrics.networks import FEATURES, Instruments
+from gazebench.metrics._networks import FEATURES, Instruments
+from gazebench.results import Score
 
 REGION = "both eye patches, resized to 299x299 (bicubic, antialias)"
+WEIGHTS = ("inception_fid",)
 PER_PORTRAIT = 2  # patches
 NORMAL_95 = 1.959964  # standard errors on each side of a 95 % interval
 
@@ -46,3 +50,28 @@ class EyeFeatures:
         for key in sorted(self.by_id):
             digest.update(self.by_id[key].tobytes())
         return digest.digest()
+
+
+class EyeSets:
+    """A metric between two sets of eye patches; what is computed of them is the subclass's."""
+
+    card: ClassVar[MetricCard]
+
+    def __init__(self, instruments: Instruments) -> None:
+        for name in WEIGHTS:
+            instruments.require(name)
+        self._instruments = instruments
+        self._real = EyeFeatures(instruments)
+        self._corrected = EyeFeatures(instruments)
+
+    def update_reference(self, real: Batch) -> None:
+        """Take in real domain-X training portraits."""
+        self._real.add(real.ids, real.image, real.eyes)
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Take in a batch."""
+        self._corrected.add(source.ids, corrected, source.eyes)
+
+    def compute(self) -> Score:
+        """The distance; ``n`` counts the corrected patches."""
+        raise NotImplementedError

@@ -8,20 +8,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from gazebench.cards import MetricCard
-from gazebench.dataset.batches import Batch
-from gazebench.metrics import Metric
-from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, EyeFeatures
+from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, WEIGHTS, EyeSets
 from gazebench.metrics._frechet import Gaussian, distance, standard_error
-from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 _GROUPS = 50  # of portraits, left out in turn for the standard error
 
 
-class FidEyes(Metric):
+class FidEyes(EyeSets):
     """Over all patches at once; biased upwards for few, so rows of different n do not compare."""
 
     card: ClassVar[MetricCard] = MetricCard(
@@ -32,23 +28,11 @@ class FidEyes(Metric):
         "(training portraits): Fréchet distance of Inception-2015-12-05 features. Depends on the "
         "number of patches; the interval is over corrected portraits, for this reference.",
         region=REGION,
-        weights=("inception_fid",),
+        weights=WEIGHTS,
         bounds=(0.0, None),
+        group="quality",
+        order=10,
     )
-
-    def __init__(self, instruments: Instruments) -> None:
-        instruments.require("inception_fid")
-        self._instruments = instruments
-        self._real = EyeFeatures(instruments)
-        self._corrected = EyeFeatures(instruments)
-
-    def update_reference(self, real: Batch) -> None:
-        """Take in real domain-X training portraits."""
-        self._real.add(real.ids, real.image, real.eyes)
-
-    def update(self, source: Batch, corrected: Tensor) -> None:
-        """Take in a batch."""
-        self._corrected.add(source.ids, corrected, source.eyes)
 
     def features(self) -> dict[str, NDArray[Any]]:
         """``ids`` (P,) and ``inception`` (P, 2, 2048) of corrected portraits, left eye first."""

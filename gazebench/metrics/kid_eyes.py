@@ -10,13 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from gazebench.cards import MetricCard
-from gazebench.dataset.batches import Batch
-from gazebench.metrics import Metric
-from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, EyeFeatures
-from gazebench.metrics.networks import Instruments
+from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, WEIGHTS, EyeSets
 from gazebench.results import Score
 
 Array = NDArray[np.float64]
@@ -24,7 +20,7 @@ Array = NDArray[np.float64]
 _BLOCK = 2048  # rows of a kernel matrix held at a time
 
 
-class KidEyes(Metric):
+class KidEyes(EyeSets):
     """Squared MMD of both sets under the kernel (x·y / 2048 + 1)³; may be just below 0."""
 
     card: ClassVar[MetricCard] = MetricCard(
@@ -35,22 +31,10 @@ class KidEyes(Metric):
         "(training portraits): unbiased kernel distance (degree 3) of Inception-2015-12-05 "
         "features; near 0 means not told apart, and chance can bring it just below.",
         region=REGION,
-        weights=("inception_fid",),
+        weights=WEIGHTS,
+        group="quality",
+        order=20,
     )
-
-    def __init__(self, instruments: Instruments) -> None:
-        instruments.require("inception_fid")
-        self._instruments = instruments
-        self._real = EyeFeatures(instruments)
-        self._corrected = EyeFeatures(instruments)
-
-    def update_reference(self, real: Batch) -> None:
-        """Take in real domain-X training portraits."""
-        self._real.add(real.ids, real.image, real.eyes)
-
-    def update(self, source: Batch, corrected: Tensor) -> None:
-        """Take in a batch."""
-        self._corrected.add(source.ids, corrected, source.eyes)
 
     def compute(self) -> Score:
         """The distance; ``n`` counts the corrected patches.

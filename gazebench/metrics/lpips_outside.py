@@ -10,9 +10,8 @@ from torch import Tensor
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
-from gazebench.metrics import Metric
+from gazebench.metrics import Instruments, Metric
 from gazebench.metrics._outside import REGION, outside
-from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 
@@ -28,6 +27,9 @@ class LpipsOutside(Metric):
         region=REGION,
         weights=("lpips_alexnet",),
         bounds=(0.0, None),
+        group="preservation",
+        order=20,
+        sees_eyes=False,
     )
 
     def __init__(self, instruments: Instruments) -> None:

@@ -13,9 +13,8 @@ from torch import Tensor
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
 from gazebench.errors import InputError
-from gazebench.metrics import Metric
+from gazebench.metrics import Instruments, Metric
 from gazebench.metrics._outside import REGION, outside
-from gazebench.metrics.networks import Instruments
 from gazebench.results import Score
 
 _SMALLEST = 161  # pixels: five scales of an 11x11 window
@@ -32,6 +31,9 @@ class MsSsimOutside(Metric):
         "source at five scales (11x11 window), eye boxes left out; 1 is unchanged.",
         region=REGION,
         bounds=(0.0, 1.0),
+        group="preservation",
+        order=10,
+        sees_eyes=False,
     )
 
     def __init__(self, instruments: Instruments) -> None:

@@ -1,9 +1,9 @@
 """Photographs of any size: their faces as portraits, and what a method makes of them put back.
 
-A face is found and cut as a build does it. Of the photograph only pixels inside the turned eye
-boxes change. It is read as any picture is (upright, RGB, transparency on black) and written as
-PNG, which alone keeps every other pixel; an RGB colour profile goes along, all else of its
-metadata does not.
+It uses `curation` to find and cut a face as a build does, and `methods`. Of the photograph only
+pixels inside the rotated eye boxes change. It is read as any picture is (upright, RGB, transparency
+on black) and written as PNG, which alone keeps every other pixel; an RGB colour profile is kept,
+all other metadata is dropped.
 """
 
 import io

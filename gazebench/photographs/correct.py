@@ -4,20 +4,17 @@ A file that was made of the same photograph by the same weights in the same way 
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from tqdm import tqdm
 
 from gazebench import store
-from gazebench.dataset.pictures import PictureError, read_bytes
+from gazebench.dataset.pictures import PictureError, png, read_bytes
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
 from gazebench.photographs import Photographer
@@ -81,7 +78,8 @@ def correct(
         with torch.no_grad():
             corrected = method.correct(photograph.batch(device))
         pixels = photograph.with_portraits(corrected)
-        store.write(left[path], _png(pixels, photograph.profile, _mark(path, made_by)))
+        mark = {_KEY: _mark(path, made_by)}
+        store.write(left[path], png(pixels, profile=photograph.profile, text=mark))
     return failures
 
 
@@ -95,8 +93,8 @@ def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
         return False  # opening it says why
     if _mark_of(place) != mark:
         raise RefusedError(
-            f"{place}: is there already, of another photograph or by other weights or options; "
-            "--overwrite makes it anew"
+            f"{place}: already exists, from another photograph or with other weights or options; "
+            "--overwrite replaces it"
         )
     return True
 
@@ -114,12 +112,3 @@ def _mark_of(place: Path) -> str | None:
     except (OSError, SyntaxError, ValueError):
         return None
     return found if isinstance(found, str) else None
-
-
-def _png(pixels: NDArray[np.uint8], profile: bytes | None, mark: str) -> bytes:
-    """A PNG file of (H, W, 3) pixels with a colour profile and a text."""
-    text = PngImagePlugin.PngInfo()
-    text.add_text(_KEY, mark)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=3, icc_profile=profile, pnginfo=text)
-    return buffer.getvalue()

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from gazebench.dataset.batches import Batch, eye_patches, to_uint8
+from gazebench.dataset.pictures import png
 from gazebench.errors import InputError, MissingPartError
 from gazebench.methods import Animator
 
@@ -100,9 +101,7 @@ def strip(frames: Frames, alphas: Sequence[float]) -> bytes:
     rows = [np.concatenate(list(row), axis=1) for row in frames]
     width = frames.shape[3]
     head = _captions([f"{alpha:g}" for alpha in alphas], width)
-    buffer = io.BytesIO()
-    Image.fromarray(np.concatenate([head, *rows])).save(buffer, "PNG")
-    return buffer.getvalue()
+    return png(np.concatenate([head, *rows]))
 
 
 def tiled(frames: Frames) -> Film:

@@ -1,32 +1,32 @@
-"""Where source faces come from. Each module of this package reads one layout of folders."""
+"""Where source faces come from: each module reads one layout of folders; its file name is its name.
+
+It uses `dataset` for points and attributes, and no other room; `curation` and `landmarks` use it.
+"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import ClassVar, Protocol
 
 from gazebench import plugins
-from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
+from gazebench.plugins import Collection
 from gazebench.sources import _naming
+from gazebench.sources._face import SourceFace
+from gazebench.sources._given import with_eye_points, with_labels
+from gazebench.sources._spooled import SpooledFaces
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFace:
-    """One picture of a source dataset, as its lists describe it."""
-
-    id: str  # safe as a file name, unique whatever the case
-    name: str  # as the dataset writes it, for people
-    path: Path
-    member: str = ""  # name inside the archive at ``path``; "" for a file of its own
-    identity: str | None = None  # person
-    partition: str | None = None  # the source's own split, or the plan's: "train", "val", "test"
-    eyes: tuple[Point, Point] | None = None  # the source's own eye points, left then right
-    mouth: Point | None = None  # middle of the mouth's corners
-    box: tuple[float, float, float, float] | None = None  # x, y, width, height of the face meant
-    attributes: int | None = None  # CelebA's forty, see manifest.attributes
-    label: str | None = None  # domain that the source puts it into: "X" or "Y"
+__all__ = [
+    "Source",
+    "SourceFace",
+    "SpooledFaces",
+    "check_place",
+    "load",
+    "recognise",
+    "safe_ids",
+    "text_name",
+    "with_eye_points",
+    "with_labels",
+]
 
 
 class Source(Protocol):
@@ -34,7 +34,9 @@ class Source(Protocol):
 
     title: ClassVar[str]  # "CelebA, aligned and cropped"
     license: ClassVar[str]  # terms of the pictures, for the dataset card
-    redistributable: ClassVar[bool] = False  # whether the pictures are known to be free to pass on
+    redistributable: ClassVar[bool] = (
+        False  # whether the pictures are known to be free to redistribute
+    )
     alignment: ClassVar[str]  # default of --align for such pictures
     landmarks: ClassVar[str] = "dlib"  # default of --landmarks
     order: ClassVar[int]  # sources are asked in this order whether a folder is theirs
@@ -61,19 +63,19 @@ class Source(Protocol):
         ...
 
 
-def load(package: ModuleType, name: str) -> type[Source]:
-    """The source in ``package/name.py``."""
-    return plugins.load(package, name, marker="recognises")
+def load(collection: Collection, name: str) -> type[Source]:
+    """The source in ``name.py`` of a collection."""
+    return plugins.load(collection, name, marker="recognises")
 
 
-def recognise(package: ModuleType, root: Path) -> str:
+def recognise(collection: Collection, root: Path) -> str:
     """Name of the source whose layout the folder has.
 
     Raises:
         InputError: there is no such folder, or no source knows it.
     """
     check_place(root)
-    known = {name: load(package, name) for name in plugins.names(package)}
+    known = {name: load(collection, name) for name in plugins.names(collection)}
     for name in sorted(known, key=lambda n: known[n].order):
         if known[name].recognises(root):
             return name

@@ -1,4 +1,4 @@
-"""What a ZIP archive of pictures holds. It is read where it lies and never extracted."""
+"""What a ZIP archive of pictures holds. It is read in place and never extracted."""
 
 import stat
 import zipfile
@@ -38,7 +38,7 @@ def members(path: Path) -> list[str]:
 
 
 def pictures(path: Path, folder: str) -> list[str]:
-    """Its JPEG files, or else its PNG files, that stand in ``folder`` or in no folder.
+    """Its JPEG files, or else its PNG files, that are in ``folder`` or in no folder.
 
     Raises:
         InputError: see ``members``; also two pictures with the same file name.

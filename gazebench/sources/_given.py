@@ -1,4 +1,4 @@
-"""Eye points that the user gives in a CSV file, in place of the source's own."""
+"""Eye points and labels that the user gives in CSV files, in place of the source's own."""
 
 import contextlib
 import json
@@ -7,11 +7,13 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar, Protocol, TypeVar
 
-from gazebench.dataset import read_csv
+from gazebench.dataset import LABELS, read_csv
 from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
-from gazebench.sources import SourceFace, _temporary
+from gazebench.sources import _temporary
+from gazebench.sources._face import SourceFace
 from gazebench.sources._spooled import SpooledFaces
 
 EYES = ("left_x", "left_y", "right_x", "right_y")
@@ -19,9 +21,25 @@ MOUTH = ("mouth_x", "mouth_y")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _SHOWN = 5
 _Values = tuple[float, ...]  # x and y of left eye, right eye and, where known, the mouth
+_Value = TypeVar("_Value")
 
 
-def with_points(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
+class _Given(Protocol[_Value]):
+    """What a file says of each face."""
+
+    columns: ClassVar[tuple[str, ...]]  # the first is the face's name
+
+    def put(self, place: int, value: _Value, /) -> bool:
+        """Whether it is the value of that place: it had none, or the same."""
+        ...
+
+    @staticmethod
+    def parse(row: dict[str, str], path: Path, line: int) -> _Value:
+        """The value of a row."""
+        ...
+
+
+def with_eye_points(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
     """The faces with the points of a CSV file; a face that it does not name has none.
 
     Columns: ``name`` (source name or id), ``left_x``, ``left_y``, ``right_x``, ``right_y`` and,
@@ -40,8 +58,50 @@ def with_points(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
         return SpooledFaces(_placed(f, points.get(place)) for place, f in enumerate(there))
 
 
+def with_labels(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
+    """The faces with the labels of a CSV file; a face that it does not name has none.
+
+    Columns: ``id`` (source name or id) and ``label`` (X, Y, unsure or reject, whatever the case).
+
+    Raises:
+        InputError: a column that is missing, another label, a name that no picture or several
+            have, a picture with two lines that differ.
+        DiskError: no space for a temporary file.
+    """
+    there = faces if isinstance(faces, SpooledFaces) else SpooledFaces(faces)
+    labels = _Labels()
+    _read(path, there, labels)
+    return SpooledFaces(replace(f, label=labels.get(i)) for i, f in enumerate(there))
+
+
+class _Labels:
+    """Labels by the place of their face."""
+
+    columns: ClassVar[tuple[str, ...]] = ("id", "label")
+
+    def __init__(self) -> None:
+        self._labels: dict[int, str] = {}
+
+    def get(self, place: int) -> str | None:
+        return self._labels.get(place)
+
+    def put(self, place: int, label: str) -> bool:
+        """Whether it is the label of that place: it had none, or the same."""
+        return self._labels.setdefault(place, label) == label
+
+    @staticmethod
+    def parse(row: dict[str, str], path: Path, line: int) -> str:
+        meant = {label.lower(): label for label in LABELS}
+        given = row["label"].strip()
+        if given.lower() not in meant:
+            raise InputError(f"{path}, line {line}: label {given!r}, expected {', '.join(LABELS)}")
+        return meant[given.lower()]
+
+
 class _Points:
     """Values by the place of their face, on disk."""
+
+    columns: ClassVar[tuple[str, ...]] = ("name", *EYES)
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -58,6 +118,13 @@ class _Points:
             return True
         return self.get(place) == values
 
+    @staticmethod
+    def parse(row: dict[str, str], path: Path, line: int) -> _Values:
+        columns = EYES
+        if any(row.get(column, "").strip() for column in MOUTH):  # empty cells: no mouth
+            columns += MOUTH
+        return tuple(_number(row.get(column, ""), column, path, line) for column in columns)
+
 
 def _placed(face: SourceFace, values: _Values | None) -> SourceFace:
     if values is None:
@@ -66,14 +133,14 @@ def _placed(face: SourceFace, values: _Values | None) -> SourceFace:
     return replace(face, eyes=(left, right), mouth=mouth[0] if mouth else None)
 
 
-def _read(path: Path, there: SpooledFaces, points: _Points) -> None:
+def _read(path: Path, there: SpooledFaces, given: _Given[_Value]) -> None:
     unknown: list[str] = []  # the first ones
     lines = strangers = 0
-    for line, row in read_csv(path, ("name", *EYES)):
+    for line, row in read_csv(path, given.columns):
         lines += 1
         if None in row or None in row.values():
             raise InputError(f"{path}, line {line}: has not as many cells as the header")
-        name, values = row["name"].strip(), _values(row, path, line)
+        name, value = row[given.columns[0]].strip(), given.parse(row, path, line)
         meant = there.called(name)
         if len(meant) > 1:
             which = " and ".join(sorted(id_ for _, id_ in meant))
@@ -82,20 +149,13 @@ def _read(path: Path, there: SpooledFaces, points: _Points) -> None:
             strangers += 1
             if strangers <= _SHOWN:
                 unknown.append(f"line {line}: {name!r}")
-        elif not points.put(meant[0][0], values):
-            raise InputError(f"{path}, line {line}: {name!r} stands there twice, with two values")
+        elif not given.put(meant[0][0], value):
+            raise InputError(f"{path}, line {line}: {name!r} is listed twice, with two values")
     if strangers:
         more = f" and {strangers - _SHOWN} more" if strangers > _SHOWN else ""
         raise InputError(f"{path}: no picture is called {', '.join(unknown)}{more}")
     if not lines:
         raise InputError(f"{path}: has no lines below its header")
-
-
-def _values(row: dict[str, str], path: Path, line: int) -> _Values:
-    columns = EYES
-    if any(row.get(column, "").strip() for column in MOUTH):  # empty cells: no mouth
-        columns += MOUTH
-    return tuple(_number(row.get(column, ""), column, path, line) for column in columns)
 
 
 def _number(text: str, column: str, path: Path, line: int) -> float:

@@ -77,7 +77,7 @@ def put(table: dict[str, V], key: str, value: V, path: Path, line: int) -> None:
         InputError: the key is there with another value.
     """
     if table.setdefault(key, value) != value:
-        raise InputError(f"{path}, line {line}: {key!r} stands in the list twice, with two values")
+        raise InputError(f"{path}, line {line}: {key!r} is listed twice, with two values")
 
 
 def _check_width(path: Path, number: int, line: str, columns: int) -> list[str]:

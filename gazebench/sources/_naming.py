@@ -60,7 +60,7 @@ def _hashed(name: str, digits: int) -> str:
 
 
 def _is_reversible(name: str, id_: str) -> bool:
-    # a name that lost characters (accents, spaces) is told apart from its look-alikes for ever
+    # a name that lost characters (accents, spaces) is always distinguished from similar ones
     return _stem(name).replace("/", "-").strip(".-") == id_
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from gazebench.dataset.boxes import Point
-from gazebench.sources import SourceFace
+from gazebench.sources._face import SourceFace
 from gazebench.sources._temporary import database, sentences
 
 _SCHEMA = """
@@ -27,7 +27,7 @@ _rest_of, _NOTHING = attrgetter(*_REST), tuple(_REST.values())
 class SpooledFaces(Sequence[SourceFace]):
     """Source faces in the order they were given, kept in a temporary file.
 
-    Each look at a face reads it anew. Several loops may run at once, in any threads that take
+    Each look at a face reads it again. Several loops may run at once, in any threads that take
     turns. The file goes away with the list, and with the process.
 
     Raises:

@@ -1,7 +1,7 @@
 """Tables for what may be longer than memory: SQLite, in a temporary file.
 
-Some pages stand in memory, the rest in a file without a name, which is gone with the process,
-however that ends. It lies in the folder of the environment variable ``SQLITE_TMPDIR``, else of
+Some pages are in memory, the rest in a file without a name, which is gone with the process,
+however that ends. It is in the folder of the environment variable ``SQLITE_TMPDIR``, else of
 ``TMPDIR``, else in ``/var/tmp`` (https://www.sqlite.org/tempfiles.html, section 5).
 """
 

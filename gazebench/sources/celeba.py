@@ -122,7 +122,7 @@ def missing_lists(identities: dict[str, str], partitions: dict[str, str]) -> lis
     remarks = []
     if not identities:
         remarks.append(
-            "identity_CelebA.txt not found: the split takes each picture for another person; "
+            "identity_CelebA.txt not found: the split treats each picture as a different person; "
             "put the list beside the pictures or into Anno/"
         )
     if not partitions:

@@ -61,7 +61,7 @@ class CelebAWild(Source):
         """Which lists are missing."""
         remarks = celeba.missing_lists(self._identities, self._partitions)
         if not self._boxes:
-            remarks.append(f"{_BOXES} not found: pictures of several people go to quarantine")
+            remarks.append(f"{_BOXES} not found: pictures of several people are quarantined")
         return remarks
 
 

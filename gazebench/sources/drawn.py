@@ -1,4 +1,4 @@
-"""Portraits that ``gazebench draw`` made: true eyes, identities and gaze, no photograph."""
+"""Portraits that ``gazebench synthesize`` made: true eyes, identities and gaze, no photograph."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ class Drawn(Source):
             if not path.is_file():
                 raise InputError(
                     f"{path}: {self._list.name} names it and it is not there; run the same "
-                    "`gazebench draw` again to finish the folder"
+                    "`gazebench synthesize` again to finish the folder"
                 )
             yield SourceFace(
                 id=ids[name],

@@ -41,7 +41,7 @@ class Folder(Source):
 
     def remarks(self) -> list[str]:
         """That splits cannot know people here."""
-        return ["identities are unknown: the split takes each picture for another person"]
+        return ["identities are unknown: the split treats each picture as a different person"]
 
 
 def _named(path: str) -> tuple[str, bytes | None]:

@@ -7,17 +7,18 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import connection
 
 from gazebench.errors import GazebenchError
+from gazebench.signals import Stop
 
 _TICK = 0.2  # seconds in which a stop is noticed
 Drawing = Callable[[int], bytes]
 
 
 def finished(
-    drawing: Drawing, numbers: Sequence[int], workers: int, stopped: Sequence[int] = ()
+    drawing: Drawing, numbers: Sequence[int], workers: int, stopped: Stop | None = None
 ) -> Generator[tuple[int, bytes]]:
     """Each of ``numbers`` with what ``drawing`` makes of it, in any order.
 
-    Ends early when ``stopped`` is no longer empty. With one worker all is done in this process.
+    Ends early once ``stopped`` is true. With one worker all is done in this process.
 
     Raises:
         GazebenchError: a worker process died.
@@ -32,29 +33,8 @@ def finished(
         yield number, drawing(number)
 
 
-@contextlib.contextmanager
-def stops() -> Iterator[list[int]]:
-    """A list that gets the number of the first SIGINT or SIGTERM; a second one stops at once."""
-    stopped: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if stopped:
-            raise KeyboardInterrupt
-        stopped.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread, where Python allows no handlers
-        before = {}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _by_workers(
-    drawing: Drawing, numbers: Sequence[int], workers: int, stopped: Sequence[int]
+    drawing: Drawing, numbers: Sequence[int], workers: int, stopped: Stop | None
 ) -> Iterator[tuple[int, bytes]]:
     context = multiprocessing.get_context("spawn")
     pipes: list[connection.Connection] = []
@@ -88,7 +68,7 @@ def _ctrl_c_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _hear(pipe: connection.Connection, stopped: Sequence[int]) -> tuple[int, bytes] | None:
+def _hear(pipe: connection.Connection, stopped: Stop | None) -> tuple[int, bytes] | None:
     """A number with its drawing; None when the worker has done its share."""
     try:
         return pipe.recv()
@@ -96,7 +76,7 @@ def _hear(pipe: connection.Connection, stopped: Sequence[int]) -> tuple[int, byt
         if stopped:  # the same signal ended the worker
             return None
         raise GazebenchError(
-            "a worker process died over a portrait; is there memory enough? "
+            "a worker process died over a portrait; is there enough memory? "
             "run the same command with fewer --workers"
         ) from None
 

@@ -1,4 +1,4 @@
-"""How a drawn head is turned, where it looks, where it stands in the picture, how it is lit.
+"""How a drawn head is turned, where it looks, where it is in the picture, how it is lit.
 
 The camera is far away (orthographic), so the direction to it is the same everywhere. Axes are
 x to the image's right, y down, z to the camera; a yaw is positive to the image's right, a pitch

@@ -63,7 +63,7 @@ def read_truth(path: Path) -> list[Truth]:
             truth = _truth(row)
         except ValueError as error:
             raise InputError(
-                f"{path}, line {line}: {error}; draw it again with `gazebench draw`"
+                f"{path}, line {line}: {error}; make it again with `gazebench synthesize`"
             ) from None
         if truths.setdefault(truth.name.lower(), truth) is not truth:
             raise InputError(f"{path}, line {line}: a second {truth.name!r}")

@@ -1,7 +1,7 @@
 """A folder of drawn portraits: ``images/``, ``truth.csv`` and ``labels.csv``.
 
 ``truth.csv`` is written first. It says which pictures there will be, so that a drawing that was
-stopped goes on where it was, and one with other settings is refused.
+stopped resumes where it was, and one with other settings is refused.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,9 @@ from tqdm import tqdm
 from gazebench import store
 from gazebench.dataset import Domain, csv_text
 from gazebench.errors import InputError, RefusedError, StoppedError
+from gazebench.signals import listening
 from gazebench.synthetic import truth
-from gazebench.synthetic.crew import finished, stops
+from gazebench.synthetic.crew import finished
 from gazebench.synthetic.portrait import DrawnPortrait
 
 _ROUND = 16  # pictures that share one sync of their folder
@@ -24,7 +25,7 @@ _OURS = {"images", truth.FILE, "labels.csv"}
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """The portraits 0 to ``count`` - 1 of a seed; one worker is told of them by this alone."""
+    """The portraits 0 to ``count`` - 1 of a seed; one worker knows them by this alone."""
 
     count: int
     size: int  # pixels, even
@@ -40,7 +41,7 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawReport:
+class SynthesisReport:
     """What a drawing did."""
 
     drawn: int  # now
@@ -48,9 +49,9 @@ class DrawReport:
     at_camera: int  # of all, in domain X
 
 
-def draw_folder(
+def synthesize_folder(
     out: Path, series: Series, *, workers: int, overwrite: bool = False, quiet: bool = False
-) -> DrawReport:
+) -> SynthesisReport:
     """Draw a series of portraits into the folder ``out``, or finish doing so.
 
     Raises:
@@ -58,13 +59,13 @@ def draw_folder(
         RefusedError: ``out`` was drawn with other settings.
         BusyError: another process draws there.
         DiskError: no space or not writable.
-        StoppedError: SIGINT or SIGTERM came; the same command goes on.
+        StoppedError: SIGINT or SIGTERM came; the same command resumes.
     """
     if series.size % 2:
         raise InputError(f"size {series.size}: must be even; take {series.size + 1}")
     _check_folder(out)
     truths = [series.portrait(index).truth for index in range(series.count)]
-    with stops() as stopped, store.locked(out):
+    with listening() as stopped, store.locked(out):
         _begin(out, truths, overwrite)
         paths = [out / "images" / true.name for true in truths]
         pending = [index for index, path in enumerate(paths) if not path.exists()]
@@ -74,8 +75,10 @@ def draw_folder(
                 store.write_many(files)
                 bar.update(len(files))
         if stopped:
-            raise StoppedError(stopped[0], f"{out}: stopped; run the same command to go on")
-    return DrawReport(
+            raise StoppedError(
+                stopped.signal, f"{out}: stopped; run the same command again to resume"
+            )
+    return SynthesisReport(
         drawn=len(pending),
         kept=series.count - len(pending),
         at_camera=sum(true.domain is Domain.CAMERA for true in truths),
@@ -90,10 +93,12 @@ def _bar(count: int, pending: int, quiet: bool) -> tqdm:
 def _check_folder(out: Path) -> None:
     with store.asking(out):
         if out.exists() and not out.is_dir():
-            raise InputError(f"{out}: a file stands where a folder is needed")
+            raise InputError(f"{out}: is a file where a folder is needed")
         foreign = [] if not out.exists() or (out / truth.FILE).exists() else sorted(out.iterdir())
     if foreign := [path.name for path in foreign if not path.name.startswith(".")]:
-        raise InputError(f"{out}: holds {foreign[0]}, nothing drawn; give an empty folder")
+        raise InputError(
+            f"{out}: holds {foreign[0]}, which is no synthetic portrait; give an empty folder"
+        )
 
 
 def _begin(out: Path, truths: list[truth.Truth], overwrite: bool) -> None:
@@ -104,7 +109,7 @@ def _begin(out: Path, truths: list[truth.Truth], overwrite: bool) -> None:
     elif path.exists() and path.read_bytes() != text.encode():
         raise RefusedError(
             f"{out}: was drawn with another count, size or seed; give another folder, or "
-            "--overwrite to draw it anew"
+            "--overwrite to replace it"
         )
     store.remove_partial(out / "images")
     labels = ((Path(true.name).stem, true.domain.value) for true in truths)

@@ -1,20 +1,23 @@
 """Training: one engine for every method that has networks.
 
-``train`` fills a run's folder and ``load_trained`` reads it; both bring torch along, so they are
-imported when first asked for. ``run_method_name`` and the settings do without.
+``train`` fills a run's folder and ``load_trained`` reads it. Both need torch, so they are imported
+when first asked for; ``run_method_name`` and the settings do without. It uses `dataset`,
+`methods` and `store`; evaluation and reports come after it.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from gazebench.training.folder import RunFolder, run_method_name
-from gazebench.training.settings import TrainingSettings
+from gazebench.training.run import RunFolder, TrainingSettings, run_method_name
 
 if TYPE_CHECKING:
-    from gazebench.training.engine import TrainingResult, train
+    from gazebench.training.job import Budget, Job
+    from gazebench.training.loop import TrainingResult, train, train_job
     from gazebench.training.trained import Trained, load_trained
 
 __all__ = [
+    "Budget",
+    "Job",
     "RunFolder",
     "Trained",
     "TrainingResult",
@@ -22,12 +25,16 @@ __all__ = [
     "load_trained",
     "run_method_name",
     "train",
+    "train_job",
 ]
 
 
 _HOMES = {
-    "TrainingResult": "engine",
-    "train": "engine",
+    "Budget": "job",
+    "Job": "job",
+    "TrainingResult": "loop",
+    "train": "loop",
+    "train_job": "loop",
     "Trained": "trained",
     "load_trained": "trained",
 }

@@ -2,19 +2,22 @@
 
 ``weights.safetensors`` holds the networks that correct, ``state.safetensors`` the other networks
 and the optimisers, ``state.json`` everything that is no tensor and the sha256 of the two; it is
-written last. The newest two are kept.
+written last. The newest two are kept. Tensors go in and come back bit by bit.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from gazebench import store
 from gazebench.errors import InputError
@@ -51,7 +54,7 @@ class Checkpoint:
 
 
 def folder(checkpoints: Path, step: int) -> Path:
-    """Where the checkpoint of a step stands."""
+    """Where the checkpoint of a step is."""
     return checkpoints / f"step-{step:06d}"
 
 
@@ -72,7 +75,7 @@ def write(
 
 
 def newest(checkpoints: Path, say: Callable[[str], None]) -> Checkpoint | None:
-    """The newest valid checkpoint; ``say`` hears of every newer one that is damaged."""
+    """The newest valid checkpoint; ``say`` is called for each damaged newer one."""
     for path in reversed(_folders(checkpoints)):
         try:
             return _open(path)
@@ -97,6 +100,95 @@ def prune(checkpoints: Path) -> None:
     """Remove all but the newest."""
     for path in _folders(checkpoints)[:-KEPT]:
         store.remove(path)
+
+
+def network_tensors(networks: Mapping[str, nn.Module], names: Iterable[str]) -> dict[str, Tensor]:
+    """Parameters and buffers of the named networks by "network.parameter", copied to the CPU."""
+    return {
+        k: v for name in names for k, v in under(name, copied(networks[name].state_dict())).items()
+    }
+
+
+def load_networks(
+    networks: Mapping[str, nn.Module], names: Iterable[str], tensors: Mapping[str, Tensor]
+) -> None:
+    """Put ``network_tensors`` back.
+
+    Raises:
+        InputError: the tensors are of other networks.
+    """
+    for name in names:
+        try:
+            networks[name].load_state_dict(taken(name, tensors))
+        except RuntimeError as error:
+            first = " ".join(str(error).split())[:300]
+            raise InputError(f"network {name} does not fit the checkpoint: {first}") from None
+
+
+def optimiser_tensors(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
+    """Tensors of the optimisers' states by "optimiser.index.name", copied to the CPU."""
+    return {
+        f"{name}.{index}.{key}": _copy(value)
+        for name, optimiser in optimisers.items()
+        for index, entry in optimiser.state_dict()["state"].items()
+        for key, value in entry.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def optimiser_facts(optimisers: Mapping[str, Optimizer]) -> dict[str, Any]:
+    """What of the optimisers' states is no tensor, as JSON can hold it."""
+    facts = {}
+    for name, optimiser in optimisers.items():
+        state = optimiser.state_dict()
+        entries = {
+            str(index): {k: v for k, v in entry.items() if not isinstance(v, Tensor)}
+            for index, entry in state["state"].items()
+        }
+        facts[name] = {"state": entries, "param_groups": state["param_groups"]}
+    return facts
+
+
+def load_optimisers(
+    optimisers: Mapping[str, Optimizer], facts: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Put ``optimiser_tensors`` and ``optimiser_facts`` back.
+
+    Raises:
+        InputError: they are of other optimisers.
+    """
+    for name, optimiser in optimisers.items():
+        parameters = list(chain.from_iterable(g["params"] for g in optimiser.param_groups))
+        state = {int(i): dict(entry) for i, entry in facts[name]["state"].items()}
+        for key, value in tensors.items():
+            owner, index, entry = key.split(".", 2)
+            if owner == name:
+                state[int(index)][entry] = _laid_out_as(parameters[int(index)], value)
+        try:
+            optimiser.load_state_dict({"state": state, "param_groups": facts[name]["param_groups"]})
+        except ValueError as error:
+            raise InputError(f"optimiser {name} does not fit the checkpoint: {error}") from None
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors by "prefix.name"."""
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+def taken(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of ``under``, out of others."""
+    start = f"{prefix}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU, in the usual memory layout."""
+    return {name: _copy(value) for name, value in tensors.items()}
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """Name of the first tensor with a value that is not finite."""
+    return next((name for name, t in tensors.items() if not bool(torch.isfinite(t).all())), None)
 
 
 def _folders(checkpoints: Path) -> list[Path]:
@@ -133,3 +225,14 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         return safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
+
+
+def _copy(value: Tensor) -> Tensor:
+    return value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    # fused optimisers walk parameter and state side by side in memory
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)

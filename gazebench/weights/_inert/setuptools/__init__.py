@@ -1,1 +1,1 @@
-"""Stands in for setuptools while pip downloads an sdist, so that no ``setup.py`` is run."""
+"""Replaces setuptools while pip downloads an sdist, so that no ``setup.py`` is run."""

@@ -1,0 +1,195 @@
+"""Correct the domain-Y test portraits with every method, then score the pictures on the disk.
+
+It uses `methods`, `metrics`, `training` (to load a finished run) and `results`, and imports no
+method or metric by name.
+"""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from gazebench import plugins, store
+from gazebench.cards import MethodCard
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Pixels
+from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
+from gazebench.evaluation import cost
+from gazebench.evaluation.contenders import Entry, find, ready
+from gazebench.evaluation.correct import correct, device_name, portraits_to_correct, read_facts
+from gazebench.evaluation.describing import (
+    dataset_facts,
+    declined,
+    gaps,
+    kept,
+    provenance,
+)
+from gazebench.evaluation.predictions import Predictions
+from gazebench.evaluation.score import Scoring, flag_copies
+from gazebench.metrics import Instruments
+from gazebench.plugins import Collection
+from gazebench.results import RunResult
+
+__all__ = ["EvalReport", "Evaluation", "find", "portraits_to_correct"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalReport:
+    """Results, and sentences on what is missing or failed."""
+
+    results: tuple[RunResult, ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One dataset, one set of metrics, one device; methods come one after the other."""
+
+    manifest: Manifest
+    runs: Path
+    methods: Collection  # the baselines, and files beside them
+    metrics: ModuleType  # package of the metrics
+    device: torch.device
+    date: str  # ISO 8601, written into the results
+    command: str  # what the user typed, without absolute paths
+    overwrite: bool = False
+    quiet: bool = False
+
+    def run(self, entries: Sequence[Entry]) -> EvalReport:
+        """Correct and score every entry; a bad one is recorded and the others go on.
+
+        Raises:
+            InputError: the dataset has no labelled test portrait.
+            DiskError: no space or not writable; run the same command again later.
+        """
+        portraits_to_correct(self.manifest)  # none is the dataset's fault, not a method's
+        scored: list[tuple[RunResult, Predictions]] = []
+        refused: list[RunResult] = []
+        failures: list[str] = []
+        for entry in entries:
+            try:
+                with plugins.blaming(self.methods, entry.name):
+                    scored.append(self._entry(entry))
+            except (DiskError, StoppedError):
+                raise
+            except MethodError as error:
+                reason = str(error)
+                refused.append(declined(entry, self.methods, self.metrics, self.manifest, reason))
+                failures.append(f"{entry.run}: {error}")
+            except GazebenchError as error:
+                failures.append(f"{entry.run}: {error}")
+        results = [*flag_copies(scored, self._pixels), *refused]
+        return self._saved(results, failures)
+
+    def score_folder(
+        self, folder: Path, card: MethodCard, run: str, *, allow_partial: bool
+    ) -> EvalReport:
+        """Score the predictions of an outside program, as run ``run``.
+
+        Raises:
+            InputError: names or sizes do not match the dataset's test portraits.
+        """
+        portraits = portraits_to_correct(self.manifest)
+        made = Predictions.check(folder, self.manifest, portraits, allow_partial=allow_partial)
+        entry = Entry(run=run, name=run, folder=self.runs / run, trained=False)
+        result = self._scored(entry, card, made, {})
+        return self._saved(flag_copies([(result, made)], self._pixels), [])
+
+    @cached_property
+    def _pixels(self) -> Pixels:
+        return Pixels.open(self.manifest)
+
+    @cached_property
+    def _instruments(self) -> Instruments:
+        return Instruments(self.device)
+
+    def _entry(self, entry: Entry) -> tuple[RunResult, Predictions]:
+        contender = ready(entry, self.methods, self.manifest, self.device)
+        with store.locked(entry.folder):
+            flags = {"device": self.device, "overwrite": self.overwrite, "quiet": self.quiet}
+            correct(contender, self._pixels, **flags)
+            portraits = portraits_to_correct(self.manifest)
+            made = Predictions.check(entry.folder / "predictions", self.manifest, portraits)
+            path = entry.folder / "scores.json"
+            there = (
+                None if self.overwrite else kept(path, self.manifest, contender, made, self.metrics)
+            )
+            if there and set(plugins.names(self.metrics)) <= there.scores.keys():
+                return replace(there, notes=contender.notes), made
+            costs, facts = read_facts(entry.folder)
+            result = self._scored(entry, contender.card, made, facts, there)
+        cards = {name: cost.CARDS[name] for name in costs}
+        full = replace(
+            result,
+            scores={**result.scores, **costs},
+            metrics={**result.metrics, **cards},
+            notes=contender.notes,
+        )
+        return full, made
+
+    def _scored(
+        self,
+        entry: Entry,
+        card: MethodCard,
+        made: Predictions,
+        facts: dict[str, Any],
+        there: RunResult | None = None,
+    ) -> RunResult:
+        """The result with the scores of ``there`` and all that it lacks."""
+        scoring = Scoring(self.metrics, self._instruments, there.scores if there else {})
+        scoring.run(self._pixels, made, label=entry.run, quiet=self.quiet)
+        _save_features(entry.folder / "features.npz", scoring.features, keep=there is not None)
+        total = len(portraits_to_correct(self.manifest))
+        return RunResult(
+            run=entry.run,
+            name=entry.name,
+            method=card,
+            dataset=dataset_facts(self.manifest),
+            scores=scoring.scores,
+            metrics={**(there.metrics if there else {}), **scoring.cards},
+            skipped=scoring.skipped,
+            notes=(f"{len(made.portraits)} of {total} portraits",) if made.missing else (),
+            ranked=not made.missing,
+            n_predicted=len(made.portraits),
+            provenance=provenance(
+                {**facts, "predictions_sha256": made.sha256},
+                weights={
+                    **(there.provenance["weights"] if there else {}),
+                    **self._instruments.used_weights,
+                },
+                device=device_name(self.device),
+                date=self.date,
+                command=self.command,
+            ),
+            pictures=os.path.relpath(made.folder, entry.folder),
+            dataset_folder=os.path.relpath(self.manifest.root, entry.folder),
+        )
+
+    def _saved(self, results: Sequence[RunResult], failures: Sequence[str]) -> EvalReport:
+        for result in results:
+            result.save(self.runs / result.run / "scores.json")
+        return EvalReport(results=tuple(results), failures=(*failures, *gaps(results)))
+
+
+def _save_features(path: Path, found: Mapping[str, np.ndarray], *, keep: bool) -> None:
+    """Write the features of metrics; those of metrics that were not computed again are kept."""
+    if not found:
+        return
+    earlier: dict[str, np.ndarray] = {}
+    if keep and path.exists():
+        with np.load(path, allow_pickle=False) as arrays:
+            earlier = dict(arrays)
+    store.write(path, _npz({**earlier, **found}))
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,134 @@
+"""Who takes part in an evaluation: the controls, and every trained run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gazebench import config, methods, plugins, training
+from gazebench.cards import MethodCard
+from gazebench.dataset import Manifest
+from gazebench.errors import InputError
+from gazebench.methods import Method, Task
+from gazebench.plugins import Collection
+
+_CHANGED = "the method's file has changed since the training"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A run to be evaluated: a control, or a folder that holds a trained method."""
+
+    run: str  # name of the folder below RUNS
+    name: str  # of the method
+    folder: Path
+    trained: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A method that is ready to correct, and what a result says of it."""
+
+    entry: Entry
+    card: MethodCard
+    method: Method
+    checkpoint: str = ""  # sha256 of its weights, "" for a method without
+    file_sha256: str | None = None  # of the method's file, if it is from elsewhere
+    # inference, training, training with frozen networks that losses look through
+    parameters: tuple[int, int, int] = (0, 0, 0)
+    facts: Mapping[str, Any] = field(default_factory=dict)  # steps, seed, settings, seconds
+    notes: tuple[str, ...] = ()  # sentences that stand with its scores
+
+
+def find(content: Collection, runs: Path, names: Sequence[str]) -> tuple[list[Entry], list[str]]:
+    """Entries for the methods ``names`` ("all" for every one), and sentences on what is missing.
+
+    A control needs no training. A trainable method takes part once per run folder trained with it.
+
+    Raises:
+        InputError: a name that no method has, or of one that corrects nothing itself.
+    """
+    trained = _trained_runs(runs)
+    wanted = _wanted(content, names, trained)
+    entries: list[Entry] = []
+    missing = list(_unknown(content, trained).values()) if "all" in names else []
+    for name in wanted:
+        if not methods.is_trainable(methods.load(content, name)):
+            entries.append(Entry(run=name, name=name, folder=runs / name, trained=False))
+            continue
+        found = [folder for folder, method in trained.items() if method == name]
+        entries += [Entry(run=f.name, name=name, folder=f, trained=True) for f in found]
+        if not found:
+            missing.append(
+                f"{name} is not trained: `gazebench train --method {plugins.typed(content, name)} "
+                f"DATASET {runs / name}`"
+            )
+    return entries, missing
+
+
+def _wanted(content: Collection, names: Sequence[str], trained: Mapping[Path, str]) -> list[str]:
+    every = plugins.names(content)
+    if "all" in names:
+        return [name for name in every if methods.corrects(methods.load(content, name))]
+    for name in names:
+        if name not in every and name in trained.values():
+            raise InputError(_unknown(content, trained)[name])
+        if not methods.corrects(methods.load(content, name)):
+            raise InputError(f"{name} corrects no portraits; it is a part of other methods")
+    return list(dict.fromkeys(names))
+
+
+def _unknown(content: Collection, trained: Mapping[Path, str]) -> dict[str, str]:
+    """A sentence for each method of a run that is not here."""
+    known = plugins.names(content)
+    return {
+        name: f"{folder} was trained with a file from elsewhere; give it: --method PATH/{name}.py"
+        for folder, name in trained.items()
+        if name not in known
+    }
+
+
+def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.device) -> Contender:
+    """The method of an entry, built for the dataset and, if trained, with its weights.
+
+    Raises:
+        MethodError: the method declines the dataset.
+        RefusedError: it was trained at another resolution or window.
+        InputError: no checkpoint that can be read.
+    """
+    kind = methods.load(content, entry.name)
+    file_sha256 = plugins.sha256(content, entry.name)
+    if not entry.trained:
+        task = Task(resolution=manifest.resolution, window=manifest.window)
+        method = kind(config.build(kind.Config, {}, f"methods.{entry.name}"), task)
+        return Contender(entry=entry, card=kind.card, method=method, file_sha256=file_sha256)
+    run = training.load_trained(content, entry.folder, manifest, device=device)
+    networks = run.method.networks
+    inference = [networks[name] for name in run.method.inference_networks]
+    trained = methods.count_parameters(networks.values())
+    return Contender(
+        entry=entry,
+        card=kind.card,
+        method=run.method,
+        checkpoint=run.weights_sha256,
+        file_sha256=file_sha256,
+        parameters=(
+            methods.count_parameters(inference),
+            trained,
+            trained + run.method.frozen_parameters(),
+        ),
+        facts={**run.facts, "training_seconds": run.facts["seconds"]},
+        notes=() if run.facts.get("trained_file_sha256") == file_sha256 else (_CHANGED,),
+    )
+
+
+def _trained_runs(runs: Path) -> dict[Path, str]:
+    if not runs.exists():
+        return {}
+    if not runs.is_dir():
+        raise InputError(f"{runs}: is a file; give the folder of the runs")
+    folders = sorted(p for p in runs.iterdir() if p.is_dir())
+    found = {folder: training.run_method_name(folder) for folder in folders}
+    return {folder: name for folder, name in found.items() if name}

@@ -1,0 +1,91 @@
+"""What a method costs: parameters and forward passes per second.
+
+Tables I and VI of Zhang et al. (2022) count parameters by different rules, so three are given.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gazebench.cards import MetricCard
+from gazebench.dataset.batches import Batch
+from gazebench.results import Score
+
+WARMUP, RUNS = 10, 50
+_LONGEST = 8.0  # seconds for one number
+
+CARDS = {
+    "parameters_inference": MetricCard(
+        group="cost",
+        order=10,
+        title="Parameters, inference",
+        unit="M",
+        digits=2,
+        higher_is_better=False,
+        help="Weights of the networks that correct a portrait (the rule of Table VI).",
+        region="networks",
+    ),
+    "parameters_training": MetricCard(
+        group="cost",
+        order=20,
+        title="Parameters, training",
+        unit="M",
+        digits=2,
+        higher_is_better=False,
+        help="Weights of all networks that training needs, discriminators included.",
+        region="networks",
+    ),
+    "parameters_training_vgg": MetricCard(
+        group="cost",
+        order=30,
+        title="Parameters, with VGG",
+        unit="M",
+        digits=2,
+        higher_is_better=False,
+        help="With the frozen VGG-16 besides, where a loss looks through it (the rule of Table I).",
+        region="networks",
+    ),
+    "fps": MetricCard(
+        group="cost",
+        order=40,
+        title="FPS",
+        unit="1/s",
+        digits=1,
+        higher_is_better=True,
+        help=f"Portraits corrected per second at batch 1, median of up to {RUNS} runs after "
+        "warm-up; compare only rows of one device.",
+        region="device",
+    ),
+}
+
+
+def parameters(inference: int, training: int, with_frozen: int) -> dict[str, Score]:
+    """Scores of three parameter counts, in millions."""
+    return {
+        "parameters_inference": Score(value=inference / 1e6, n=1),
+        "parameters_training": Score(value=training / 1e6, n=1),
+        "parameters_training_vgg": Score(value=with_frozen / 1e6, n=1),
+    }
+
+
+def frames_per_second(correct: Callable[[Batch], Tensor], batch: Batch) -> Score:
+    """Corrections of ``batch`` (one portrait) per second, from the median of all runs.
+
+    Where that takes long, fewer runs are made; the score's n says how many.
+    """
+    seconds: list[float] = []
+    while len(seconds) < WARMUP + RUNS and sum(seconds) < _LONGEST:
+        seconds.append(_timed(correct, batch))
+    measured = seconds[WARMUP:] or seconds[-1:]
+    return Score(value=1 / statistics.median(measured), n=len(measured))
+
+
+def _timed(correct: Callable[[Batch], Tensor], batch: Batch) -> float:
+    began = time.perf_counter()
+    correct(batch)
+    if batch.image.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - began

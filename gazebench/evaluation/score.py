@@ -1,0 +1,98 @@
+"""Second half of an evaluation: metrics read the PNG files of any method, ours or not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import torch
+from tqdm import tqdm
+
+from gazebench import metrics, plugins
+from gazebench.dataset import Domain, Split
+from gazebench.dataset.batches import Pixels
+from gazebench.errors import GazebenchError
+from gazebench.evaluation import predictions
+from gazebench.evaluation.correct import BATCH, portraits_to_correct
+from gazebench.evaluation.predictions import Predictions
+from gazebench.metrics import Instruments, Metric
+from gazebench.results import RunResult, Score
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Scoring:
+    """The metrics of one run, from their construction to their scores.
+
+    Metrics that ``scores`` has already are not computed. One metric's failure marks its cell
+    (``skipped``) and never the run.
+    """
+
+    def __init__(
+        self, package: ModuleType, instruments: Instruments, scores: Mapping[str, Score]
+    ) -> None:
+        kinds = {name: metrics.load(package, name) for name in plugins.names(package)}
+        self.cards = {name: kind.card for name, kind in kinds.items()}
+        self.skipped: dict[str, str] = {}
+        self.scores: dict[str, Score] = dict(scores)
+        self.features: dict[str, np.ndarray] = {}
+        self._ready: dict[str, Metric] = {}
+        for name, kind in kinds.items():
+            if name in scores:
+                continue
+            self._guarded(name, lambda name=name, kind=kind: self._build(name, kind, instruments))
+
+    def run(self, pixels: Pixels, made: Predictions, *, label: str, quiet: bool) -> None:
+        """Feed reference and predictions to every metric and compute."""
+        if not self._ready:
+            return
+        real = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
+        total = len(real) + len(made.portraits)
+        bar = tqdm(total=total, desc=f"{label}: score", unit="face", disable=quiet)
+        with bar, torch.no_grad():
+            for batch in pixels.batches(real, BATCH):
+                self._each(lambda metric, batch=batch: metric.update_reference(batch))
+                bar.update(len(batch))
+            for start in range(0, len(made.portraits), BATCH):
+                portraits = made.portraits[start : start + BATCH]
+                source, corrected = pixels.batch(portraits), made.image(portraits)
+                self._each(lambda m, s=source, c=corrected: m.update(s, c))
+                bar.update(len(portraits))
+            for name, metric in list(self._ready.items()):
+                self._guarded(name, lambda name=name, metric=metric: self._finish(name, metric))
+
+    def _build(self, name: str, kind: type[Metric], instruments: Instruments) -> None:
+        self._ready[name] = kind(instruments)
+
+    def _finish(self, name: str, metric: Metric) -> None:
+        self.scores[name] = metric.compute()
+        features: Callable[[], Mapping[str, np.ndarray]] | None = getattr(metric, "features", None)
+        self.features |= features() if features else {}
+
+    def _each(self, action: Callable[[Metric], None]) -> None:
+        for name, metric in list(self._ready.items()):
+            self._guarded(name, lambda metric=metric: action(metric))
+
+    def _guarded(self, name: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except GazebenchError as error:
+            self.skipped[name] = str(error)
+            self._ready.pop(name, None)
+
+
+def flag_copies(scored: Sequence[tuple[RunResult, Predictions]], pixels: Pixels) -> list[RunResult]:
+    """The results, with a note on predictions that equal their input or another run's."""
+    inputs = {
+        p.id: predictions.pixel_digest(pixels.manifest.path(p))
+        for p in portraits_to_correct(pixels.manifest)
+    }
+    seen = {tuple(sorted(inputs.items())): "the input"}
+    flagged = []
+    for result, made in scored:
+        twin = seen.setdefault(tuple(sorted(made.digests.items())), f"that of {result.run}")
+        is_copy = twin != f"that of {result.run}" and result.method.kind != "control"
+        notes = (*result.notes, f"every portrait equals {twin}") if is_copy else result.notes
+        flagged.append(replace(result, notes=notes))
+    return flagged

@@ -1,0 +1,386 @@
+"""The pipeline from Python: six functions that do what the commands of the same names do.
+
+It uses every room; libraries that are heavy are imported when a function is called. Paths are
+``str`` or ``Path``. Errors are those of `gazebench.errors`. A function that was interrupted
+resumes when it is called again with the same arguments, and returns at once when all is done.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gazebench.annotation.labels import ImportReport
+    from gazebench.curation import BuildPlan, BuildReport
+    from gazebench.curation.recreate import RecreationResult
+    from gazebench.evaluation import EvalReport
+    from gazebench.reports.report import Report
+    from gazebench.training import TrainingResult
+
+Place = str | Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceLabels:
+    """Labels that came with the source, or with the export that a dataset is recreated from."""
+
+    origin: str  # "source" or "export"
+    written: int | None  # lines of labels.csv; None where another labels.csv was there and stays
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltDataset:
+    """A finished dataset, and what building it did."""
+
+    root: Path
+    report: "BuildReport"  # counts of portraits and of quarantined faces, seconds
+    labels: SourceLabels | None = None  # where the source has some
+    recreated: "RecreationResult | None" = None  # of an export: what came out otherwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectedPhotographs:
+    """Where corrected photographs are, and why others could not be corrected."""
+
+    files: dict[Path, Path]  # photograph → corrected PNG, of those that worked
+    failures: tuple[str, ...]  # a sentence for each of the others
+
+
+def build_dataset(
+    source: Place,
+    out: Place,
+    *,
+    source_type: str | None = None,
+    eyes: Place | None = None,
+    labels: Place | None = None,
+    limit: int | None = None,
+    shard: tuple[int, int] | None = None,
+    from_export: Place | None = None,
+    cluster: str | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+    **settings: Any,
+) -> BuiltDataset:
+    """Build a dataset of aligned portraits with eye boxes from a folder of pictures.
+
+    ``source`` is a folder of pictures, CelebA, CelebA-HQ or CelebGaze as they are distributed, or
+    synthetic portraits; its layout is detected (``source_type`` names it instead). ``settings``
+    are those of the table ``[dataset]`` of a settings file, such as ``resolution=256``,
+    ``align="ffhq"``, ``test_fraction=0.2``, ``split="partition"``. A face that cannot be used is
+    listed in ``quarantine.csv`` with the reason. The bytes do not depend on ``workers``.
+
+    Args:
+        source: the pictures.
+        out: folder of the dataset; new, empty, or begun by an earlier call.
+        source_type: name of the layout, see ``gazebench sources``.
+        eyes: CSV file of eye centres in place of a landmark finder.
+        labels: CSV file of labels in place of the source's own; ``split="paper"`` needs some.
+        limit: only the first pictures.
+        shard: number (from 1) and count, to build one part of the source.
+        from_export: an export whose portraits are made again from ``source``.
+        cluster: address of a Dask scheduler, or ``local:N``.
+        workers: processes; by default the cores of this machine.
+        overwrite: replace another build in ``out``; ``labels.csv`` stays.
+        quiet: no progress bar.
+        **settings: fields of ``gazebench.curation.DatasetSettings``.
+
+    Raises:
+        InputError: no usable picture, or settings that do not fit the source.
+        RefusedError: ``out`` was begun with other settings or another source.
+    """
+    from gazebench import config
+    from gazebench.curation import DatasetSettings
+
+    plan = plan_dataset(
+        Path(source),
+        config.build(DatasetSettings, settings, "dataset"),
+        source_type=source_type,
+        eyes=Path(eyes) if eyes else None,
+        labels=Path(labels) if labels else None,
+        limit=limit,
+        shard=shard,
+        from_export=Path(from_export) if from_export else None,
+    )
+    return build_planned(
+        plan, Path(out), workers=workers, overwrite=overwrite, quiet=quiet, cluster=cluster
+    )
+
+
+def label_import(dataset: Place, csv: Place, *, replace: bool = False) -> "ImportReport":
+    """Merge the labels of a CSV file into ``labels.csv`` of a dataset.
+
+    The file has a column ``id`` (portrait id or source name) and a column ``label``: ``X`` looks at
+    the camera, ``Y`` looks elsewhere, ``unsure`` and ``reject`` leave a portrait out. Nothing is
+    written unless every line is good.
+
+    Args:
+        dataset: folder of the dataset.
+        csv: the labels.
+        replace: where ``labels.csv`` has another label, take the new one.
+
+    Raises:
+        InputError: an unknown portrait or label, or a contradiction; the line is named.
+    """
+    from gazebench.annotation.labels import import_csv
+
+    return import_csv(Path(dataset), Path(csv), replace=replace)
+
+
+def train(
+    dataset: Place,
+    run: Place,
+    *,
+    method: Place,
+    steps: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    parts: Mapping[str, Place] | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+    **training: Any,
+) -> "TrainingResult":
+    """Train one method on the training half of a dataset, into the folder ``run``.
+
+    Args:
+        dataset: folder of the dataset, with labels X and Y in its training half.
+        run: folder of the run: ``checkpoints/``, ``log.jsonl``, ``samples/``, ``config.toml``.
+        method: name as in ``gazebench methods``, or the path of a method's file.
+        steps: updates of the generator; by default as published.
+        settings: of the method, such as ``{"batch": 8}``; see ``baselines/README.md``.
+        parts: method → run that gives a trained network, such as ``{"pam": "runs/pam"}``; by
+            default a run beside ``run`` that fits.
+        overwrite: replace another training in ``run``.
+        quiet: no progress bar.
+        **training: fields of ``gazebench.training.TrainingSettings``, such as ``device="cuda"``,
+            ``seed=1``, ``precision="bf16"``, ``ema=0.999``.
+
+    Raises:
+        InputError: no such method, settings or labels, or a loss that is not finite.
+        RefusedError: ``run`` was begun with other settings or another dataset.
+        StoppedError: Ctrl-C or SIGTERM; the state is saved.
+    """
+    from gazebench import baselines, plugins
+    from gazebench import training as rooms
+    from gazebench.dataset import Manifest
+
+    collection, (name,) = plugins.extend(baselines, [str(method)])
+    with plugins.blaming(collection, name):
+        return rooms.train(
+            Manifest.load(Path(dataset)),
+            Path(run),
+            collection,
+            name,
+            settings=settings,
+            parts={part: Path(place) for part, place in (parts or {}).items()},
+            overwrite=overwrite,
+            progress=not quiet,
+            **{**training, "steps": steps},
+        )
+
+
+def evaluate(
+    dataset: Place,
+    runs: Place,
+    *,
+    methods: Place | Iterable[Place] = "all",
+    device: str | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+    command: str = "gazebench.evaluate",
+) -> "EvalReport":
+    """Correct the test portraits of domain Y with every method, and score the pictures.
+
+    Each run gets ``predictions/ID.png`` and ``scores.json``. A method that fails is listed in the
+    report's ``failures`` and does not stop the others.
+
+    Args:
+        dataset: folder of the dataset, with labels.
+        runs: folder of the trained runs; controls such as ``identity`` need no run.
+        methods: one or several names as in ``gazebench methods``, or paths of methods' files.
+        device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
+        overwrite: make predictions and scores again.
+        quiet: no progress bars.
+        command: recorded in the results as what made them.
+
+    Raises:
+        InputError: no such method, or no labelled test portrait.
+    """
+    from gazebench import baselines, metrics, plugins
+    from gazebench.dataset import Manifest
+    from gazebench.evaluation import Evaluation, find
+    from gazebench.methods import pick_device
+
+    words = [str(word) for word in _several(methods)]
+    collection, names = plugins.extend(baselines, words)
+    evaluation = Evaluation(
+        manifest=Manifest.load(Path(dataset)),
+        runs=Path(runs),
+        methods=collection,
+        metrics=metrics,
+        device=pick_device(device),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    entries, missing = find(collection, Path(runs), names)
+    found = evaluation.run(entries)
+    return type(found)(results=found.results, failures=(*found.failures, *missing))
+
+
+def report(
+    runs: Place, out: Place, *, dataset: Place | None = None, pictures: bool = True
+) -> "Report":
+    """Write tables and the leaderboard page of all runs; needs no torch.
+
+    Args:
+        runs: folder that holds ``scores.json`` files at any depth.
+        out: gets ``index.html``, one file without network requests, and ``tables/``.
+        dataset: where the dataset is now, if it was moved.
+        pictures: show portraits on the page; leave them out where the dataset may not be
+            redistributed.
+
+    Raises:
+        InputError: no readable run, or runs of one dataset that do not compare.
+    """
+    from gazebench.reports.report import write_report
+
+    place = Path(dataset) if dataset else None
+    return write_report(Path(runs), Path(out), dataset=place, pictures=pictures)
+
+
+def correct(
+    run: Place,
+    photographs: Place | Iterable[Place],
+    out: Place,
+    *,
+    align: str = "ffhq",
+    landmarks: str = "dlib",
+    all_faces: bool = False,
+    device: str | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> CorrectedPhotographs:
+    """Correct the gaze in photographs of any size with a trained run.
+
+    Only pixels inside the two eye boxes of a face change. Each photograph becomes ``out/NAME.png``.
+    One without a usable face is listed in ``failures`` and does not stop the others.
+
+    Args:
+        run: folder of the trained run.
+        photographs: one or several files.
+        out: folder of the corrected photographs.
+        align: how a face is cut out: as the portraits that the run was trained on.
+        landmarks: landmark finder, "dlib" or "face_alignment".
+        all_faces: correct every face, not only the largest.
+        device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
+        overwrite: replace what is in ``out``.
+        quiet: no progress bar.
+
+    Raises:
+        InputError: the folder holds no trained run, or two photographs have one name.
+        RefusedError: a file in ``out`` was made of another photograph or by another run.
+    """
+    from gazebench import baselines, training
+    from gazebench.methods import pick_device
+    from gazebench.photographs import Photographer
+    from gazebench.photographs import correct as photographs_correct
+
+    places = photographs_correct.destinations([Path(p) for p in _several(photographs)], Path(out))
+    place = pick_device(device)
+    trained = training.load_trained(baselines, Path(run), None, device=place)
+    failures = photographs_correct.correct(
+        trained.method,
+        Photographer(trained.task, align=align, finder=landmarks, all_faces=all_faces),
+        places,
+        weights_sha256=trained.weights_sha256,
+        device=place,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    files = {photograph: file for photograph, file in places.items() if file.exists()}
+    return CorrectedPhotographs(files=files, failures=tuple(failures))
+
+
+def plan_dataset(
+    source: Path,
+    settings: Any,
+    *,
+    source_type: str | None = None,
+    eyes: Path | None = None,
+    labels: Path | None = None,
+    limit: int | None = None,
+    shard: tuple[int, int] | None = None,
+    from_export: Path | None = None,
+) -> "BuildPlan":
+    """What ``build_dataset`` would do; ``settings`` are ``DatasetSettings``.
+
+    Raises:
+        InputError: see ``build_dataset``; or ``limit``, ``shard``, ``labels`` with ``from_export``.
+    """
+    from gazebench import curation, sources
+    from gazebench.curation import recreate
+    from gazebench.errors import InputError
+
+    place = {"source": source_type, "eyes": eyes}
+    chosen = {"limit": limit, "shard": shard, "labels": labels}
+    if from_export is None:
+        return curation.plan(sources, source, settings, **place, **chosen)
+    if any(value is not None for value in chosen.values()):
+        raise InputError(f"{', '.join(chosen)} cannot be used with from_export")
+    return recreate.plan(sources, source, from_export, settings, **place)
+
+
+def build_planned(
+    plan: "BuildPlan",
+    out: Path,
+    *,
+    workers: int | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+    cluster: str | None = None,
+) -> BuiltDataset:
+    """Carry out a plan: the dataset, and the labels that its source has.
+
+    Raises:
+        GazebenchError: see ``build_dataset``.
+    """
+    from gazebench import curation
+    from gazebench.curation import recreate
+
+    earlier = recreate.earlier(out) if plan.recreation else None
+    made = curation.build(
+        plan,
+        out,
+        workers=workers or len(os.sched_getaffinity(0)),
+        overwrite=overwrite,
+        quiet=quiet,
+        cluster=cluster,
+    )
+    return BuiltDataset(
+        root=out,
+        report=made,
+        labels=_source_labels(plan, out, earlier),
+        recreated=recreate.result(plan.recreation, out) if plan.recreation else None,
+    )
+
+
+def _source_labels(
+    plan: "BuildPlan", out: Path, earlier: frozenset[str] | None
+) -> SourceLabels | None:
+    from gazebench.annotation.labels import write_source_labels
+
+    origin, labels = "source", {face.id: face.label for face in plan.chosen if face.label}
+    if plan.recreation:
+        origin, labels = "export", plan.recreation.labels
+    if not labels:
+        return None
+    written = write_source_labels(out, labels, earlier=earlier)
+    return SourceLabels(origin=origin, written=written)
+
+
+def _several(places: Place | Iterable[Place]) -> list[Place]:
+    return [places] if isinstance(places, str | Path) else list(places)

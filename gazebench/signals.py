@@ -1,0 +1,44 @@
+"""Ctrl-C and SIGTERM as a request: long work notices them, saves and ends by itself."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(slots=True)
+class Stop:
+    """Whether and how this process was asked to stop; true once it was."""
+
+    signal: int = 0  # number of the first one that came, 0 while none has
+
+    def __bool__(self) -> bool:
+        """Whether a signal came."""
+        return self.signal != 0
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Stop]:
+    """Note the two signals instead of ending at once; a second Ctrl-C does end at once, unsaved.
+
+    Outside the main thread, where Python allows no handlers, nothing is changed.
+    """
+    stop = Stop()
+
+    def note(number: int, _frame: object) -> None:
+        if stop and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.signal = stop.signal or number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,235 @@
+"""A table as every writer and the page take it: columns, rows and notes.
+
+Also what tables share: which cells compete in a column, which is best, which are not told apart.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gazebench.cards import METRIC_GROUPS, MetricCard
+from gazebench.reports import statistics
+from gazebench.reports.paper import Published
+from gazebench.results import Score
+
+MISSING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One metric of a table."""
+
+    key: str
+    card: MetricCard
+    n: int | None  # sample size of the cells that compete; None for a cost
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better."""
+        return "↑" if self.card.higher_is_better else "↓"
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether it is about the method and not about its pictures."""
+        return self.card.group == "cost"
+
+    @property
+    def facts(self) -> str:
+        """Unit and sample size: "M", "n = 600"."""
+        size = f"n = {self.n}" if self.n is not None else ""
+        return ", ".join(part for part in (self.card.unit, size) if part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One score as it is shown."""
+
+    score: Score | None = None
+    text: str = MISSING
+    spread: str = ""  # "[0.97, 0.99]", "± 0.002"
+    size: str = ""  # "n = 16" where that is not the column's
+    ranked: bool = False  # competes for the column's best
+    best: bool = False
+    letter: str = ""  # rows that share one are not told apart
+    marks: tuple[int, ...] = ()  # notes, from 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of measured numbers, and the printed ones below it."""
+
+    key: str  # unique in its table: the run, the up-sampler
+    label: str  # unique too, for a person
+    cells: Mapping[str, Cell]  # by column
+    marks: tuple[int, ...] = ()  # notes on the whole row
+    paper: Mapping[str, str] = field(default_factory=dict)  # printed numbers by column
+    control: bool = False  # bounds the scale and competes with nobody
+    share: str = ""  # how much of an incomplete run there is, "8 of 12 portraits"
+    aside: str = ""  # in small letters below the label on the page: the year
+    facts: Mapping[str, Any] = field(default_factory=dict)  # columns of the CSV before the scores
+    remarks: Mapping[str, str] = field(default_factory=dict)  # and after them
+    details: Mapping[str, Any] = field(default_factory=dict)  # what the JSON says besides
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table: results in, columns, rows and notes out."""
+
+    number: str  # "I", as the paper counts
+    title: str  # "Gaze correction"
+    caption: str  # sentences: what is shown and how it is to be read
+    corner: str  # heading of the first column: "Method"
+    dataset: str  # its name
+    fingerprint: str
+    benchmark: str
+    resolution: int
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()  # numbered from 1
+    paper: Published = field(default_factory=Published)
+    controls: tuple[Row, ...] = ()
+    sorted_by: str = ""  # key of the column that the rows are sorted by
+    of: str = ""  # the run, where a table is of one
+    details: Mapping[str, Any] = field(default_factory=dict)  # what the JSON says besides
+
+    @property
+    def key(self) -> str:
+        """What tells this table from others of the same number."""
+        return " ".join(part for part in (self.fingerprint, self.benchmark, self.of) if part)
+
+    @property
+    def all_rows(self) -> tuple[Row, ...]:
+        """Rows that compete, then controls."""
+        return self.rows + self.controls
+
+    @property
+    def has_paper(self) -> bool:
+        """Whether the paper has a number for any row."""
+        return any(row.paper for row in self.all_rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """The scores of one row, before it is known how they compare."""
+
+    key: str
+    scores: Mapping[str, Score]
+    complete: bool = True  # False: shown, but never best
+    control: bool = False
+
+
+class Notes:
+    """Numbers texts from 1 in the order in which they come; equal texts share a number."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def mark(self, text: str) -> int:
+        """The number of a text."""
+        if text not in self.texts:
+            self.texts.append(text)
+        return self.texts.index(text) + 1
+
+
+def columns_of(lines: Sequence[Line], cards: Mapping[str, MetricCard]) -> tuple[Column, ...]:
+    """The metrics that any line has a score of, group by group, in the order of their cards."""
+    keys = {key for line in lines for key in line.scores}
+    ordered = sorted(keys, key=lambda key: _place(key, cards[key]))
+    return tuple(
+        Column(key=key, card=cards[key], n=_sample_size(key, cards[key], lines)) for key in ordered
+    )
+
+
+def _place(key: str, card: MetricCard) -> tuple[int, int, str]:
+    return METRIC_GROUPS.index(card.group), card.order, key
+
+
+def cells_by_line(columns: Sequence[Column], lines: Sequence[Line]) -> dict[str, dict[str, Cell]]:
+    """The cells of a table: by line, then by column."""
+    by_column = {column.key: cells_of(column, lines) for column in columns}
+    return {line.key: {key: by_column[key][line.key] for key in by_column} for line in lines}
+
+
+def cells_of(column: Column, lines: Sequence[Line]) -> dict[str, Cell]:
+    """The column's cells by line.
+
+    Controls, incomplete lines and cells of another sample size are shown but never best, and no
+    letter is given to a set metric, which has no per-portrait values to pair.
+    """
+    ranked = {line.key: line.scores[column.key] for line in lines if competes(column, line)}
+    pick = max if column.card.higher_is_better else min
+    best = pick((score.value for score in ranked.values()), default=None)
+    letters = statistics.tie_letters(
+        {key: s.per_portrait for key, s in ranked.items() if s.per_portrait is not None},
+        higher_is_better=column.card.higher_is_better,
+    )
+    cells = {}
+    for line in lines:
+        score = line.scores.get(column.key)
+        cells[line.key] = Cell(
+            score=score,
+            text=number(score.value, column.card) if score else MISSING,
+            spread=_spread(score, column) if score else "",
+            size=_size(column, score),
+            ranked=line.key in ranked,
+            best=line.key in ranked and ranked[line.key].value == best,
+            letter=letters.get(line.key, ""),
+        )
+    return cells
+
+
+def competes(column: Column, line: Line) -> bool:
+    """Whether the line's score may be the best of the column."""
+    score = line.scores.get(column.key)
+    full = score is not None and column.n in (None, score.n)
+    return full and line.complete and not line.control
+
+
+def number(value: float, card: MetricCard) -> str:
+    """A value with the digits of its card, or more where it would look like a bound it is not.
+
+    0.99996 of a metric bounded by 1 becomes 0.99996, not 1.000.
+    """
+    return _fixed(value, _digits(value, card))
+
+
+def _digits(value: float, card: MetricCard) -> int:
+    for digits in range(card.digits, card.digits + 5):
+        if value in card.bounds or float(_fixed(value, digits)) not in card.bounds:
+            return digits
+    return card.digits
+
+
+def _fixed(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _spread(score: Score, column: Column) -> str:
+    """A 95 % interval as it was given; the standard error for a set metric that has one.
+
+    Nothing for a cost: how its runs scatter on one machine is no interval over portraits.
+    """
+    digits = _digits(score.value, column.card)
+    if column.is_cost:
+        return ""
+    if score.per_portrait is None and score.stderr is not None:
+        return f"± {_fixed(score.stderr, digits)}"
+    if score.interval is None:
+        return ""
+    low, high = (_fixed(end, digits) for end in score.interval)
+    return f"[{low}, {high}]"
+
+
+def _size(column: Column, score: Score | None) -> str:
+    return f"n = {score.n}" if score and column.n not in (None, score.n) else ""
+
+
+def _sample_size(key: str, card: MetricCard, lines: Sequence[Line]) -> int | None:
+    """The n that most complete lines have (the larger of two equally frequent)."""
+    if card.group == "cost":
+        return None
+    sizes = [(line.complete, line.scores[key].n) for line in lines if key in line.scores]
+    counts = Counter(n for complete, n in sizes if complete) or Counter(n for _, n in sizes)
+    return max(counts, key=lambda n: (counts[n], n))

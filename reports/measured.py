@@ -1,0 +1,124 @@
+"""Finds and reads what evaluations left below a folder, sanitised: it may be shown to anybody."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from gazebench.errors import InputError
+from gazebench.reports.sanitising import published
+from gazebench.results import RunResult
+
+T = TypeVar("T")
+
+_RESULT = TypeAdapter(RunResult)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A result and the folder that its relative paths start from."""
+
+    result: RunResult
+    folder: Path
+
+
+class Measured:
+    """All results below a folder of runs, in the order of their names.
+
+    A run is called by its folder below ``root``. ``damaged`` has a sentence for each file that
+    could not be read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Read every ``scores.json``.
+
+        Raises:
+            InputError: no such folder.
+        """
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder of runs; run `gazebench eval` first")
+        self.root = root
+        self.runs: list[Run] = []
+        self.damaged: list[str] = []
+        for path, name in self._files("scores.json"):
+            try:
+                self.runs.append(Run(result=read_result(path, name), folder=path.parent))
+            except InputError as error:
+                self.damaged.append(str(error))
+
+    def each(self, file: str, kind: type[T]) -> Iterator[tuple[str, T]]:
+        """The name of every run that has ``file``, with its JSON as the dataclass ``kind``.
+
+        Texts are made fit to publish; keys that ``kind`` does not have are left out.
+        """
+        adapter = TypeAdapter(kind)
+        for path, name in self._files(file):
+            try:
+                content = published(json.loads(path.read_text(encoding="utf-8")))
+                run = self.root.resolve().name if name == "." else name
+                yield str(published(run)), adapter.validate_python(content)
+            except (OSError, ValueError) as error:
+                why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+                self.damaged.append(f"{path}: damaged ({why}); make it again")
+
+    def _files(self, name: str) -> Iterator[tuple[Path, str]]:
+        for path in sorted(self.root.rglob(name)):
+            yield path, path.parent.relative_to(self.root).as_posix()
+
+
+def groups(runs: list[Run]) -> list[list[Run]]:
+    """Runs that compare, together: one dataset fingerprint, one benchmark version.
+
+    The largest group comes first.
+    """
+    found: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        key = run.result.dataset.fingerprint, run.result.benchmark
+        found.setdefault(key, []).append(run)
+    return [found[key] for key in sorted(found, key=lambda key: (-len(found[key]), key))]
+
+
+def read_result(path: Path, name: str) -> RunResult:
+    """A result with every value checked and every text made fit to publish.
+
+    Raises:
+        InputError: missing, damaged, or with a value that no table can show.
+    """
+    loaded = RunResult.load(path)
+    row = asdict(loaded)
+    public: dict[str, Any] = published(row)
+    places = {"pictures": row["pictures"], "dataset_folder": row["dataset_folder"]}
+    try:
+        result = _RESULT.validate_python({**public, **places, "run": _name(name, public)})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _damaged(path, f"{where}: {first['msg']}") from None
+    for complaint in _complaints(result):
+        raise _damaged(path, complaint)
+    return result
+
+
+def _name(name: str, public: dict[str, Any]) -> str:
+    return str(public["run"] if name == "." else published(name))
+
+
+def _damaged(path: Path, why: str) -> InputError:
+    return InputError(f"{path}: damaged ({why}); run `gazebench eval` again")
+
+
+def _complaints(result: RunResult) -> Iterator[str]:
+    for key, score in result.scores.items():
+        values = [score.value, score.stderr or 0.0, *(score.interval or ())]
+        values += (score.per_portrait or {}).values()
+        if not all(map(math.isfinite, values)):
+            yield f"score {key} has a value that is not finite"
+        if key not in result.metrics:
+            yield f"score {key} has no metric card"
+    for key, card in result.metrics.items():
+        if not 0 <= card.digits <= 12:
+            yield f"metric {key} asks for {card.digits} digits"

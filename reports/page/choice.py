@@ -1,0 +1,57 @@
+"""Which faces a page shows: some chosen at random, and the worst, median and best by a metric."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gazebench.reports.grid import Column, Grid, Row
+
+SEED = 0
+# a metric of the eyes goes before one of the rest of the portrait
+PREFERRED = ("gaze", "harm", "other", "quality", "preservation", "cost")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A face and why it is shown."""
+
+    id: str
+    why: str  # "by lot", "worst", "median", "best"
+    metric: Column | None = None  # that the face was chosen by
+
+
+def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> list[Choice]:
+    """``drawn`` faces by lot, then up to three by a metric.
+
+    The lot is a hash of seed and id: it depends on no score, and one more portrait moves few.
+    """
+    pool = sorted(ids, key=_lot)
+    lot = [Choice(id=id_, why="by lot") for id_ in sorted(pool[:drawn])]
+    return lot + (_extremes(grid, set(pool)) if extremes else [])
+
+
+def _lot(id_: str) -> str:
+    return hashlib.sha256(f"{SEED}:{id_}".encode()).hexdigest()
+
+
+def _extremes(grid: Grid, ids: set[str]) -> list[Choice]:
+    """Worst, median and best portrait by the mean over the ranked methods."""
+    for column in sorted(grid.columns, key=_preference):
+        means = _mean_values(grid.rows, column, ids)
+        if len(means) >= 3 and len(set(means.values())) >= 3:
+            sign = 1 if column.card.higher_is_better else -1
+            order = sorted(means, key=lambda id_: (sign * means[id_], id_))
+            picks = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
+            return [Choice(id=id_, why=why, metric=column) for why, id_ in picks.items()]
+    return []
+
+
+def _preference(column: Column) -> int:
+    return PREFERRED.index(column.card.group)
+
+
+def _mean_values(rows: Sequence[Row], column: Column, ids: set[str]) -> dict[str, float]:
+    scores = [row.cells[column.key].score for row in rows if row.cells[column.key].ranked]
+    values = [score.per_portrait for score in scores if score and score.per_portrait]
+    shared = ids.intersection(*values) if values else set()
+    return {id_: sum(v[id_] for v in values) / len(values) for id_ in sorted(shared)}

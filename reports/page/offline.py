@@ -1,0 +1,52 @@
+"""What every page is made with: templates, one style, a policy that lets nothing be fetched."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterable
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+
+def environment() -> Environment:
+    """Templates with escaping on and every unknown name an error."""
+    return Environment(
+        loader=PackageLoader("gazebench.reports.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def joined(templates: Environment, names: Iterable[str]) -> str:
+    """The sources of template files, one after the other."""
+    assert templates.loader is not None
+    return "".join(templates.loader.get_source(templates, name)[0] for name in names)
+
+
+def policy(style: str, script: str = "") -> str:
+    """Only this style and this script run, only inlined pictures show, nothing is fetched."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "img-src data:",
+            f"style-src 'sha256-{_digest(style)}'",
+            f"script-src 'sha256-{_digest(script)}'" if script else "script-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def data_uri(image: Image.Image, quality: int) -> str:
+    """A picture as WebP inside the page."""
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,128 @@
+"""A method, a metric, a source and a table of the report are one file each and nothing else.
+
+They are added to a copy of the project, whose own tests of the contract and of the documents are
+then run there.
+"""
+
+from pathlib import Path
+
+import pytest
+from report_runs import make_runs
+from test_add_method import copy_of_project, python
+from test_check_method import TRAINED
+from test_check_metric import CHANGE
+
+SOURCE = '''
+"""Pictures that a list names, one a line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gazebench.sources import Source, SourceFace, safe_ids
+
+
+class Listed(Source):
+    """A folder with ``pictures.txt``."""
+
+    title = "listed pictures"
+    license = "unknown: see the terms of the pictures"
+    alignment = "none"
+    order = 5
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @classmethod
+    def recognises(cls, root: Path) -> bool:
+        """A folder with the list."""
+        return (root / "pictures.txt").is_file()
+
+    def faces(self) -> Iterator[SourceFace]:
+        """One face per line."""
+        names = (self._root / "pictures.txt").read_text().split()
+        for name, id_ in safe_ids(names).items():
+            yield SourceFace(id=id_, name=name, path=self._root / name)
+
+    def remarks(self) -> list[str]:
+        """Nothing."""
+        return []
+'''
+
+TABLE = '''
+"""Table IX: how many portraits each run was scored on."""
+
+from collections.abc import Iterator
+
+from gazebench.cards import MetricCard
+from gazebench.reports.grid import Grid, Line, Row, cells_by_line, columns_of
+from gazebench.reports.measured import Measured, groups
+from gazebench.results import Score
+
+CARDS = {"portraits": MetricCard(title="Portraits", higher_is_better=True, digits=0, group="cost")}
+
+
+def grids(measured: Measured) -> Iterator[Grid]:
+    """A table for each dataset and benchmark version."""
+    for group in groups(measured.runs):
+        results = [run.result for run in group]
+        lines = [
+            Line(key=r.run, scores={"portraits": Score(value=r.n_predicted, n=1)}) for r in results
+        ]
+        columns = columns_of(lines, CARDS)
+        cells = cells_by_line(columns, lines)
+        first = results[0]
+        yield Grid(
+            number="IX",
+            title="Portraits",
+            caption="How many portraits each run was scored on.",
+            corner="Run",
+            dataset=first.dataset.name,
+            fingerprint=first.dataset.fingerprint,
+            benchmark=first.benchmark,
+            resolution=first.dataset.resolution,
+            columns=columns,
+            rows=tuple(Row(key=r.run, label=r.run, cells=cells[r.run]) for r in results),
+        )
+'''
+
+MAKE_DOCS = ("-m", "pytest", "-q", "tests/test_docs.py", "-k", "generated", "--update-golden")
+FILES = {
+    "baselines/added_method.py": TRAINED,
+    "gazebench/metrics/added_metric.py": CHANGE,
+    "gazebench/sources/added_source.py": SOURCE,
+    "reports/tables/table_9.py": TABLE,
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with one more file of each kind, and documents written anew."""
+    folder = copy_of_project(tmp_path_factory.mktemp("project"))
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    made = python(folder, *MAKE_DOCS)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return folder
+
+
+def test_the_contract_and_the_documents_hold(project: Path) -> None:
+    tests = [f"tests/test_{name}.py" for name in ("methods", "metrics", "sources", "docs")]
+    chosen = "added_method or added_metric or added_source or generated"
+    done = python(project, "-m", "pytest", "-v", "-k", chosen, *tests)
+    assert done.returncode == 0, done.stdout + done.stderr
+    passed = [line.split("[")[0] for line in done.stdout.splitlines() if " PASSED" in line]
+    assert {line.split("::")[0] for line in passed} == set(tests), done.stdout
+
+
+@pytest.mark.parametrize("kind", ["method", "metric", "source"])
+def test_a_listing_names_it(project: Path, kind: str) -> None:
+    assert f"added_{kind}" in python(project, "-m", "gazebench", f"{kind}s").stdout
+
+
+def test_a_report_shows_the_table(project: Path, tmp_path: Path) -> None:
+    runs = make_runs(tmp_path)
+    done = python(project, "-m", "gazebench", "report", str(runs), str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "tables" / "table-9.md").read_text()
+    assert "| prgan | **12** |" in text
+    assert "Table IX. Portraits" in (tmp_path / "out" / "index.html").read_text()
