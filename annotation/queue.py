@@ -40,14 +40,8 @@ class Progress:
 class Queue:
     """The faces of one annotator, kept up to date by ``apply``."""
 
-    def __init__(
-        self,
-        annotator: str,
-        session: Session,
-        faces: Faces,
-        first: NDArray[np.float64] | None = None,
-    ) -> None:
-        """``first``: (N,) how early a face comes, highest first; NaN for "at random, later"."""
+    def __init__(self, annotator: str, session: Session, faces: Faces) -> None:
+        """``annotator`` need not be one of the session's."""
         self.annotator = annotator
         self._faces = faces
         plan, people = session.plan, session.annotators
@@ -61,7 +55,7 @@ class Queue:
         base = np.where(faces.is_test, plan.test_votes, plan.votes)
         self._base = np.minimum(base, len(people)).astype(np.int16)
         self._spare = np.where((base < 3) & (self._base < len(people)), 1, 0).astype(np.int16)
-        self._order = _order(mine, first)
+        self._order = np.argsort(mine, kind="stable")
         self._repeats = _keys(seed, f"{annotator}/repeat", faces.ids) < plan.repeats * 2**64
         self._choices: dict[str, NDArray[np.int8]] = {}
         self._wanted = self._rank < self._base
@@ -139,10 +133,3 @@ def _keys(seed: int, name: str, ids: list[str]) -> NDArray[np.uint64]:
     prefix = f"{seed}:{name}:"
     digests = (hashlib.sha256((prefix + id_).encode()).digest()[:8] for id_ in ids)
     return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
-
-
-def _order(keys: NDArray[np.uint64], first: NDArray[np.float64] | None) -> NDArray[np.intp]:
-    if first is None:
-        return np.argsort(keys, kind="stable")
-    last = np.where(np.isnan(first), -np.inf, first)
-    return np.lexsort((keys, -last))

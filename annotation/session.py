@@ -42,7 +42,6 @@ class Session(BaseModel):
     format: Literal[1] = _FORMAT
     annotators: tuple[str, ...]
     plan: Plan = Plan()
-    order: Literal["random", "active"] = "random"
 
     @classmethod
     def load(cls, dataset: Path) -> Self:
