@@ -7,14 +7,19 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help demo test check docs bench lint format types slow clean
+.PHONY: help demo label-demo test check docs bench lint format types slow clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.installed ## the whole pipeline on the shipped portraits, up to a leaderboard page
 	$(BIN)/gazebench demo $(OUT)
+
+label-demo: $(VENV)/.installed-label ## a labelling session in FiftyOne's App, on the shipped portraits
+	$(BIN)/gazebench build-dataset gazebench/demo/portraits $(OUT)-labels --res 512 --align none
+	$(BIN)/gazebench label prepare $(OUT)-labels --annotators you
+	$(BIN)/gazebench label serve $(OUT)-labels --open
 
 test: $(VENV)/.installed-dev ## the tests, with the linters and the type checker among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
@@ -43,7 +48,7 @@ bench: $(VENV)/.installed-dev ## speed and memory, as ratios against named rival
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
 clean: ## remove the environment and the demo's results
-	rm -rf $(VENV) $(OUT)
+	rm -rf $(VENV) $(OUT) $(OUT)-labels
 
 $(VENV)/.installed: pyproject.toml
 	@echo "gazebench: setting up $(VENV) with $(PYTHON) (torch and the rest; a minute or more, once)"
@@ -51,6 +56,11 @@ $(VENV)/.installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ echo "venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-label: $(VENV)/.installed
+	@echo "gazebench: adding FiftyOne to $(VENV) (about 1.2 GB)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[label]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -1,11 +1,19 @@
-"""``labels.csv``: what people decided, kept apart from what machines computed."""
+"""``labels.csv``: what people decided, kept apart from what machines computed.
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+Its columns are ``id`` and ``label``; once votes were counted also ``posterior`` (how probable the
+label is), ``votes`` (how many there are) and ``origin`` (``votes``, ``adjudicated``; empty for a
+label that was imported as it is).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gazebench import dataset_card, store
+from gazebench.annotation import imports
+from gazebench.annotation.imports import Said
+from gazebench.annotation.meant import first_few, resolve
 from gazebench.dataset import (
     LABELS,
     Domain,
@@ -19,9 +27,22 @@ from gazebench.dataset import (
 )
 from gazebench.errors import InputError
 
-_NAMES = ("id", "source_name", "name", "file", "image", "filename")
-_VALUES = ("label", "domain", "vote")
-_SHOWN = 5
+_COUNTED = ("posterior", "votes", "origin")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """One line of ``labels.csv``."""
+
+    label: str  # one of LABELS
+    posterior: str = ""  # 0 to 1, four digits
+    votes: str = ""
+    origin: str = ""  # "votes", "adjudicated", or "" for an imported label
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it was made from votes, and is made again whenever they are counted."""
+        return bool(self.origin)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +56,14 @@ class ImportReport:
     counts: dict[tuple[str, str], int]  # (label, split) → portraits, over the whole file
 
 
-def import_csv(dataset: Path, path: Path, *, replace: bool = False) -> ImportReport:
-    """Merge the labels of a CSV file into ``DATASET/labels.csv``.
+def import_csv(
+    dataset: Path, path: Path, *, replace: bool = False, mapping: Mapping[str, str] | None = None
+) -> ImportReport:
+    """Merge the labels of a file into ``DATASET/labels.csv``.
 
-    The file has a column ``id`` (portrait id or source name) and a column ``label`` (X, Y,
-    unsure, reject, whatever the case). Nothing is written unless every line is good.
+    A table has a column ``id`` (portrait id or source name) and a column ``label`` (X, Y, unsure,
+    reject, whatever the case; ``mapping`` adds words); other forms: ``annotation.imports``. Who
+    said so does not count. Nothing is written unless every line is good.
 
     Raises:
         InputError: an unknown portrait or label, two lines that contradict each other, or a line
@@ -48,23 +72,46 @@ def import_csv(dataset: Path, path: Path, *, replace: bool = False) -> ImportRep
     """
     manifest = Manifest.load(dataset)
     with store.locked(dataset):
-        before = read_labels(dataset / "labels.csv")
-        read, quarantined = _read(path, manifest)
-        changed = [id_ for id_, label in read.items() if before.get(id_, label) != label]
-        if changed and not replace:
-            id_ = changed[0]
-            raise InputError(
-                f"{path}: {id_} is {before[id_]} in labels.csv and {read[id_]} here "
-                f"({len(changed)} such); --replace takes the new ones"
+        found, quarantined = resolve(manifest, path, imports.read(path, mapping))
+        read = _agreed(path, found)
+        return _merge(manifest, read, quarantined, name=str(path), replace=replace)
+
+
+def _agreed(path: Path, found: list[tuple[str, Said]]) -> dict[str, str]:
+    """One label for each portrait."""
+    labels: dict[str, Said] = {}
+    contradictions: list[str] = []
+    for id_, said in found:
+        earlier = labels.setdefault(id_, said)
+        if earlier.vote != said.vote:
+            contradictions.append(
+                f"{said.where}: {said.name!r} is {said.vote} here and {earlier.vote} in "
+                f"{earlier.where}"
             )
-        labels = dict(sorted({**before, **read}.items()))
-        _write(dataset, labels)
+    if contradictions:
+        raise InputError(f"{path}, {first_few(contradictions)}")
+    return {id_: said.vote for id_, said in labels.items()}
+
+
+def _merge(
+    manifest: Manifest, read: Mapping[str, str], quarantined: int, *, name: str, replace: bool
+) -> ImportReport:
+    before = read_rows(manifest.root)
+    changed = [id_ for id_, label in read.items() if id_ in before and before[id_].label != label]
+    if changed and not replace:
+        id_ = changed[0]
+        raise InputError(
+            f"{name}: {id_} is {before[id_].label} in labels.csv and {read[id_]} here "
+            f"({len(changed)} such); --replace takes the new ones"
+        )
+    new = {id_: Label(label=read[id_]) for id_ in {*changed, *(read.keys() - before.keys())}}
+    write_rows(manifest.root, {**before, **new})
     return ImportReport(
         read=len(read),
         new=len(read.keys() - before.keys()),
         changed=len(changed),
         quarantined=quarantined,
-        counts=_counts(manifest, labels),
+        counts=counts_of(manifest, {id_: row.label for id_, row in {**before, **new}.items()}),
     )
 
 
@@ -92,94 +139,47 @@ def write_source_labels(
             left = {id_: labels[id_] for id_ in earlier or () if id_ in labels}
             if earlier is None or left == kept or left != read_labels(dataset / "labels.csv"):
                 return None
-        _write(dataset, dict(sorted(kept.items())))
+        write_rows(dataset, {id_: Label(label=label) for id_, label in kept.items()})
     return len(kept)
 
 
-def _write(dataset: Path, labels: Mapping[str, str]) -> None:
-    store.write(dataset / "labels.csv", csv_text(("id", "label"), labels.items()))
+def read_rows(dataset: Path) -> dict[str, Label]:
+    """The lines of ``DATASET/labels.csv`` by id; empty where there is none.
+
+    Raises:
+        InputError: damaged.
+    """
+    path = dataset / "labels.csv"
+    labels = read_labels(path)  # which refuses two labels for one portrait
+    if not labels:
+        return {}
+    return {
+        row["id"]: Label(label=row["label"], **{name: row.get(name) or "" for name in _COUNTED})
+        for _, row in read_csv(path, ("id", "label"))
+    }
+
+
+def write_rows(dataset: Path, rows: Mapping[str, Label]) -> None:
+    """Write ``DATASET/labels.csv``, sorted by id, and the dataset's card.
+
+    Raises:
+        DiskError: no space or not writable.
+    """
+    ordered = sorted(rows.items())
+    columns = ("label", *_COUNTED) if any(row.is_counted for row in rows.values()) else ("label",)
+    lines = ([id_, *(getattr(row, name) for name in columns)] for id_, row in ordered)
+    store.write(dataset / "labels.csv", csv_text(("id", *columns), lines))
     dataset_card.write(dataset)  # it tells how many there are, and the fingerprint they change
 
 
-def _read(path: Path, manifest: Manifest) -> tuple[dict[str, str], int]:
-    rows = list(read_csv(path, ()))
-    name_column, label_column = _column(path, rows, _NAMES), _column(path, rows, _VALUES)
-    meant = _names(manifest)
-    labels: dict[str, tuple[str, int]] = {}  # with the line
-    unknown: list[str] = []
-    quarantined = 0
-    for line, row in rows:
-        name, label = (row[name_column] or "").strip(), _label(row[label_column], path, line)
-        faces = meant.get(name, set())
-        if not faces:
-            unknown.append(f"line {line}: {name!r}")
-        elif len(faces) > 1:
-            raise InputError(_ambiguous_sentence(path, line, name, faces))
-        elif (id_ := next(iter(faces))) is None:
-            quarantined += 1
-        elif labels.setdefault(id_, (label, line))[0] != label:
-            earlier, where = labels[id_]
-            raise InputError(
-                f"{path}, line {line}: {name!r} is {label} here and {earlier} in line {where}"
-            )
-    if unknown:
-        raise InputError(_unknown_sentence(path, unknown, len(rows), manifest))
-    if not labels:
-        raise InputError(f"{path}: no label of a portrait of {manifest.root}")
-    return {id_: label for id_, (label, _) in labels.items()}, quarantined
-
-
-def _names(manifest: Manifest) -> dict[str, set[str | None]]:
-    """What an id or a source name may mean: portraits' ids, None for a quarantined face."""
-    meant: dict[str, set[str | None]] = defaultdict(set)
-    for portrait in manifest.portraits:
-        meant[portrait.id].add(portrait.id)
-        meant[portrait.source_name].add(portrait.id)
-    for _, row in read_csv(manifest.root / "quarantine.csv", ("id", "source_name")):
-        meant[row["id"]].add(None)
-        meant[row["source_name"]].add(None)
-    return meant
-
-
-def _ambiguous_sentence(path: Path, line: int, name: str, faces: set[str | None]) -> str:
-    which = " and ".join(sorted(id_ or "a quarantined face" for id_ in faces))
-    return f"{path}, line {line}: {name!r} may mean {which}; give the other of its two names"
-
-
-def _column(path: Path, rows: list[tuple[int, dict[str, str]]], names: Iterable[str]) -> str:
-    if not rows:
-        raise InputError(f"{path}: has no lines below its header")
-    found = next((name for name in names if name in rows[0][1]), None)
-    if found is None:
-        columns = ", ".join(map(str, rows[0][1]))
-        raise InputError(f"{path}: no column {' or '.join(names)}; it has: {columns}")
-    return found
-
-
-def _label(text: str | None, path: Path, line: int) -> str:
-    label = {name.lower(): name for name in LABELS}.get((text or "").strip().lower())
-    if label is None:
-        raise InputError(f"{path}, line {line}: label {text!r}; it must be X, Y, unsure or reject")
-    return label
-
-
-def _unknown_sentence(path: Path, unknown: list[str], lines: int, manifest: Manifest) -> str:
-    more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-    sentence = (
-        f"{path}: no portrait of {manifest.root} is called {', '.join(unknown[:_SHOWN])}{more}"
-    )
-    if len(unknown) == lines:
-        sentence += "; these are labels for another dataset"
-    return sentence
-
-
-def _counts(manifest: Manifest, labels: dict[str, str]) -> dict[tuple[str, str], int]:
+def counts_of(manifest: Manifest, labels: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """(label, half) → portraits."""
     splits = {p.id: p.split or Split.TRAIN for p in manifest.portraits}
     found = Counter((label, str(splits[id_])) for id_, label in labels.items() if id_ in splits)
     return {(label, split): found[label, split] for label in LABELS for split in ("train", "test")}
 
 
-def shortage(report: ImportReport) -> str:
+def shortage(counts: Mapping[tuple[str, str], int]) -> str:
     """What is still missing before a method can be trained and evaluated; "" for nothing."""
     needed = {
         (Domain.CAMERA, "train"): "train",
@@ -189,6 +189,6 @@ def shortage(report: ImportReport) -> str:
     missing = [
         f"no {label} in the {split} half (needed to {why})"
         for (label, split), why in needed.items()
-        if not report.counts[str(label), split]
+        if not counts[str(label), split]
     ]
     return "; ".join(missing)

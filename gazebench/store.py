@@ -34,6 +34,16 @@ def write(path: Path, data: bytes | str) -> None:
     write_many([(path, data)])
 
 
+def write_private(path: Path, data: bytes | str) -> None:
+    """Write one file that only its owner may read (mode 0600): a key, a secret.
+
+    Raises:
+        DiskError: as ``write``.
+    """
+    _write_one(path, data.encode() if isinstance(data, str) else data, mode=0o600)
+    _sync_folders([path.parent])
+
+
 def write_many(files: Iterable[tuple[Path, bytes | str]]) -> None:
     """Write files durably, with one fsync of each folder at the end.
 
@@ -76,6 +86,20 @@ def append(path: Path, line: str) -> None:
         with path.open("ab+") as file:
             _cut_torn_line(file)
             file.write(line.encode() + b"\n")
+
+
+@contextlib.contextmanager
+def appending(path: Path) -> Iterator[BinaryIO]:
+    """A file to add to, for what another program says.
+
+    Raises:
+        DiskError: as ``write``.
+    """
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    with file:
+        yield file
 
 
 @contextlib.contextmanager
@@ -233,12 +257,14 @@ def _command() -> str:
     return " ".join([name, *sys.argv[1:2]])
 
 
-def _write_one(path: Path, data: bytes) -> None:
+def _write_one(path: Path, data: bytes, mode: int | None = None) -> None:
     temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
+                if mode is not None:
+                    os.fchmod(file.fileno(), mode)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -58,7 +58,7 @@ __all__ = [
     "sha256_of",
 ]
 
-LABELS = ("X", "Y", "unsure", "reject")  # of labels.csv
+LABELS = ("X", "Y", "unsure", "reject", "ambiguous")  # of labels.csv; X and Y are domains
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ It uses `dataset` and jinja2. Both files are pure functions of what the dataset'
 clock, no path, no host name, so that the same dataset has the same card.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gazebench import store
-from gazebench.dataset import Manifest, load_info, sha256_of
+from gazebench.dataset import Manifest, load_info, read_labels, sha256_of
 from gazebench.dataset_card import _croissant
 from gazebench.dataset_card._croissant import files_of
 from gazebench.dataset_card._facts import Facts, escaped, facts_of
 from gazebench.dataset_card._overview import Overview
 
-__all__ = ["Overview", "card_markdown", "croissant", "files_of", "write"]
+__all__ = ["Overview", "card_markdown", "croissant", "files_of", "labels_digest", "write"]
 
 _LISTS = ("labels.csv", "quarantine.csv", "attributes.csv")  # described where they are there
 
@@ -35,7 +36,8 @@ def write(root: Path) -> None:
     """
     dataset, info = Overview.read(root), load_info(root)
     digests = {name: sha256_of(root / name) for name in _LISTS if (root / name).is_file()}
-    card = _markdown(dataset, info, files=files_of(dataset))
+    made = _how_labels_were_made(root)
+    card = _markdown(dataset, info, files=files_of(dataset), made=made)
     content = _croissant.croissant(dataset, info, digests)
     machines = json.dumps(content, indent=1, ensure_ascii=False)
     store.write_many([(root / "README.md", card), (root / "croissant.json", machines + "\n")])
@@ -74,8 +76,31 @@ def croissant(
     return _croissant.croissant(Overview.of(manifest), info, digests or {})
 
 
+def labels_digest(root: Path) -> str:
+    """Of the labels alone, 64 hex digits: whether they are still those that a text is about."""
+    labels = sorted(read_labels(root / "labels.csv").items())
+    return hashlib.sha256(json.dumps(labels).encode()).hexdigest()
+
+
+def _how_labels_were_made(root: Path) -> str:
+    """The paragraph of ``agreement.json``; "" where labels changed since."""
+    path = root / "agreement.json"
+    if not path.is_file():
+        return ""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return str(facts["card"]) if facts["labels_sha256"] == labels_digest(root) else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _markdown(
-    dataset: Overview, info: Mapping[str, Any], *, notice: str = "", files: Mapping[str, str]
+    dataset: Overview,
+    info: Mapping[str, Any],
+    *,
+    notice: str = "",
+    files: Mapping[str, str],
+    made: str = "",
 ) -> str:
     facts: Facts = facts_of(dataset, info)
     # Markdown is no HTML: every name goes through the filter `md` instead of autoescape
@@ -89,4 +114,6 @@ def _markdown(
     )
     environment.filters |= {"md": escaped}
     template = environment.get_template("card.md.j2")
-    return template.render(facts=facts, dataset=dataset, notice=notice, files=files)
+    return template.render(
+        facts=facts, dataset=dataset, notice=notice, files=files, labels_made=made
+    )

@@ -17,7 +17,7 @@ _FILES = {
     "manifest.csv": "a line per portrait: person, half, eye boxes, eye centres, the map from the "
     "source picture, sha256 of source and portrait",
     "quarantine.csv": "source faces that could not be used, with the reason",
-    "labels.csv": "X, Y, unsure or reject by id, once there are any",
+    "labels.csv": "X, Y, unsure, reject or ambiguous by id, once there are any",
     "attributes.csv": "CelebA's forty attributes by id, 1 or -1, where the source lists them",
     "dataset.json": "settings, counts, tree hash",
     "croissant.json": "this card for machines (Croissant 1.0)",

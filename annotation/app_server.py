@@ -1,0 +1,54 @@
+"""One volunteer's FiftyOne server: ``python -m gazebench.annotation.app_server``.
+
+It is started by ``server.py`` with FiftyOne's settings in its environment, answers behind the gate
+of ``guard.py``, and ends when it is told to or when its parent is gone.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from gazebench.annotation.desk import Adjudication, Desk
+from gazebench.annotation.session import ADJUDICATOR
+
+SETTINGS = "GAZEBENCH_LABEL_SERVER"  # JSON in the environment: secrets do not show in `ps`
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    settings = json.loads(os.environ.pop(SETTINGS))
+    os.environ["FIFTYONE_SERVER"] = "1"
+    os.environ.pop("FIFTYONE_DISABLE_SERVICES", None)
+    kind = Adjudication if settings["annotator"] == ADJUDICATOR else Desk
+    with kind.open(Path(settings["dataset"]), settings["annotator"]) as desk:
+        asyncio.run(_serve(desk, settings))
+
+
+async def _serve(desk: Desk, settings: dict[str, Any]) -> None:
+    from fiftyone.server.app import app  # pyright: ignore[reportMissingImports]
+    from fiftyone.server.events import set_port  # pyright: ignore[reportMissingImports]
+    from hypercorn.asyncio import serve  # pyright: ignore[reportMissingImports]
+    from hypercorn.config import Config  # pyright: ignore[reportMissingImports]
+
+    from gazebench.annotation import app_dataset, guard, operators
+
+    operators.sit_down(desk)
+    set_port(settings["port"])
+    app.debug = False  # no stack trace to whoever asks
+    home = guard.home(app_dataset.name_of(desk.faces))
+    gate = guard.Guard(app, desk, settings["secret"], home, settings["hosts"])
+    config = Config()
+    config.bind = [f"127.0.0.1:{settings['port']}"]
+    config.graceful_timeout = 1.0
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await serve(gate, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

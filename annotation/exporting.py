@@ -1,0 +1,48 @@
+"""The votes of a dataset as one file: every event, so that an import elsewhere gives the same."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from gazebench import store
+from gazebench.annotation.votes import FILE, Event, Votes
+from gazebench.dataset import csv_lines, read_heading
+from gazebench.errors import InputError
+
+FORMATS = ("csv", "jsonl")
+
+
+def export(dataset: Path, out: Path, form: str) -> int:
+    """Write all events of ``dataset`` to the file ``out``; how many there are.
+
+    Raises:
+        InputError: no finished dataset, or no votes.
+        DiskError: no space or not writable.
+    """
+    read_heading(dataset)
+    if not (dataset / FILE).exists():
+        raise InputError(f"{dataset}: has no votes; run `gazebench label prepare {dataset}` first")
+    with Votes.open(dataset) as votes:
+        events = [event for _, event in votes.events()]
+    lines = _csv(events) if form == "csv" else _jsonl(events)
+    with store.new_file(out) as file:
+        for line in lines:
+            file.write(line.encode())
+    return len(events)
+
+
+def _csv(events: list[Event]) -> Iterator[str]:
+    # "id" for the portrait, as in every other table
+    columns = ["id" if f.name == "portrait" else f.name for f in fields(Event)]
+    rows = ([_cell(getattr(event, f.name)) for f in fields(Event)] for event in events)
+    return csv_lines(columns, rows)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _jsonl(events: list[Event]) -> Iterator[str]:
+    for event in events:
+        yield json.dumps(asdict(event), ensure_ascii=False) + "\n"

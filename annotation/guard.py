@@ -1,0 +1,173 @@
+"""A gate in front of a volunteer's FiftyOne server: only who has the link gets through.
+
+FiftyOne has no login, serves any file of the machine at ``/media`` and runs operators for any page
+that asks. Behind this gate a request needs the secret of the link (as a cookie), a Host that is
+known, no foreign Origin, and asks for pictures of the dataset only.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from gazebench.annotation import examples
+from gazebench.annotation.desk import Desk
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable]
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
+_TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
+_POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; frame-ancestors 'none'"
+_HOUR = "private, max-age=3600"
+
+
+class Guard:
+    """The gate, an ASGI application around another one."""
+
+    def __init__(
+        self, app: App, desk: Desk, secret: str, home: str, hosts: Collection[str] = ()
+    ) -> None:
+        """``home``: path that the link leads to; ``hosts``: names of the server beside its own."""
+        self._app = app
+        self._desk = desk
+        self._secret = secret
+        self._home = home
+        self._hosts = {*_LOCAL, *hosts}
+        self._cookie = f"gazebench_{desk.annotator}"
+        self._images = (desk.dataset / "images").resolve()
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Let a request through, answer it, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # FiftyOne opens no sockets
+        answer = self._answer(scope)
+        if answer is None:
+            await self._app(scope, receive, _confined(send))
+        else:
+            await _respond(send, *answer)
+
+    def _answer(self, scope: Scope) -> tuple[int, dict[str, str], bytes] | None:
+        """What the gate says itself; None lets the request through."""
+        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
+        path, query = scope["path"], parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        if not self._is_known(headers):
+            return _page(403, "This address is not known here.")
+        if path == "/gazebench/health":
+            return _json(200, {"annotator": self._desk.annotator})
+        if path == "/label":
+            return self._enter(query.get("key", [""])[0])
+        if not self._is_admitted(headers):
+            return _page(
+                403, "Please open the link that you were sent; it is the key to this page."
+            )
+        if path.startswith("/gazebench/"):
+            return self._picture(path)
+        if path == "/":
+            return 303, {"location": self._home}, b""
+        if path == "/media" and not self._is_ours(query.get("filepath", [""])[0]):
+            return _page(404, "No such picture.")
+        return None
+
+    def _is_known(self, headers: dict[str, str]) -> bool:
+        host = headers.get("host", "")
+        origin = headers.get("origin")
+        if _name(host) not in self._hosts:
+            return False
+        if origin is not None:
+            return urlsplit(origin).netloc == host
+        return headers.get("sec-fetch-site") != "cross-site" or _is_opened(headers)
+
+    def _enter(self, key: str) -> tuple[int, dict[str, str], bytes]:
+        if not hmac.compare_digest(key.encode(), self._secret.encode()):
+            return _page(403, "This link is not valid. Please ask for a new one.")
+        cookie = f"{self._cookie}={self._secret}; Path=/; HttpOnly; SameSite=Lax"
+        # FiftyOne's advertisement would lie over the eyes; "seen" is what its button would note
+        script = (
+            "localStorage.setItem('fiftyone-enterprise-tooltip-seen', 'true');"
+            f"location.replace({json.dumps(self._home)})"
+        )
+        status, headers, body = _page(200, f"<script>{script}</script>")
+        return status, {**headers, "set-cookie": cookie, "cache-control": "no-store"}, body
+
+    def _is_admitted(self, headers: dict[str, str]) -> bool:
+        try:
+            cookies = SimpleCookie(headers.get("cookie", ""))
+        except CookieError:
+            return False
+        held = cookies[self._cookie].value if self._cookie in cookies else ""
+        return hmac.compare_digest(held.encode(), self._secret.encode())
+
+    def _picture(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        kind, _, name = unquote(path.removeprefix("/gazebench/")).partition("/")
+        faces = self._desk.faces
+        if kind == "faces" and name in faces.index:
+            file = faces.path(name)
+        elif kind == "examples" and name in examples.ids():
+            file = examples.path(name)
+        else:
+            return _page(404, "No such picture.")
+        try:
+            data = file.read_bytes()
+        except OSError:
+            return _page(404, "This picture cannot be read.")
+        return 200, {"content-type": _TYPES[file.suffix], "cache-control": _HOUR}, data
+
+    def _is_ours(self, name: str) -> bool:
+        try:
+            return Path(name).resolve().is_relative_to(self._images)
+        except (OSError, ValueError):
+            return False
+
+
+def _confined(send: Any) -> Any:
+    """As ``send``; pages of the App may load nothing from elsewhere."""
+
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            pairs = [(b"content-security-policy", _POLICY), (b"referrer-policy", b"no-referrer")]
+            message = {**message, "headers": [*message["headers"], *pairs]}
+        await send(message)
+
+    return sending
+
+
+def _name(host: str) -> str:
+    """A Host header without its port."""
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
+
+
+def _is_opened(headers: dict[str, str]) -> bool:
+    """Whether somebody followed a link here, as from a message."""
+    return headers.get("sec-fetch-mode") == "navigate"
+
+
+def _json(status: int, content: Any) -> tuple[int, dict[str, str], bytes]:
+    return status, {"content-type": "application/json"}, json.dumps(content).encode()
+
+
+def _page(status: int, sentence: str) -> tuple[int, dict[str, str], bytes]:
+    text = f"<!doctype html><meta charset=utf-8><title>gazebench</title><p>{sentence}"
+    return status, {"content-type": "text/html; charset=utf-8"}, text.encode()
+
+
+async def _respond(send: Any, status: int, headers: dict[str, str], body: bytes) -> None:
+    every = {
+        **headers,
+        "content-length": str(len(body)),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+    }
+    pairs = [(name.encode(), value.encode("latin-1")) for name, value in every.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
+
+
+def home(name: str) -> str:
+    """Path at which the App opens the dataset ``name`` with nothing but the labelling screen."""
+    return f"/datasets/{quote(name, safe='')}?view=label&workspace=label"

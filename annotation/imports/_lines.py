@@ -1,0 +1,75 @@
+"""What every reader gives back, and the words that it understands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gazebench.dataset import LABELS
+from gazebench.errors import InputError
+
+MAX_BYTES = 1 << 30
+_SHORT = {"u": "unsure", "r": "reject"}  # the keys of the labelling screen
+CHOICES = f"{', '.join(LABELS[:-1])} or {LABELS[-1]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One line: somebody, or nobody in particular, says something of a face."""
+
+    name: str  # portrait id or source name
+    vote: str  # one of LABELS, or "undo" in a list of events
+    where: str  # for messages: "line 7"
+    annotator: str = ""
+    milliseconds: int | None = None
+    time: str = ""  # UTC, "" unknown
+    event: str = ""  # "" where the file has no such thing
+    round: str = "label"
+    client: str = "import"
+    by_base_name: bool = False  # the tool puts folders in front of names
+
+
+def meaning(mapping: Mapping[str, str]) -> dict[str, str]:
+    """Words, in lower case, and the label that each means.
+
+    Raises:
+        InputError: ``mapping`` leads to something that is no label.
+    """
+    words = {**_SHORT, **{label.lower(): label for label in LABELS}}
+    for word, label in mapping.items():
+        if label.strip().lower() not in words:
+            raise InputError(f"--map {word}={label}: {label!r} is not {CHOICES}")
+        words[word.strip().lower()] = words[label.strip().lower()]
+    return words
+
+
+def label_of(word: object, words: Mapping[str, str], path: Path, where: str) -> str:
+    """The label that ``word`` means.
+
+    Raises:
+        InputError: none.
+    """
+    text = "" if word is None else str(word).strip()
+    label = words.get(text.lower())
+    if label is None:
+        shown = None if word is None else text
+        hint = "; say what it means: --map 1=X,0=Y" if text else ""
+        raise InputError(f"{path}, {where}: label {shown!r}; it must be {CHOICES}{hint}")
+    return label
+
+
+def text_of(path: Path) -> str:
+    """Text of a file in UTF-8, with or without a byte order mark, or in UTF-16 with one.
+
+    Raises:
+        InputError: missing, too large, or no text.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: over {MAX_BYTES >> 20} MB; give it in parts")
+        data = path.read_bytes()
+        wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from None

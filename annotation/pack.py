@@ -1,0 +1,121 @@
+"""A volunteer without a server: one offline page with her faces; her votes come back as a file."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from gazebench import store
+from gazebench.annotation import examples
+from gazebench.annotation.desk import Desk
+from gazebench.annotation.imports import FORMAT
+from gazebench.annotation.queue import Task
+from gazebench.annotation.votes import Event, now
+from gazebench.dataset.pictures import read_picture
+from gazebench.errors import InputError
+
+SIDE = 512  # of a face on the page
+_QUALITY = 88
+_SCREEN = Path(__file__).parent / "plugin" / "dist" / "index.umd.js"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """What a page holds."""
+
+    faces: int
+    megabytes: float
+
+
+def write_pack(dataset: Path, annotator: str, out: Path, *, faces: int) -> Packed:
+    """Write a page with the next ``faces`` of ``annotator``'s queue, some of them twice.
+
+    Raises:
+        InputError: not prepared, somebody who takes no part, or nothing left to do.
+        DiskError: no space or not writable.
+    """
+    with Desk.open(dataset, annotator) as desk:
+        tasks = list(_ahead(desk, faces))
+        if not tasks:
+            raise InputError(f"{annotator} has no faces left to label in {dataset}")
+        text = _render(desk, tasks)
+    store.write(out, text)
+    return Packed(faces=len(tasks), megabytes=len(text) / 1e6)
+
+
+def _ahead(desk: Desk, count: int) -> Iterator[Task]:
+    """The tasks that come if each is voted on; repeats fall where they would in the App."""
+    for _ in range(count):
+        for task in desk.tasks(set(), 1):
+            yield task
+            desk.note(_supposed(desk.annotator, task))
+
+
+def _supposed(annotator: str, task: Task) -> Event:
+    return Event(
+        event="supposed",
+        annotator=annotator,
+        portrait=task.portrait,
+        vote="X",
+        milliseconds=None,
+        time=now(),
+        round=task.round,
+    )
+
+
+def _render(desk: Desk, tasks: list[Task]) -> str:
+    ids = dict.fromkeys(task.portrait for task in tasks)
+    facts = desk.start()
+    name = "\n".join([desk.faces.heading.tree_hash, desk.annotator, *ids])
+    pack: dict[str, Any] = {
+        **facts,
+        "id": hashlib.sha256(name.encode()).hexdigest()[:12],
+        "format": FORMAT,
+        "faces": [desk.face(task) for task in tasks],
+        "pictures": {
+            **{id_: _uri(desk.faces.path(id_)) for id_ in ids},
+            **{id_: _plain_uri(examples.path(id_)) for id_ in sorted(examples.ids())},
+        },
+    }
+    environment = Environment(
+        loader=PackageLoader("gazebench.annotation"), autoescape=True, undefined=StrictUndefined
+    )
+    assert environment.loader is not None
+    style, backend = (
+        environment.loader.get_source(environment, f"pack.{kind}")[0] for kind in ("css", "js")
+    )
+    script = _SCREEN.read_text(encoding="utf-8") + backend
+    return environment.get_template("pack.html.j2").render(
+        pack=pack, style=Markup(style), script=Markup(script), policy=_policy(style, script)
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Only this style and this script; pictures of the page; nothing is fetched."""
+    return (
+        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src 'sha256-{_digest(style)}'; script-src 'sha256-{_digest(script)}'"
+    )
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _uri(path: Path) -> str:
+    image = read_picture(path)
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _plain_uri(path: Path) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -1,0 +1,216 @@
+"""The labelling server: a mongod and one FiftyOne server for each volunteer, on this machine only.
+
+One FiftyOne server is one shared screen, so that everybody needs an own one. All of them listen on
+127.0.0.1; who sits elsewhere comes through an SSH tunnel or a proxy that asks for a password.
+"""
+
+import json
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from gazebench import store
+from gazebench.annotation import app_dataset, mongod
+from gazebench.annotation.app_server import SETTINGS
+from gazebench.annotation.faces import Faces
+from gazebench.annotation.processes import Child, environment, wait
+from gazebench.annotation.session import ADJUDICATOR, FOLDER, Session, secret
+from gazebench.dataset import read_heading
+from gazebench.errors import InputError, MissingPartError, StoppedError
+
+LOOPBACK = ("127.0.0.1", "localhost")
+_READY_WITHIN = 300.0
+_LOOK_EVERY = 2.0
+_FILLED = "filled"  # below the session's folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invitation:
+    """Who may come, and by which link."""
+
+    annotator: str
+    link: str
+
+
+def check_address(address: str) -> None:
+    """Check that servers may listen at ``address``.
+
+    Raises:
+        InputError: an address that others can reach.
+    """
+    if address not in LOOPBACK:
+        raise InputError(
+            f"--address {address}: refused. FiftyOne has no login and hands out any file of this "
+            "machine, so it listens on 127.0.0.1 only. From another machine: "
+            "ssh -N -L 5151:127.0.0.1:5151 YOU@THIS-MACHINE, then open the same link there"
+        )
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Check that nobody listens there.
+
+    Raises:
+        InputError: somebody does.
+    """
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise InputError(
+                    f"port {port} is in use; choose other ones: --port {ports[-1] + 10}"
+                ) from None
+
+
+@contextmanager
+def database(dataset: Path) -> Iterator[tuple[str, Child]]:
+    """A running mongod for ``dataset``: its address and its process; ended when the block ends.
+
+    Raises:
+        MissingPartError: there is none, or it does not start.
+        BusyError: another process serves or prepares this dataset.
+    """
+    folder = dataset / FOLDER
+    log = folder / "logs" / "mongod.log"
+    with store.locked(folder):
+        port = mongod.free_port()
+        child = mongod.child(folder / "mongo", port, log)
+        child.start()
+        try:
+            assert child.process is not None
+            mongod.wait_until_ready(port, child.process, log)
+            yield mongod.address(port), child
+        finally:
+            child.end()
+
+
+def fill_database(dataset: Path, faces: Faces) -> int:
+    """Bring the pictures of ``dataset`` into FiftyOne's database; how many were new.
+
+    Raises:
+        MissingPartError: FiftyOne or mongod is missing.
+        BusyError: another process serves or prepares this dataset.
+    """
+    app_dataset.check_installed()
+    with database(dataset) as (address, _):
+        new = app_dataset.fill(app_dataset.fiftyone(address), faces)
+        store.write(dataset / FOLDER / _FILLED, _state(dataset))
+    return new
+
+
+def _state(dataset: Path) -> str:
+    """What FiftyOne's database was filled from: pictures, and where they are."""
+    return f"{read_heading(dataset).tree_hash} {dataset.absolute()}\n"
+
+
+def _is_filled(dataset: Path) -> bool:
+    path = dataset / FOLDER / _FILLED
+    return path.is_file() and path.read_text(encoding="utf-8") == _state(dataset)
+
+
+def serve(
+    dataset: Path,
+    annotators: Sequence[str],
+    *,
+    port: int,
+    hosts: Sequence[str],
+    invite: Callable[[list[Invitation]], None],
+    say: Callable[[str], None],
+    stop: threading.Event | None = None,
+) -> None:
+    """Serve until a signal comes, or until ``stop`` is set.
+
+    ``annotators`` get the ports from ``port`` on; ``hosts`` are names by which a proxy calls us.
+    ``invite`` gets the links once all servers answer, ``say`` what happens later.
+
+    Raises:
+        MissingPartError: FiftyOne or mongod is missing, or a server does not start.
+        InputError: not prepared, somebody who takes no part, or a port that is in use.
+        BusyError: another process serves this dataset.
+    """
+    app_dataset.check_installed()
+    session = Session.load(dataset)
+    for name in annotators:
+        if name != ADJUDICATOR:
+            session.check(name)
+    ports = range(port, port + len(annotators))
+    check_ports(ports)
+    if not _is_filled(dataset):  # prepared without the App, built again, or moved
+        fill_database(dataset, Faces.read(dataset))
+    with database(dataset) as (address, mongo):
+        places = list(zip(annotators, ports, strict=True))
+        children = [_child(dataset, name, at, address, hosts) for name, at in places]
+        try:
+            for child in children:
+                child.start()
+            _wait_for(children)
+            invite([_invitation(dataset, name, at) for name, at in places])
+            _watch([mongo, *children], stop or _until_signal(), say)
+        finally:
+            for child in children:
+                if child.process is not None and child.is_running():
+                    child.process.send_signal(signal.SIGTERM)  # all at once, then wait for each
+            for child in children:
+                child.end()
+
+
+def _child(dataset: Path, name: str, port: int, address: str, hosts: Sequence[str]) -> Child:
+    settings = {
+        "dataset": str(dataset.absolute()),
+        "annotator": name,
+        "port": port,
+        "secret": secret(dataset, name),
+        "hosts": list(hosts),
+    }
+    fiftyone = app_dataset.environment(address)
+    return Child(
+        name=f"the server of {name}",
+        words=[sys.executable, "-m", "gazebench.annotation.app_server"],
+        environment=environment(**fiftyone, **{SETTINGS: json.dumps(settings)}),
+        log=dataset / FOLDER / "logs" / f"{name}.log",
+        port=port,
+    )
+
+
+def _invitation(dataset: Path, name: str, port: int) -> Invitation:
+    key = secret(dataset, name)
+    return Invitation(annotator=name, link=f"http://127.0.0.1:{port}/label?key={key}")
+
+
+def _wait_for(children: Sequence[Child]) -> None:
+    for child in children:
+        ended = [False]
+
+        def settled(child: Child = child, ended: list[bool] = ended) -> bool:
+            ended[0] = not child.is_running()
+            return ended[0] or child.is_ready()
+
+        if not wait(settled, _READY_WITHIN) or ended[0]:
+            said = child.log.read_text(errors="replace").splitlines()[-1:] or ["it says nothing"]
+            raise MissingPartError(f"{child.name} does not start: {said[0]} (log: {child.log})")
+        child.was_ready = True
+
+
+def _watch(children: Sequence[Child], stop: threading.Event, say: Callable[[str], None]) -> None:
+    while not stop.wait(_LOOK_EVERY):
+        for child in children:
+            if said := child.look():
+                say(said)
+
+
+def _until_signal() -> threading.Event:
+    """Set when SIGTERM comes; Ctrl-C raises here as it does everywhere."""
+    stop = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise StoppedError(number, "the labelling server was told to stop; all votes are kept")
+
+    signal.signal(signal.SIGTERM, end)
+    return stop

@@ -1,0 +1,66 @@
+"""How far a labelling session is: each volunteer's progress, speed and agreement."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gazebench.annotation.faces import Faces
+from gazebench.annotation.queue import Progress, Queue
+from gazebench.annotation.session import Session
+from gazebench.annotation.summary import Person, Summary, summarise
+from gazebench.annotation.votes import Votes
+
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """A session as it is now."""
+
+    summary: Summary
+    progress: dict[str, Progress]  # of each annotator of the session
+
+    @property
+    def people(self) -> list[tuple[str, Progress | None, Person | None]]:
+        """Everybody of the session, then those whose votes were imported."""
+        persons = {person.name: person for person in self.summary.people}
+        invited = [(name, p, persons.get(name)) for name, p in self.progress.items()]
+        others = [(n, None, p) for n, p in persons.items() if n not in self.progress]
+        return [*invited, *others]
+
+
+class Watch:
+    """Looks at the votes of a dataset again and again; only what is new is read."""
+
+    def __init__(self, dataset: Path, votes: Votes) -> None:
+        """``votes``: those of ``dataset``.
+
+        Raises:
+            InputError: not prepared, or a damaged manifest.
+        """
+        self._votes = votes
+        self._session = Session.load(dataset)
+        self._faces = Faces.read(dataset)
+        names = self._session.annotators
+        self._queues = {name: Queue(name, self._session, self._faces) for name in names}
+        self._events = []
+        self._seen = 0
+
+    def look(self) -> Status:
+        """The session as it is now."""
+        for number, event in self._votes.events(self._seen):
+            self._seen = number
+            self._events.append(event)
+            for queue in self._queues.values():
+                queue.apply(event)
+        plan = self._session.plan
+        least = 2
+        summary = summarise(
+            self._events, portraits=self._faces.ids, min_votes=least, gold=plan.gold
+        )
+        progress = {name: queue.progress for name, queue in self._queues.items()}
+        return Status(summary=summary, progress=progress)
+
+
+def faces_per_hour(person: Person) -> float | None:
+    """By the median time of a vote; None where it is not known."""
+    return _HOUR_MS / person.median_ms if person.median_ms else None

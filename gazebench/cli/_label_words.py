@@ -1,0 +1,112 @@
+"""What ``gazebench label`` says."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gazebench.annotation.finalize import Finalized
+    from gazebench.annotation.labels import ImportReport
+    from gazebench.annotation.server import Invitation
+    from gazebench.annotation.status import Status
+    from gazebench.annotation.summary import Summary
+
+
+def show_counts(counts: "Mapping[tuple[str, str], int]") -> None:
+    """Labels per half."""
+    from gazebench.dataset import LABELS
+
+    click.echo(f"{'':10}{'train':>8}{'test':>8}")
+    for label in LABELS:
+        train, test = (counts[label, split] for split in ("train", "test"))
+        click.echo(f"{label:10}{train:8,}{test:8,}")
+
+
+def show_status(status: "Status") -> None:
+    """Everybody in a line, then all together."""
+    from gazebench.annotation.status import faces_per_hour
+
+    click.echo(
+        f"{'annotator':14}{'done':>8}{'of':>9}{'faces/h':>9}{'unsure':>8}{'agrees':>8}"
+        f"{'halves':>16}{'repeats':>9}{'gold':>8}"
+    )
+    for name, progress, person in status.people:
+        done, total = (progress.done, progress.total) if progress else (person.votes, 0)  # type: ignore[union-attr]
+        line = f"{name[:13]:14}{done:8,}{f'{total:,}' if total else '-':>9}"
+        if person:
+            speed = faces_per_hour(person)
+            unsure = person.counts["unsure"] / max(person.votes, 1)
+            halves = f"{_share(person.early)} {_share(person.late)}"
+            repeats = f"{person.repeats_same}/{person.repeats}" if person.repeats else "-"
+            gold = f"{person.gold_right}/{person.gold}" if person.gold else "-"
+            line += f"{f'{speed:,.0f}' if speed else '-':>9}{unsure:8.1%}{_share(person.agrees):>8}"
+            line += f"{halves:>16}{repeats:>9}{gold:>8}"
+        click.echo(line)
+    show_agreement(status.summary)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def show_agreement(summary: "Summary") -> None:
+    """Alpha, kappas and what stays open."""
+    from gazebench.annotation.summary import AMBIGUOUS
+
+    click.echo(
+        f"{summary.events:,} events; {len(summary.decisions):,} portraits decided, "
+        f"{summary.waiting:,} with too few votes"
+    )
+    for name, alpha in (("X/Y/unsure/reject", summary.alpha), ("X/Y", summary.alpha_domains)):
+        click.echo(
+            f"alpha {name:18}{alpha.value:6.3f}  [{alpha.low:.3f}, {alpha.high:.3f}]  "
+            f"{alpha.portraits:,} portraits with two votes or more"
+        )
+    for k in summary.kappas:
+        click.echo(
+            f"kappa {f'{k.first} and {k.second}':18}{k.value:6.3f}  {k.agree:.1%} equal, "
+            f"{k.portraits:,} portraits"
+        )
+    unsure = sum(d.label == AMBIGUOUS for d in summary.decisions)
+    tied = summary.majority.get(AMBIGUOUS, 0)
+    click.echo(f"ambiguous: {unsure:,} (the plain majority would leave {tied:,} open)")
+
+
+def show_changes(dataset: Path, done: "Finalized") -> None:
+    """Labels that changed, each of the first twenty."""
+    click.echo(f"{done.new:,} new labels, {len(done.changed):,} changed")
+    for id_, before, after in done.changed[:20]:
+        click.echo(f"  {id_}: {before} → {after or 'none'}")
+    if len(done.changed) > 20:
+        click.echo(f"  and {len(done.changed) - 20:,} more; compare with {dataset / 'labels.csv'}")
+
+
+def invite(invitations: "list[Invitation]") -> None:
+    """The links, and how to come from elsewhere."""
+    click.echo("ready; give each volunteer the own link, which is a key:\n")
+    for one in invitations:
+        click.echo(f"  {one.annotator:12} {one.link}")
+    ports = [one.link.split(":")[2].split("/")[0] for one in invitations]
+    tunnel = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports[:1])
+    click.echo(
+        f"\nfrom another machine: ssh -N {tunnel} YOU@THIS-MACHINE, then the same link\n"
+        "stop with Ctrl-C; votes are kept, and the same command goes on"
+    )
+
+
+def show_labels(dataset: Path, report: "ImportReport") -> None:
+    """What an import of labels brought, and what comes next."""
+    from gazebench.annotation.labels import shortage
+
+    click.echo(
+        f"{report.read:,} labels read, {report.new:,} new, {report.changed:,} changed; "
+        f"{report.quarantined:,} for quarantined faces left out"
+    )
+    show_counts(report.counts)
+    if missing := shortage(report.counts):
+        click.secho(f"note: {missing}", err=True)
+    else:
+        click.echo(f"next: gazebench train --method prgan {dataset} runs/prgan")

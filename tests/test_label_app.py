@@ -1,0 +1,164 @@
+"""The labelling server, the real FiftyOne and the real mongod, without and with a browser."""
+
+import itertools
+import os
+import random
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from label_servers import (
+    Client,
+    RefusedError,
+    Served,
+    needs_fiftyone,
+    press,
+    run,
+    serving,
+    status_of,
+    status_or_none,
+    until_saved,
+)
+
+from gazebench.annotation.processes import wait
+from gazebench.annotation.votes import UNDO, Event, Votes
+
+pytestmark = needs_fiftyone
+
+
+@pytest.fixture(scope="module")
+def prepared(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset that two people may label."""
+    root = tmp_path_factory.mktemp("app") / "dataset"
+    shutil.copytree(small_dataset, root)
+    done = run("label", "prepare", root, "--annotators", "ana,bo", "--repeats", "0")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="module")
+def served(prepared: Path) -> Iterator[Served]:
+    with serving(prepared, number=2) as served:
+        yield served
+
+
+def stored(dataset: Path, annotator: str) -> list[Event]:
+    with Votes.open(dataset) as votes:
+        return [e for _, e in votes.events() if e.annotator == annotator]
+
+
+def test_votes_are_stored_and_nobody_forges_them(served: Served) -> None:
+    """The short one: all of it on one pair of servers, as starting them takes a while."""
+    ana, bo = (Client(served.links[name]) for name in ("ana", "bo"))
+    faces = ana.ask("next_faces", held=[], count=6)["faces"]
+    events = [press("ana", face, "Y") for face in faces]
+    assert ana.ask("vote", events=events)["saved"] == [e["event"] for e in events]
+    assert ana.ask("vote", events=events)["saved"] == [e["event"] for e in events]  # sent twice
+    assert [e.event for e in stored(served.dataset, "ana")] == [e["event"] for e in events]
+    assert ana.ask("undo")["face"]["id"] == faces[-1]["id"]
+    assert stored(served.dataset, "ana")[-1].vote == UNDO
+    assert ana.ask("progress")["done"] == 5
+    assert ana.get(f"/gazebench/faces/{faces[0]['id']}")[:4] == b"\x89PNG"
+
+    assert "not of 'ana'" in bo.ask("vote", events=[press("ana", faces[0])])["refused"]
+    assert (
+        "no face is called"
+        in bo.ask("vote", events=[press("bo", {**faces[0], "id": "../x"})])["refused"]
+    )
+    assert bo.ask("next_faces", held=[], count=40).keys() == {"faces", "done", "total"}
+    assert all(f.keys() == {"id", "round", "eyes"} for f in bo.ask("next_faces", count=40)["faces"])
+
+    link, key = served.links["ana"], served.links["bo"].split("key=")[1]
+    assert status_of(link, f"/label?key={key}") == 403  # another volunteer's
+    assert status_of(link, "/label?key=") == 403
+    for path in ("/", "/datasets/x", "/media?filepath=/etc/passwd", "/gazebench/faces/00000"):
+        assert status_of(link, path) == 403
+    assert status_of(link, "/gazebench/health", Host="evil.example") == 403
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}):
+        with pytest.raises(RefusedError, match="403"):
+            ana.post("progress", {}, **headers)
+    for path in ("/etc/passwd", str(served.dataset / "images/../votes.sqlite")):
+        with pytest.raises(RefusedError, match="404"):
+            ana.get(f"/media?filepath={path}")
+
+
+@pytest.mark.slow
+def test_five_volunteers_at_once(many_faces: Path) -> None:
+    names = ("ana", "bo", "chen", "dora", "emil")
+    done = run("label", "prepare", many_faces, "--annotators", ",".join(names), "--votes", 5)
+    assert done.returncode == 0, done.stderr
+    errors: list[Exception] = []
+
+    def label(name: str, client: Client) -> None:
+        try:
+            for _ in range(300):
+                face = client.ask("next_faces", held=[], count=1)["faces"][0]
+                assert len(client.ask("vote", events=[press(name, face)])["saved"]) == 1
+        except Exception as error:
+            errors.append(error)
+
+    with serving(many_faces, number=5) as served:
+        clients = {name: Client(link) for name, link in served.links.items()}
+        threads = [threading.Thread(target=label, args=pair) for pair in clients.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not errors
+    for name in names:
+        assert len(stored(many_faces, name)) == 300
+
+
+@pytest.fixture
+def many_faces(demo_portraits: Path, tmp_path: Path) -> Path:
+    """A dataset of 400 small portraits, built from lists alone: the same picture many times."""
+    from made_datasets import make_dataset
+
+    return make_dataset(tmp_path / "many", 400)
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_when_processes_are_killed(many_faces: Path) -> None:
+    """`kill -9` of mongod and of the volunteer's server, twenty times, while she labels."""
+    done = run("label", "prepare", many_faces, "--annotators", "ana", "--repeats", "0")
+    assert done.returncode == 0, done.stderr
+    sent: list[str] = []
+    with serving(many_faces) as served:
+        client = Client(served.links["ana"])
+        killer = threading.Thread(target=_kill_often, args=(served, 20))
+        killer.start()
+        faces = ({"id": f"p{n % 400:06}", "round": "label"} for n in itertools.count())
+        while killer.is_alive():
+            sent += until_saved(client, [press("ana", next(faces))])
+            time.sleep(0.05)
+    assert [e.event for e in stored(many_faces, "ana")] == sent
+    assert len(sent) > 100
+
+
+def _kill_often(served: Served, times: int) -> None:
+    """Kill mongod and the server in turn, each when it is up, in the midst of the votes."""
+    chosen = random.Random(0)
+    for number in range(times):
+        words = ("mongod", "ana")[number % 2]
+        assert wait(lambda: status_or_none(served.links["ana"]) == 200, 300)
+        assert wait(lambda words=words: bool(served.children(words)), 300)
+        time.sleep(chosen.uniform(0.5, 2))
+        for pid in served.children(words):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["with spaces", "中文 数据", 'quote\'s "two" 100% #1 &'])
+def test_odd_folder_names_are_served(small_dataset: Path, tmp_path: Path, name: str) -> None:
+    root = Path(shutil.copytree(small_dataset, tmp_path / name))
+    assert run("label", "prepare", root, "--annotators", "ana").returncode == 0
+    with serving(root) as served:
+        client = Client(served.links["ana"])
+        [face] = client.ask("next_faces", held=[], count=1)["faces"]
+        assert client.get(f"/gazebench/faces/{face['id']}")[:4] == b"\x89PNG"
+        assert len(client.ask("vote", events=[press("ana", face)])["saved"]) == 1
+    assert len(stored(root, "ana")) == 1

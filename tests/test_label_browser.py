@@ -1,0 +1,126 @@
+"""A volunteer in Chromium, the real App, the real FiftyOne and the real mongod."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from label_servers import needs_fiftyone, run, serving
+from made_datasets import make_dataset
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+from gazebench.annotation.votes import UNDO, Event, Votes
+
+pytestmark = [needs_fiftyone, pytest.mark.slow]
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+MINUTES = 240_000  # a busy machine takes its time to show the App
+
+
+@pytest.fixture
+def context() -> Iterator[BrowserContext]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "run `apt-get install chromium`"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        context = browser.new_context(viewport={"width": 1400, "height": 900})
+        context.set_default_timeout(MINUTES)
+        yield context
+        browser.close()
+
+
+def opened(context: BrowserContext, link: str) -> Page:
+    page = context.new_page()
+    page.goto(link, wait_until="commit")
+    page.wait_for_selector("[data-part=start], [data-part=portrait] img")
+    return page
+
+
+def practise(page: Page) -> None:
+    page.locator("[data-part=start]").click()
+    for _ in range(20):
+        page.wait_for_selector("[data-part=portrait] img")
+        page.wait_for_timeout(100)
+        page.keyboard.press("f")
+        page.wait_for_selector("[data-part=feedback]:not([hidden])")
+        page.keyboard.press("Enter")
+
+
+def where(page: Page) -> str:
+    return page.locator("[data-part=where]").inner_text()
+
+
+def until(page: Page, words: str) -> None:
+    page.wait_for_selector(f"[data-part=where]:has-text('{words}')")
+    page.wait_for_selector("[data-part=saved]:has-text('all saved')")
+
+
+def label_until(page: Page, done: int) -> None:
+    """A key each 80 ms until so many faces are done."""
+    while int(where(page).split(" of ")[0]) < done:
+        page.keyboard.press("fjur"[done % 4])
+        page.wait_for_timeout(80)
+
+
+def test_a_volunteer_labels_undoes_leaves_and_comes_back(context, tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "it's 数据 100%", 220)
+    done = run("label", "prepare", dataset, "--annotators", "ana", "--repeats", "0")
+    assert done.returncode == 0, done.stderr
+    with serving(dataset) as served:
+        page = opened(context, served.links["ana"])
+        practise(page)
+        until(page, "0 of 220")
+        label_until(page, 120)
+        for _ in range(10):
+            page.keyboard.press("z")
+            page.wait_for_timeout(80)
+        until(page, "110 of 220")
+        page.close()
+        page = opened(context, served.links["ana"])
+        until(page, "110 of 220")
+        label_until(page, 200)
+        until(page, "200 of 220")
+        text = page.locator("body").inner_text()
+        assert not {"unsure", "reject", "bo", "ambiguous"} & set(text.split())
+        page.close()
+    _check(list(_events(dataset)))
+
+
+def _events(dataset: Path) -> Iterator[Event]:
+    with Votes.open(dataset) as votes:
+        yield from (event for _, event in votes.events())
+
+
+def _check(events: list[Event]) -> None:
+    """200 faces are voted on, 10 undos among them, in the order of their times."""
+    labels = [e for e in events if e.round == "label"]
+    assert Counter(e.vote == UNDO for e in labels) == {False: 210, True: 10}
+    assert [e.time for e in events] == sorted(e.time for e in events)
+    assert all(e.milliseconds is not None for e in labels if e.vote != UNDO)
+    held: dict[str, str] = {}
+    for e in labels:
+        held.pop(e.portrait, None) if e.vote == UNDO else held.update({e.portrait: e.vote})
+    assert len(held) == 200
+
+
+def test_keys_pressed_while_the_server_is_away_arrive_once(context, tmp_path: Path) -> None:
+    import os
+    import signal
+
+    dataset = make_dataset(tmp_path / "dataset", 60)
+    assert run("label", "prepare", dataset, "--annotators", "ana", "--repeats", "0").returncode == 0
+    with serving(dataset) as served:
+        page = opened(context, served.links["ana"])
+        practise(page)
+        until(page, "0 of 60")
+        label_until(page, 5)
+        for pid in served.children("ana"):
+            os.kill(pid, signal.SIGKILL)
+        label_until(page, 11)  # faces that were loaded before
+        assert "not saved yet" in page.locator("[data-part=saved]").inner_text()
+        until(page, "11 of 60")
+        label_until(page, 20)
+        until(page, "20 of 60")
+        page.close()
+    labels = [e for e in _events(dataset) if e.round == "label"]
+    assert len({e.portrait for e in labels}) == len(labels) == 20

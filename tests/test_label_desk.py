@@ -1,0 +1,281 @@
+"""The desk behind a volunteer's screen, the gate in front of it, and preparing."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from build_runs import gazebench
+from labelling import event
+
+from gazebench.annotation import server
+from gazebench.annotation.desk import Adjudication, Desk
+from gazebench.annotation.guard import Guard
+from gazebench.annotation.session import ADJUDICATOR, Session, secret
+from gazebench.annotation.votes import FILE, UNDO, Round, Votes, now
+from gazebench.errors import InputError
+
+
+@pytest.fixture
+def ready(dataset: Path) -> Path:
+    """A dataset that ana and bo may label."""
+    words = ("label", "prepare", dataset, "--annotators", "ana,bo", "--no-app")
+    assert gazebench(*words).exit_code == 0
+    return dataset
+
+
+@pytest.fixture
+def desk(ready: Path) -> Iterator[Desk]:
+    with Desk.open(ready, "ana") as desk:
+        yield desk
+
+
+def sent(desk: Desk, face: dict[str, Any], vote: str = "X", **changes: Any) -> dict[str, Any]:
+    made = event(face["id"], vote, desk.annotator, face["round"])
+    names = ("event", "annotator", "portrait", "vote", "milliseconds", "time", "round")
+    return {**{name: getattr(made, name) for name in names}, **changes}
+
+
+def test_a_face_is_voted_on_and_the_next_one_comes(desk: Desk) -> None:
+    first, second = desk.next([], 2)["faces"]
+    message = sent(desk, first)
+    assert desk.vote([message]) == [message["event"]]
+    answer = desk.next([], 1)
+    assert answer["faces"][0] == second
+    assert (answer["done"], answer["total"]) == (1, 24)
+    assert len(first["eyes"]) == 2
+    assert all(0 < value < 1 for box in first["eyes"] for value in box)
+
+
+def test_a_face_tells_nothing_of_labels_or_votes(ready: Path, desk: Desk) -> None:
+    with Desk.open(ready, "bo") as other:
+        other.vote([sent(other, face, "Y") for face in other.next([], 20)["faces"]])
+    for face in desk.next([], 40)["faces"]:
+        assert face.keys() == {"id", "round", "eyes"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"annotator": "bo"}, "this is the screen of ana, not of 'bo'"),
+        ({"annotator": None}, "not of None"),
+        ({"portrait": "../../etc"}, "no face is called"),
+        ({"portrait": "example-00525"}, "no face is called"),
+        ({"vote": "ambiguous"}, "an event with vote"),
+        ({"round": "adjudicate"}, "is not for this screen"),
+        ({"event": ""}, "an event with event"),
+        ({"milliseconds": "1"}, "an event with milliseconds"),
+        ({"time": None}, "an event with time"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_all_that_came_along(desk, changes, sentence) -> None:
+    first, second = desk.next([], 2)["faces"]
+    with pytest.raises(InputError, match=sentence):
+        desk.vote([sent(desk, first), sent(desk, second, **changes)])
+    assert desk.next([], 0)["done"] == 0
+
+
+def test_undo_takes_back_the_newest_vote(desk: Desk) -> None:
+    first, second = desk.next([], 2)["faces"]
+    desk.vote([sent(desk, first), sent(desk, second)])
+    assert desk.undo() == second
+    assert desk.undo() == first
+    assert desk.undo() is None
+    assert desk.next([], 2)["faces"] == [first, second]
+
+
+def test_practice_is_remembered_and_never_undone(ready: Path, desk: Desk) -> None:
+    lessons = desk.start()["training"]
+    assert len(lessons) == 20
+    message = sent(desk, {**lessons[0], "round": "training"})
+    desk.vote([message])
+    with Desk.open(ready, "ana") as again:
+        assert len(again.start()["training"]) == 19
+        assert again.undo() is None
+
+
+def test_the_organiser_sees_what_is_disputed_with_the_votes(ready: Path) -> None:
+    ids = Desk.open
+    with ids(ready, "ana") as ana, Desk.open(ready, "bo") as bo:
+        shown = [face["id"] for face in ana.next([], 40)["faces"]]
+        for n, id_ in enumerate(shown[:6]):
+            ana.vote([sent(ana, {"id": id_, "round": "label"})])
+            bo.vote([sent(bo, {"id": id_, "round": "label"}, "X" if n else "Y")])
+    with Adjudication.open(ready, ADJUDICATOR) as desk:
+        [face] = desk.next([], 10)["faces"]
+        assert (face["id"], face["votes"]) == (shown[0], {"ana": "X", "bo": "Y"})
+        desk.vote([sent(desk, face, "Y")])
+        assert desk.next([], 10) == {"faces": [], "done": 1, "total": 1}
+        assert desk.undo() == face
+
+
+def test_preparing_again_adds_people_and_keeps_the_plan(ready: Path) -> None:
+    before = secret(ready, "ana")
+    words = ("label", "prepare", ready, "--annotators", "chen", "--no-app", "--votes", 3)
+    done = gazebench(*words)
+    assert "for ana, bo, chen; about 24 faces each" in done.output
+    session = Session.load(ready)
+    assert session.annotators == ("ana", "bo", "chen")
+    assert session.plan.votes == 3
+    assert secret(ready, "ana") == before != secret(ready, "bo")
+    assert (ready / "labelling" / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_known_labels_are_slipped_in(ready: Path, demo_portraits: Path) -> None:
+    words = ("label", "prepare", ready, "--annotators", "ana", "--no-app", "--gold")
+    done = gazebench(*words, ready / "labels.csv")
+    assert "10 faces with a known label" in done.output
+    assert gazebench(*words, demo_portraits / "labels.csv").exit_code == 3  # others' portraits
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ("Ana", "letters a-z"),
+        ("a b", "letters a-z"),
+        ("ana,ana", "twice"),
+        (",", "no annotator"),
+        ("organiser", "who adjudicates"),
+    ],
+)
+def test_names_that_would_not_do_are_refused(dataset: Path, names: str, sentence: str) -> None:
+    done = gazebench("label", "prepare", dataset, "--annotators", names, "--no-app")
+    assert done.exit_code == 3
+    assert sentence in done.output
+
+
+def test_before_preparing_everything_says_so(dataset: Path) -> None:
+    for words in (["serve"], ["status"], ["adjudicate"], ["pack", "--annotator", "ana"]):
+        done = gazebench("label", words[0], dataset, *words[1:])
+        assert done.exit_code in (3, 8), done.output
+    done = gazebench("label", "status", dataset)
+    assert f"gazebench label prepare {dataset} --annotators" in done.output
+
+
+def test_another_address_is_refused_in_words(ready: Path) -> None:
+    for address in ("0.0.0.0", "192.168.1.4", "::"):
+        done = gazebench("label", "serve", ready, "--address", address)
+        assert done.exit_code == 3
+        assert "ssh -N -L" in done.output
+
+
+def test_a_port_in_use_is_named() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} is in use; .*--port"):
+            server.check_ports([port])
+
+
+def ask(gate: Guard, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """What the gate answers; an application behind it says 299."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    where, _, query = path.partition("?")
+    every = {"host": "127.0.0.1:5151", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    scope = {
+        "type": "http",
+        "path": where,
+        "query_string": query.encode(),
+        "headers": [(k.encode(), v.encode()) for k, v in every.items()],
+    }
+    asyncio.run(gate(scope, receive, send))
+    found = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
+    return sent[0]["status"], found, sent[1]["body"]
+
+
+async def behind(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 299, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+def gate(desk: Desk) -> Guard:
+    return Guard(behind, desk, "s" * 32, "/datasets/d?workspace=label", ["labels.example.org"])
+
+
+COOKIE = f"gazebench_ana={'s' * 32}"
+
+
+def test_the_link_opens_the_gate(gate: Guard) -> None:
+    status, headers, body = ask(gate, f"/label?key={'s' * 32}")
+    assert status == 200
+    assert headers["set-cookie"].startswith(COOKIE)
+    assert "HttpOnly; SameSite=Lax" in headers["set-cookie"]
+    assert b"/datasets/d?workspace=label" in body
+    status, headers, _ = ask(gate, "/graphql", cookie=f"other=1; {COOKIE}")
+    assert status == 299
+    assert b"default-src 'self'" in headers["content-security-policy"].encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/label?key=wrong", {}),
+        ("/label", {}),
+        ("/graphql", {}),
+        ("/graphql", {"cookie": "gazebench_ana=wrong"}),
+        ("/graphql", {"cookie": f"gazebench_bo={'s' * 32}"}),
+        ("/graphql", {"cookie": COOKIE, "origin": "https://evil.example"}),
+        ("/graphql", {"cookie": COOKIE, "origin": "http://127.0.0.1:5152"}),
+        ("/graphql", {"cookie": COOKIE, "origin": "null"}),
+        ("/graphql", {"cookie": COOKIE, "host": "evil.example"}),
+        ("/graphql", {"cookie": COOKIE, "host": ""}),
+        ("/media?filepath=x", {"cookie": COOKIE, "sec_fetch_site": "cross-site"}),
+        ("/gazebench/health", {"host": "evil.example:5151"}),
+    ],
+)
+def test_who_has_no_business_here_is_refused(gate, path, headers) -> None:
+    assert ask(gate, path, **headers)[0] == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://127.0.0.1:5151"},
+        {"host": "localhost:8000", "origin": "http://localhost:8000"},
+        {"host": "labels.example.org"},
+        {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"},
+    ],
+)
+def test_who_came_by_the_link_may_ask(gate: Guard, headers: dict[str, str]) -> None:
+    assert ask(gate, "/graphql", cookie=COOKIE, **headers)[0] == 299
+
+
+def test_pictures_of_the_dataset_and_no_others(gate: Guard, desk: Desk, ready: Path) -> None:
+    id_ = desk.faces.ids[0]
+    status, headers, body = ask(gate, f"/gazebench/faces/{id_}", cookie=COOKIE)
+    assert (status, headers["content-type"], body[:4]) == (200, "image/png", b"\x89PNG")
+    assert ask(gate, "/gazebench/examples/example-00525", cookie=COOKIE)[2][:2] == b"\xff\xd8"
+    inside = ready / "images" / f"{id_}.png"
+    assert ask(gate, f"/media?filepath={inside}", cookie=COOKIE)[0] == 299
+    for path in ("/etc/passwd", inside.parent / ".." / FILE, "", "\0", ready / "labelling" / "key"):
+        assert ask(gate, f"/media?filepath={path}", cookie=COOKIE)[0] == 404
+    for name in ("faces/../../labelling/key", "faces/%2e%2e%2fkey", "examples/x", "other"):
+        assert ask(gate, f"/gazebench/{name}", cookie=COOKIE)[0] == 404
+
+
+def test_health_says_whose_server_it_is(gate: Guard) -> None:
+    assert json.loads(ask(gate, "/gazebench/health")[2]) == {"annotator": "ana"}
+
+
+def test_undo_of_a_vote_that_an_import_brought(ready: Path) -> None:
+    with Votes.open(ready) as votes, Desk.open(ready, "ana") as desk:
+        id_ = desk.faces.ids[3]
+        votes.add([event(id_, "X")])
+        found = desk.undo()
+        assert found is not None
+        assert found["id"] == id_
+        assert [e.vote for _, e in votes.events()] == ["X", UNDO]
+        assert all(e.round == Round.LABEL and e.time <= now() for _, e in votes.events())

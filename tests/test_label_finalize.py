@@ -1,0 +1,194 @@
+"""From votes to labels.csv, to the report and to the dataset's card."""
+
+import json
+from pathlib import Path
+
+import pytest
+from build_runs import gazebench
+from labelling import event
+
+from gazebench.annotation.finalize import finalize
+from gazebench.annotation.labels import Label, import_csv, read_rows
+from gazebench.annotation.votes import UNDO, Event, Round, Votes
+from gazebench.dataset import Manifest, read_labels
+from gazebench.errors import InputError
+from gazebench.reports.agreement import render
+
+
+@pytest.fixture
+def bare(dataset: Path) -> Path:
+    (dataset / "labels.csv").unlink()
+    return dataset
+
+
+@pytest.fixture
+def voted(bare: Path) -> Path:
+    """Three people on 24 portraits: they agree on all but the first three."""
+    votes = []
+    for n, id_ in enumerate(ids(bare)):
+        truth = "X" if n % 2 else "Y"
+        said = {0: ("X", "Y", "unsure"), 1: ("X", "X", "Y"), 2: ("reject",) * 3}
+        votes += [
+            event(id_, v, who) for who, v in zip("abc", said.get(n, (truth,) * 3), strict=True)
+        ]
+    add(bare, *votes)
+    return bare
+
+
+def ids(dataset: Path) -> list[str]:
+    return [p.id for p in Manifest.load(dataset).portraits]
+
+
+def add(dataset: Path, *events: Event) -> None:
+    with Votes.open(dataset) as votes:
+        votes.add(events)
+
+
+def test_labels_come_from_the_votes(voted: Path) -> None:
+    done = finalize(voted)
+    rows = read_rows(voted)
+    first, _, third = ids(voted)[:3]
+    assert rows[first].label not in ("X", "Y")
+    assert (rows[third].label, rows[third].votes, rows[third].origin) == ("reject", "3", "votes")
+    assert 0.99 < float(rows[third].posterior) <= 1
+    assert [rows[id_].label for id_ in ids(voted)[3:]] == [
+        "X" if n % 2 else "Y" for n in range(3, 24)
+    ]
+    assert done.new == 24
+    assert done.summary.waiting == 0
+    assert sum(done.counts.values()) == 24
+
+
+def test_an_ambiguous_portrait_is_in_neither_domain(voted: Path) -> None:
+    finalize(voted)
+    manifest = Manifest.load(voted)
+    assert manifest.by_id[ids(voted)[0]].domain is None
+    assert gazebench("verify", voted, "--quiet").exit_code == 0
+
+
+def test_counting_again_changes_nothing_and_lists_nothing(voted: Path) -> None:
+    finalize(voted)
+    before = {name: (voted / name).read_bytes() for name in ("labels.csv", "agreement.json")}
+    done = finalize(voted)
+    assert (done.new, done.changed) == (0, ())
+    assert before == {name: (voted / name).read_bytes() for name in before}
+
+
+def test_more_votes_change_labels_and_each_is_listed(voted: Path) -> None:
+    finalize(voted)
+    last = ids(voted)[-1]
+    add(voted, *(event(last, "Y", who) for who in "abc"))
+    assert finalize(voted).changed == ((last, "X", "Y"),)
+    add(voted, *(event(last, UNDO, who) for who in "abc"))
+    done = finalize(voted)
+    assert done.changed == ((last, "Y", ""),)
+    assert last not in read_rows(voted)
+
+
+def test_imported_labels_stay_where_votes_are_lacking(bare: Path) -> None:
+    a, b = ids(bare)[:2]
+    path = bare.with_name("l.csv")
+    path.write_text(f"id,label\n{a},X\n{b},X\n")
+    import_csv(bare, path)
+    add(bare, *(event(b, "Y", who) for who in "abc"))
+    done = finalize(bare)
+    assert done.changed == ((b, "X", "Y"),)
+    assert read_rows(bare)[a] == Label(label="X")
+    assert read_rows(bare)[b].origin == "votes"
+
+
+def test_too_few_votes_give_no_label(bare: Path) -> None:
+    a, b = ids(bare)[:2]
+    add(bare, event(a, "X"), event(a, "X", "bo"), event(b, "X"))
+    assert finalize(bare).summary.waiting == 1
+    assert read_labels(bare / "labels.csv") == {a: "X"}
+    assert finalize(bare, min_votes=1).new == 1
+
+
+def test_two_people_who_differ_are_ambiguous(bare: Path) -> None:
+    for n, id_ in enumerate(ids(bare)):
+        add(bare, event(id_, "X"), event(id_, "Y" if n == 5 else "X", "bo"))
+    finalize(bare)
+    found = read_labels(bare / "labels.csv")
+    assert [id_ for id_, label in found.items() if label != "X"] == [ids(bare)[5]]
+    assert found[ids(bare)[5]] == "ambiguous"
+
+
+def test_an_adjudicator_decides(voted: Path) -> None:
+    first = ids(voted)[0]
+    add(voted, event(first, "X", "organiser", Round.ADJUDICATE))
+    finalize(voted)
+    assert read_rows(voted)[first] == Label(
+        label="X", posterior="1.0000", votes="3", origin="adjudicated"
+    )
+    assert "were decided by organiser" in (voted / "README.md").read_text()
+
+
+def test_repeats_and_practice_are_no_votes(bare: Path) -> None:
+    a = ids(bare)[0]
+    add(bare, *(event(a, "X", who) for who in "ab"), event(a, "Y", "a", Round.REPEAT))
+    add(bare, event("example-1", "X", "a", Round.TRAINING))
+    summary = finalize(bare).summary
+    assert read_labels(bare / "labels.csv") == {a: "X"}
+    assert [(p.repeats, p.repeats_same) for p in summary.people] == [(1, 0), (0, 0)]
+
+
+def test_without_votes_it_is_a_sentence(bare: Path) -> None:
+    with pytest.raises(InputError, match="has no votes yet; run `gazebench label serve"):
+        finalize(bare)
+    add(bare, event(ids(bare)[0], "X"))
+    with pytest.raises(InputError, match=r"no portrait has 2 votes yet.*--min-votes 1"):
+        finalize(bare)
+
+
+def test_the_card_tells_how_labels_were_made_until_they_change(voted: Path) -> None:
+    finalize(voted)
+    assert "3 annotators gave 72 votes" in (voted / "README.md").read_text()
+    path = voted.with_name("l.csv")
+    path.write_text(f"id,label\n{ids(voted)[0]},X\n")
+    import_csv(voted, path, replace=True)
+    card = (voted / "README.md").read_text()
+    assert "3 annotators" not in card
+    assert "is for those who labelled to say" in card
+
+
+def test_the_report_is_offline_and_the_same_every_time(voted: Path) -> None:
+    finalize(voted)
+    page = render(voted)
+    assert page == render(voted)
+    assert page.count("data:image/webp;base64,") == 4  # two disputed faces, each with its eyes
+    assert "http" not in page.replace("http-equiv", "")
+    for words in ("Krippendorff", "Most disputed faces", "a and b", "24"):
+        assert words in page
+
+
+def test_odd_names_of_annotators_do_no_harm(voted: Path) -> None:
+    add(voted, *(event(id_, "X", "<script>alert(1)</script>") for id_ in ids(voted)[:9]))
+    finalize(voted)
+    assert "<script>" not in render(voted)
+    assert "&lt;script&gt;" in render(voted)
+
+
+def test_the_commands_tell_the_numbers(voted: Path) -> None:
+    done = gazebench("label", "finalize", voted)
+    assert done.exit_code == 0, done.output
+    assert "72 events; 24 portraits decided, 0 with too few votes" in done.output
+    assert "kappa a and b" in done.output
+    assert (voted / "agreement.html").exists()
+    facts = json.loads((voted / "agreement.json").read_text())
+    assert facts["alpha"]["value"] == pytest.approx(0.88, abs=0.1)
+    add(voted, *(event(ids(voted)[5], "Y", who) for who in "abc"))
+    again = gazebench("label", "finalize", voted)
+    assert f"{ids(voted)[5]}: X → Y" in again.output
+
+
+def test_status_shows_everybody(voted: Path, tmp_path: Path) -> None:
+    done = gazebench("label", "prepare", voted, "--annotators", "a,b,dora", "--no-app")
+    assert done.exit_code == 0, done.output
+    done = gazebench("label", "status", voted, "--page", tmp_path / "status.html")
+    assert done.exit_code == 0, done.output
+    rows = {line.split()[0]: line.split() for line in done.output.splitlines() if line}
+    assert rows["a"][1:4] == ["24", "24", "4,500"]  # 800 ms a face
+    assert rows["dora"][1] == "0"
+    assert "Progress" in (tmp_path / "status.html").read_text()
+    assert not (voted / "labels.csv").exists()

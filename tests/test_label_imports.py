@@ -1,0 +1,209 @@
+"""Labels and votes in the shapes that other tools and spreadsheets write."""
+
+import json
+from pathlib import Path
+
+import pytest
+from build_runs import gazebench
+
+from gazebench.annotation import imports
+from gazebench.annotation.exporting import export
+from gazebench.annotation.importing import has_annotators, import_votes
+from gazebench.annotation.votes import Votes
+from gazebench.dataset import Manifest, read_labels
+from gazebench.errors import InputError
+
+
+@pytest.fixture
+def bare(dataset: Path) -> Path:
+    (dataset / "labels.csv").unlink()
+    return dataset
+
+
+def ids(dataset: Path) -> list[str]:
+    return [p.id for p in Manifest.load(dataset).portraits]
+
+
+def said(path: Path, **words: str) -> list[tuple[str, str, str]]:
+    return [(line.name, line.vote, line.annotator) for line in imports.read(path, words)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xef\xbb\xbfid;label\r\na;x\r\nb;Y\r\n",
+        b"ID\tLabel\r\na\tX\r\n\r\nb\ty\r\n",
+        "id,label\na,X\nb,Y\n".encode("utf-16"),
+        b'"id","note","label"\n"a","1;2;3","X"\n"b","","Y"\n',
+    ],
+)
+def test_spreadsheets_write_tables_in_many_ways(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text)
+    assert said(path) == [("a", "X", ""), ("b", "Y", "")]
+
+
+def test_words_mean_what_one_says(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,label\na,1\nb,0\nc,U\n")
+    assert [vote for _, vote, _ in said(path, **{"1": "x", "0": "Y"})] == ["X", "Y", "unsure"]
+    with pytest.raises(InputError, match=r"line 2: label '1'; it must be .*--map 1=X,0=Y"):
+        said(path)
+    with pytest.raises(InputError, match="--map 1=Q: 'Q' is not X"):
+        said(path, **{"1": "Q"})
+
+
+def test_the_lists_of_celebgaze_are_labels(tmp_path: Path) -> None:
+    (tmp_path / "1.txt").write_text("a-1 10 20 30 40\r\n\r\nb-2 10 20 30 40\r\n")
+    (tmp_path / "0.txt").write_text("c-3 10 20 30 40\n")
+    both = [("a-1", "X", ""), ("b-2", "X", ""), ("c-3", "Y", "")]
+    assert said(tmp_path) == both
+    assert said(tmp_path / "0.txt") == both[2:]
+    (tmp_path / "0.txt").unlink()
+    with pytest.raises(InputError, match=r"has no 0\.txt"):
+        said(tmp_path)
+
+
+STUDIO = [
+    {
+        "id": 1,
+        "data": {"image": "/data/upload/3/0a1b2c3d-face%201.jpg"},
+        "annotations": [
+            {
+                "completed_by": 7,
+                "lead_time": 2.5,
+                "created_at": "2026-01-02T03:04:05.6Z",
+                "result": [{"type": "choices", "value": {"choices": ["camera"]}}],
+            },
+            {
+                "completed_by": {"id": 8, "email": "b@example.org"},
+                "result": [{"type": "choices", "value": {"choices": ["away"]}}],
+            },
+            {"completed_by": 9, "was_cancelled": True, "result": []},
+        ],
+    },
+    {
+        "id": 2,
+        "data": {"image": "/data/local-files/?d=faces%2Fface2.jpg"},
+        "annotations": [
+            {
+                "completed_by": 7,
+                "result": [{"type": "choices", "value": {"choices": ["X"]}}],
+            }
+        ],
+    },
+]
+
+
+def test_label_studio(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(STUDIO))
+    assert said(path, camera="X", away="Y") == [
+        ("face 1.jpg", "X", "7"),
+        ("face 1.jpg", "Y", "b@example.org"),
+        ("face2.jpg", "X", "7"),
+    ]
+    first = imports.read(path, {"camera": "X", "away": "Y"})[0]
+    assert first.milliseconds == 2500
+    with pytest.raises(InputError, match="task 1: label 'camera'"):
+        said(path)
+
+
+def test_label_studio_min(tmp_path: Path) -> None:
+    path = tmp_path / "min.json"
+    path.write_text(json.dumps([{"image": "x/a.png", "choice": "Y", "annotator": 3, "id": 1}]))
+    assert said(path) == [("a.png", "Y", "3")]
+    path.write_text(json.dumps([{"image": "x/a.png", "choice": {"choices": ["X", "Y"]}}]))
+    with pytest.raises(InputError, match="2 choices at once"):
+        said(path)
+
+
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version>
+  <image id="0" name="sub/a.png" width="256" height="256"><tag label="X" source="manual"/></image>
+  <image id="1" name="b.png" width="256" height="256">
+    <tag label="gaze" source="manual"><attribute name="domain">Y</attribute></tag></image>
+  <image id="2" name="c.png" width="256" height="256"></image>
+</annotations>"""
+
+
+def test_cvat(tmp_path: Path) -> None:
+    path = tmp_path / "annotations.xml"
+    path.write_text(CVAT)
+    assert said(path) == [("a.png", "X", ""), ("b.png", "Y", "")]
+    path.write_text('<!DOCTYPE a [<!ENTITY b "c">]>' + CVAT.split("\n", 1)[1])
+    with pytest.raises(InputError, match="document type"):
+        said(path)
+    path.write_text("<annotations><image")
+    with pytest.raises(InputError, match="damaged XML"):
+        said(path)
+
+
+@pytest.mark.parametrize("text", ["[1]", "[[]]", "[", "{", '{"a": 1}', "[{}]", "[" * 100_000])
+def test_damaged_json_is_a_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(InputError):
+        said(path)
+
+
+def votes_file(dataset: Path, name: str = "votes.csv") -> Path:
+    a, b = ids(dataset)[:2]
+    path = dataset.with_name(name)
+    path.write_text(f"id,annotator,vote\n{a},p,X\n{b}.jpg,p,Y\n{a},q,R\n")
+    return path
+
+
+def test_lines_with_annotators_are_votes(bare: Path) -> None:
+    path = votes_file(bare)
+    assert has_annotators(path)
+    report = import_votes(bare, path)
+    assert (report.read, report.new, report.annotators) == (3, 3, ("p", "q"))
+    assert import_votes(bare, path).new == 0
+    assert not (bare / "labels.csv").exists()
+
+
+def test_lines_of_nobody_beside_lines_of_somebody_are_refused(bare: Path) -> None:
+    a = ids(bare)[0]
+    path = bare.with_name("t.csv")
+    path.write_text(f"id,annotator,vote\n{a},,X\n{a},p,X\n")
+    done = gazebench("label", "import", bare, path)
+    assert done.exit_code == 3
+    assert "line 2: the column annotator is empty" in done.output
+
+
+def test_one_person_who_says_two_things_is_named_with_both_lines(bare: Path) -> None:
+    a = ids(bare)[0]
+    path = bare.with_name("t.csv")
+    path.write_text(f"id,annotator,vote\n{a},p,X\n{a},q,Y\n{a}.jpg,p,Y\n")
+    with pytest.raises(InputError, match=f"line 4: p says Y of '{a}.jpg' here and X in line 2"):
+        import_votes(bare, path)
+    with Votes.open(bare) as votes:
+        assert len(votes) == 0
+
+
+def test_the_command_tells_votes_from_labels(bare: Path) -> None:
+    done = gazebench("label", "import", bare, votes_file(bare))
+    assert done.exit_code == 0, done.output
+    assert "3 votes of p, q read, 3 new" in done.output
+    path = bare.with_name("l.csv")
+    path.write_text(f"name;gaze;label\n{ids(bare)[2]};;0\n")
+    done = gazebench("label", "import", bare, path, "--map", "1=X,0=Y")
+    assert "1 labels read, 1 new" in done.output
+    assert read_labels(bare / "labels.csv") == {ids(bare)[2]: "Y"}
+    done = gazebench("label", "import", bare, path, "--map", "0=Y", "--annotator", "chen")
+    assert "1 votes of chen read, 1 new" in done.output
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_what_is_exported_can_be_imported_elsewhere(bare: Path, small_dataset, form: str) -> None:
+    import_votes(bare, votes_file(bare))
+    with Votes.open(bare) as votes:
+        before = list(votes.events())
+    out = bare.with_name(f"out.{form}")
+    assert export(bare, out, form) == 3
+    assert import_votes(bare, out).new == 0
+    (bare / "votes.sqlite").unlink()
+    assert import_votes(bare, out).new == 3
+    with Votes.open(bare) as votes:
+        assert list(votes.events()) == before
