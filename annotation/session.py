@@ -58,8 +58,10 @@ class Session(BaseModel):
         except FileNotFoundError:
             raise InputError(f"{dataset}: labelling is not prepared; run {prepare}") from None
         except (OSError, ValueError, ValidationError) as error:
-            first = str(error).splitlines()[0]
-            raise InputError(f"{path}: damaged ({first}); run {prepare} again") from None
+            reason = _reason(error)
+            raise InputError(
+                f"{path}: damaged ({reason}); remove it and run {prepare}; all votes stay"
+            ) from None
 
     def save(self, dataset: Path) -> None:
         """Write it, and a key for the links where there is none.
@@ -83,6 +85,13 @@ class Session(BaseModel):
                 f"{annotator!r} is no annotator here; there are: {', '.join(self.annotators)} "
                 "(`gazebench label prepare` adds more)"
             )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)
 
 
 def check_names(names: tuple[str, ...]) -> None:

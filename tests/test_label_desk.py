@@ -154,6 +154,16 @@ def test_before_preparing_everything_says_so(dataset: Path) -> None:
     assert f"gazebench label prepare {dataset} --annotators" in done.output
 
 
+def test_a_damaged_session_is_a_sentence_with_the_way_out(ready: Path) -> None:
+    path = ready / "labelling" / "session.json"
+    for text in ('{"annotators": ["ana"], "plan": {"votes": 0}}', "{", "[]"):
+        path.write_text(text)
+        done = gazebench("label", "status", ready)
+        assert done.exit_code == 3
+        assert "damaged" in done.output
+        assert f"remove it and run `gazebench label prepare {ready}" in done.output
+
+
 def test_another_address_is_refused_in_words(ready: Path) -> None:
     for address in ("0.0.0.0", "192.168.1.4", "::"):
         done = gazebench("label", "serve", ready, "--address", address)
