@@ -58,6 +58,16 @@ class Instruments:
             self._missing[name] = str(error)
             raise
 
+    def file(self, name: str) -> Path:
+        """The file of weights that are kept as their publisher made them.
+
+        Raises:
+            MissingPartError: they cannot be had.
+        """
+        self.require(name)
+        self.used_weights[name] = weights.digest(name)
+        return weights.path(name)
+
     @cached_property
     def lpips(self) -> "lpips.LPIPS":
         """LPIPS with AlexNet v0.1: two (N, 3, H, W) in [-1, 1] → (N, 1, 1, 1).

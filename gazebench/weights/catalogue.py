@@ -229,6 +229,24 @@ _ENTRIES: tuple[WeightsEntry, ...] = (
         package="face_alignment",
     ),
     Original(
+        name="gaze_estimation_adas_0002",
+        purpose="gaze error: direction of the gaze from two eyes",
+        license="Apache-2.0",
+        sha256="d525d095e8ba70dca20ca46d37ac586afc9f8808bbede3d380fdb7d030c16c7b",
+        url="https://download.01.org/opencv/2020/openvinotoolkit/2020.4/open_model_zoo/models_bin/2/"
+        "gaze-estimation-adas-0002/FP16/gaze-estimation-adas-0002.bin",
+        package="torch",
+    ),
+    Original(
+        name="head_pose_estimation_adas_0001",
+        purpose="gaze error: pose of a head",
+        license="Apache-2.0",
+        sha256="3616849b370b235e54b88798c053fc482cd5665faa569ee0c0d6435405d476be",
+        url="https://download.01.org/opencv/2020/openvinotoolkit/2020.4/open_model_zoo/models_bin/3/"
+        "head-pose-estimation-adas-0001/FP16/head-pose-estimation-adas-0001.bin",
+        package="torch",
+    ),
+    Original(
         name="real_esrgan_x2plus",
         purpose="eval-upsampling: RRDBNet for twice the size",
         license="BSD-3-Clause",
