@@ -42,9 +42,12 @@ class Score:
     interval: tuple[float, float] | None = None  # 95 %
     stderr: float | None = None
     per_portrait: Mapping[str, float] | None = None  # id → value; None for a set metric
+    note: str = ""  # what a reader needs beside it: "real test X 8.3° (floor)"
 
     @classmethod
-    def of(cls, values: Mapping[str, float], *, seed: int = 0, rounds: int = 2000) -> Self:
+    def of(
+        cls, values: Mapping[str, float], *, seed: int = 0, rounds: int = 2000, note: str = ""
+    ) -> Self:
         """Mean of per-portrait values with a 95 % percentile bootstrap over portraits.
 
         Raises:
@@ -64,6 +67,7 @@ class Score:
             interval=(float(low), float(high)),
             stderr=spread,
             per_portrait=dict(sorted(values.items())),
+            note=note,
         )
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gazebench import curation, sources
+from gazebench import curation, sources, weights
 from gazebench.annotation.labels import import_csv
 from gazebench.curation.portraitist import assign_split
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import read_csv
+from gazebench.errors import MissingPartError
 from gazebench.sources import SourceFace
 
 SETTINGS = DatasetSettings(resolution=256, align="none", test_fraction=0.3)
@@ -84,3 +85,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def gaze_weights() -> None:
+    """The gaze estimator's weights, from ``../shared`` where they are not here; else a skip."""
+    shared = Path(__file__).parents[2] / "shared" / "weights" / "openvino"
+    for name in ("gaze_estimation_adas_0002", "head_pose_estimation_adas_0001"):
+        try:
+            weights.path(name, fetch=False)
+        except MissingPartError:
+            file = shared / weights.describe(name).sources[0].rpartition("/")[2]
+            if not file.is_file():
+                pytest.skip(f"{file.name} is not here")
+            weights.cache_folder().mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, weights.cache_folder() / file.name)

@@ -19,7 +19,13 @@ from gazebench import baselines, metrics, plugins
 from gazebench.cards import MethodCard
 from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
-from gazebench.evaluation import EvalReport, Evaluation, find, portraits_to_correct
+from gazebench.evaluation import (
+    EvalReport,
+    Evaluation,
+    find,
+    portraits_of_camera,
+    portraits_to_correct,
+)
 from gazebench.results import RunResult
 
 ODD_METHOD = '''
@@ -93,8 +99,57 @@ def test_identity_is_perfect_preservation(controls: tuple[Path, EvalReport]) -> 
 
 def test_every_metric_has_a_score_for_both_controls(controls: tuple[Path, EvalReport]) -> None:
     for found in controls[1].results:
-        assert set(plugins.names(metrics)) <= set(found.scores), found.skipped
+        missing = set(plugins.names(metrics)) - set(found.scores)
+        assert all(found.metrics[name].optional for name in missing), found.skipped
+        assert missing == set(found.skipped)
     assert controls[1].failures == ()
+
+
+def test_portraits_of_the_camera_are_corrected_too(
+    controls: tuple[Path, EvalReport], small_dataset: Path
+) -> None:
+    wanted = {p.id for p in portraits_of_camera(Manifest.load(small_dataset))}
+    assert wanted
+    made = {path.stem for path in (controls[0] / "eye_bank" / "predictions_x").iterdir()}
+    assert made == wanted
+    for run, worse in (("identity", False), ("eye_bank", True)):
+        harm = result(controls, run).scores["harm_lpips"]
+        assert (harm.value > 0) == worse
+        assert harm.n == len(wanted)
+
+
+def test_a_run_from_before_gets_what_it_lacks(
+    controls: tuple[Path, EvalReport], small_dataset: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(controls[0] / "identity", runs / "identity")
+    for name in ("predictions_x", "predictions_x.json"):
+        path = runs / "identity" / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    before = RunResult.load(runs / "identity" / "scores.json")
+    old = {k: v for k, v in before.scores.items() if not k.startswith("harm_")}
+    replace(before, scores=old).save(runs / "identity" / "scores.json")
+    entries, _ = find(baselines, runs, ["identity"])
+    again = evaluation(small_dataset, runs).run(entries).results[0]
+    assert again.scores["harm_lpips"] == before.scores["harm_lpips"]
+    assert again.scores["fid_eyes"] == before.scores["fid_eyes"]
+
+
+def test_an_outside_folder_without_them_has_a_dash(
+    controls: tuple[Path, EvalReport], small_dataset: Path, tmp_path: Path
+) -> None:
+    folder, card = controls[0] / "eye_bank" / "predictions", MethodCard(title="Mine")
+    ours = result(controls, "eye_bank").scores
+    for of_camera in (None, controls[0] / "eye_bank" / "predictions_x"):
+        report = evaluation(small_dataset, tmp_path).score_folder(
+            folder, card, "mine", allow_partial=False, of_camera=of_camera
+        )
+        found = report.results[0]
+        assert report.failures == ()
+        if of_camera:
+            assert found.scores["harm_lpips"] == ours["harm_lpips"]
+        else:
+            assert "the method was not given them" in found.skipped["harm_lpips"]
 
 
 def test_eye_bank_changes_the_eyes_and_nothing_else(

@@ -15,6 +15,7 @@ from gazebench import metrics, plugins, weights
 from gazebench.contract import METRIC_CHECKS, Bench
 from gazebench.dataset.batches import Batch, eye_patches, to_float, to_uint8
 from gazebench.errors import InputError, MissingPartError
+from gazebench.metrics import _open_model_zoo as zoo
 from gazebench.metrics._networks import Instruments, resize_patches
 from gazebench.metrics.fid_eyes import FidEyes
 from gazebench.metrics.kid_eyes import KidEyes, _others, _Sums
@@ -92,8 +93,10 @@ def test_missing_weights_show_before_any_work(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("check", METRIC_CHECKS, ids=lambda check: check.name)
 @pytest.mark.parametrize("name", NAMES)
-def test_metric_keeps_the_contract(name, check, bench):
+def test_metric_keeps_the_contract(name, check, bench, request):
     kind = metrics.load(metrics, name)
+    if zoo.GAZE in kind.card.weights:
+        request.getfixturevalue("gaze_weights")
     if check.concerns(kind):
         check.run(kind, bench)
 

@@ -28,9 +28,17 @@ from gazebench.cli.eval import raise_if_incomplete, show
 @click.option("--title", help="How tables call it. [default: the name]")
 @click.option("--paper", default="", help="Citation, for the leaderboard.")
 @click.option("--code", default="", help="Address of the code, for the leaderboard.")
+@click.option(
+    "--x",
+    "of_camera",
+    type=click.Path(path_type=Path),
+    help="Folder of what the program made of the domain-X test portraits (see --list-x), for the "
+    "columns on harm. [default: a dash there]",
+)
 @click.option("--allow-partial", is_flag=True, help="Score what is there; the row gets no rank.")
 @click.option("--device", help="cpu, cuda ... [default: cuda where there is one]")
 @click.option("--list", "list_ids", is_flag=True, help="Print the ids that are wanted, and stop.")
+@click.option("--list-x", is_flag=True, help="The same for the folder that --x gives.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
     folder: Path,
@@ -40,9 +48,11 @@ def command(
     title: str | None,
     paper: str,
     code: str,
+    of_camera: Path | None,
     allow_partial: bool,
     device: str | None,
     list_ids: bool,
+    list_x: bool,
     quiet: bool,
 ) -> None:
     """Score the predictions of any program: one ID.png per domain-Y test portrait in FOLDER.
@@ -57,12 +67,13 @@ def command(
     from gazebench import baselines, metrics
     from gazebench.cards import MethodCard
     from gazebench.dataset import Manifest
-    from gazebench.evaluation import Evaluation, portraits_to_correct
+    from gazebench.evaluation import Evaluation, portraits_of_camera, portraits_to_correct
     from gazebench.methods import pick_device
 
     manifest = Manifest.load(dataset)
-    if list_ids:
-        click.echo("\n".join(p.id for p in portraits_to_correct(manifest)))
+    if list_ids or list_x:
+        wanted = portraits_of_camera if list_x else portraits_to_correct
+        click.echo("\n".join(p.id for p in wanted(manifest)))
         return
     run = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or folder.resolve().name).strip(".-") or "outside"
     evaluation = Evaluation(
@@ -76,7 +87,9 @@ def command(
         quiet=quiet,
     )
     card = MethodCard(title=title or name or run, paper=paper, code=code)
-    report = evaluation.score_folder(folder, card, run, allow_partial=allow_partial)
+    report = evaluation.score_folder(
+        folder, card, run, allow_partial=allow_partial, of_camera=of_camera
+    )
     show(report)
     click.echo(f"next: gazebench report {runs} board")
     raise_if_incomplete(list(report.failures))

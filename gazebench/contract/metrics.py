@@ -12,9 +12,10 @@ from torch import Tensor
 
 from gazebench import weights
 from gazebench.cards import METRIC_GROUPS, MetricCard
-from gazebench.contract.portraits import synthetic_dataset
+from gazebench.contract.portraits import drawn_dataset, synthetic_dataset
 from gazebench.contract.verdicts import Check, Verdict, everyone, judge
-from gazebench.dataset.batches import Batch, to_float, to_uint8
+from gazebench.dataset import Split
+from gazebench.dataset.batches import Batch, Pixels, to_float, to_uint8
 from gazebench.errors import GazebenchError, MethodError
 from gazebench.metrics import Instruments, Metric
 from gazebench.results import Score
@@ -38,6 +39,17 @@ class Bench:
     def source(self) -> Batch:
         """Eight portraits."""
         return _all_of(seed=0)
+
+    @cached_property
+    def dataset(self) -> Pixels:
+        """Labelled portraits, half of either domain in each half of the dataset."""
+        pixels = drawn_dataset(_SIDE, count=80)
+        halves = [Split.TRAIN, Split.TRAIN, Split.TEST, Split.TEST] * 20
+        portraits = (
+            replace(p, split=half)
+            for p, half in zip(pixels.manifest.portraits, halves, strict=True)
+        )
+        return replace(pixels, manifest=replace(pixels.manifest, portraits=tuple(portraits)))
 
     @cached_property
     def real(self) -> Batch:
@@ -85,9 +97,10 @@ def ignores_order(kind: type[Metric], bench: Bench) -> None:
 def leaves_pictures(kind: type[Metric], bench: Bench) -> None:
     """What it is given is as it was afterwards."""
     source, made = replace(bench.source, image=bench.source.image.clone()), bench.real.image.clone()
-    metric = kind(bench.instruments)
+    metric = _prepared(kind, bench, bench.instruments)
     metric.update_reference(bench.real)
-    metric.update(source, made)
+    for update in _updates(metric):
+        update(source, made)
     if not torch.equal(source.image, bench.source.image) or not torch.equal(made, bench.real.image):
         raise MethodError("`update` changes the pictures that it is given")
 
@@ -133,11 +146,15 @@ def dislikes_noise(kind: type[Metric], bench: Bench) -> None:
 def gives_numbers(kind: type[Metric], bench: Bench) -> None:
     """Finite numbers within the card's bounds and the score's own interval; or a clear refusal."""
     image = bench.source.image
+    noisy = _noisy(image, 20)
     cases = {
-        "noisy portraits": (_noisy(image, 20), None),
+        "noisy portraits": (noisy, None),
         "portraits equal to the source": (image, None),
         "black portraits": (torch.full_like(image, -1.0), None),
+        "inverted portraits": (-image, None),
         "one portrait": (image, [(0,)]),
+        "two portraits": (noisy, [(0, 1)]),
+        "three portraits": (noisy, [(0, 1, 2)]),
     }
     for what, (made, splits) in cases.items():
         try:
@@ -199,14 +216,32 @@ def _score(
     source: Batch | None = None,
 ) -> Score:
     """The score of ``made``, fed in the batches that ``splits`` lists the rows of."""
-    metric = kind(instruments or bench.instruments)
+    metric = _prepared(kind, bench, instruments or bench.instruments)
     source = source or bench.source
     with torch.no_grad():
         for rows in splits or [range(len(source))]:
-            metric.update(_rows(source, rows), made[list(rows)])
+            for update in _updates(metric):
+                update(_rows(source, rows), made[list(rows)])
         for rows in splits if splits and len(splits) > 1 else [range(len(bench.real))]:
             metric.update_reference(_rows(bench.real, rows))
         return metric.compute()
+
+
+def _prepared(
+    kind: Callable[[Instruments], Metric], bench: Bench, instruments: Instruments
+) -> Metric:
+    """A metric, made ready with a dataset if it wants to know one."""
+    metric = kind(instruments)
+    if prepare := getattr(metric, "prepare", None):
+        prepare(bench.dataset)
+    return metric
+
+
+def _updates(metric: Metric) -> Iterator[Callable[[Batch, Tensor], None]]:
+    """What takes in portraits: those to be corrected, and those that need no correction."""
+    yield metric.update
+    if of_camera := getattr(metric, "update_camera", None):
+        yield of_camera
 
 
 def _rows(batch: Batch, rows: Sequence[int]) -> Batch:

@@ -13,10 +13,10 @@ from gazebench.synthetic.portrait import DrawnPortrait
 _PORTRAITS = 8  # half of them X
 
 
-def drawn_dataset(resolution: int, seed: int = 0) -> Pixels:
-    """Eight drawn portraits in memory: smooth noise with dark discs in the eye boxes."""
+def drawn_dataset(resolution: int, seed: int = 0, count: int = _PORTRAITS) -> Pixels:
+    """Drawn portraits in memory: smooth noise with dark discs in the eye boxes."""
     eyes = Point(0.31 * resolution, 0.36 * resolution), Point(0.69 * resolution, 0.36 * resolution)
-    return _pixels(resolution, [eyes] * _PORTRAITS, seed)
+    return _pixels(resolution, [eyes] * count, seed)
 
 
 def edge_dataset(resolution: int, seed: int = 0) -> Pixels:

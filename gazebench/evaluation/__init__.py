@@ -23,7 +23,14 @@ from gazebench.dataset.batches import Pixels
 from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
 from gazebench.evaluation import cost
 from gazebench.evaluation.contenders import Entry, find, ready
-from gazebench.evaluation.correct import correct, device_name, portraits_to_correct, read_facts
+from gazebench.evaluation.correct import (
+    OF_CAMERA,
+    correct,
+    device_name,
+    portraits_of_camera,
+    portraits_to_correct,
+    read_facts,
+)
 from gazebench.evaluation.describing import (
     dataset_facts,
     declined,
@@ -37,7 +44,7 @@ from gazebench.metrics import Instruments
 from gazebench.plugins import Collection
 from gazebench.results import RunResult
 
-__all__ = ["EvalReport", "Evaluation", "find", "portraits_to_correct"]
+__all__ = ["EvalReport", "Evaluation", "find", "portraits_of_camera", "portraits_to_correct"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +96,17 @@ class Evaluation:
         return self._saved(results, failures)
 
     def score_folder(
-        self, folder: Path, card: MethodCard, run: str, *, allow_partial: bool
+        self,
+        folder: Path,
+        card: MethodCard,
+        run: str,
+        *,
+        allow_partial: bool,
+        of_camera: Path | None = None,
     ) -> EvalReport:
         """Score the predictions of an outside program, as run ``run``.
+
+        ``of_camera``: folder of what it made of the domain-X test portraits, where there is one.
 
         Raises:
             InputError: names or sizes do not match the dataset's test portraits.
@@ -99,8 +114,17 @@ class Evaluation:
         portraits = portraits_to_correct(self.manifest)
         made = Predictions.check(folder, self.manifest, portraits, allow_partial=allow_partial)
         entry = Entry(run=run, name=run, folder=self.runs / run, trained=False)
-        result = self._scored(entry, card, made, {})
+        camera = self._of_camera(of_camera) if of_camera else None
+        result = self._scored(entry, card, made, {}, camera=camera)
         return self._saved(flag_copies([(result, made)], self._pixels), [])
+
+    def _of_camera(self, folder: Path) -> Predictions | None:
+        """What a method made of the domain-X test portraits; None where there are none."""
+        portraits = portraits_of_camera(self.manifest)
+        if not portraits:
+            return None
+        what = "domain-X test portraits"
+        return Predictions.check(folder, self.manifest, portraits, what=what)
 
     @cached_property
     def _pixels(self) -> Pixels:
@@ -124,7 +148,8 @@ class Evaluation:
             if there and set(plugins.names(self.metrics)) <= there.scores.keys():
                 return replace(there, notes=contender.notes), made
             costs, facts = read_facts(entry.folder)
-            result = self._scored(entry, contender.card, made, facts, there)
+            camera = self._of_camera(entry.folder / OF_CAMERA)
+            result = self._scored(entry, contender.card, made, facts, there, camera)
         cards = {name: cost.CARDS[name] for name in costs}
         full = replace(
             result,
@@ -141,10 +166,11 @@ class Evaluation:
         made: Predictions,
         facts: dict[str, Any],
         there: RunResult | None = None,
+        camera: Predictions | None = None,
     ) -> RunResult:
         """The result with the scores of ``there`` and all that it lacks."""
         scoring = Scoring(self.metrics, self._instruments, there.scores if there else {})
-        scoring.run(self._pixels, made, label=entry.run, quiet=self.quiet)
+        scoring.run(self._pixels, made, camera, label=entry.run, quiet=self.quiet)
         _save_features(entry.folder / "features.npz", scoring.features, keep=there is not None)
         total = len(portraits_to_correct(self.manifest))
         return RunResult(

@@ -1,7 +1,7 @@
 """First half of an evaluation: a method writes one PNG per domain-Y test portrait."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from gazebench.methods import Method
 from gazebench.results import Score
 
 BATCH = 8
+OF_CAMERA = "predictions_x"  # folder of the corrected domain-X portraits, below the run's
+_MOST_OF_CAMERA = 300
 
 
 def portraits_to_correct(manifest: Manifest) -> tuple[Portrait, ...]:
@@ -36,6 +38,15 @@ def portraits_to_correct(manifest: Manifest) -> tuple[Portrait, ...]:
     return portraits
 
 
+def portraits_of_camera(manifest: Manifest) -> tuple[Portrait, ...]:
+    """Domain-X test portraits that every method is given too: is somebody harmed who needs nothing?
+
+    At most 300 of them, evenly chosen; none where none is labelled.
+    """
+    portraits = manifest.select(split=Split.TEST, domain=Domain.CAMERA)
+    return portraits[:: max(1, -(-len(portraits) // _MOST_OF_CAMERA))]
+
+
 def correct(
     contender: Contender,
     pixels: Pixels,
@@ -46,37 +57,75 @@ def correct(
 ) -> None:
     """Write ``RUN/predictions/ID.png`` for every test portrait, then ``RUN/predictions.json``.
 
-    What is complete for the same dataset and weights is kept.
+    The same for the domain-X test portraits, as ``RUN/predictions_x``. What is complete for the
+    same dataset and weights is kept.
 
     Raises:
         RefusedError: it was made with another dataset or other weights, and not ``overwrite``.
         MethodError: the method declines, or breaks its contract.
         DiskError: no space or not writable.
     """
-    run = contender.entry.folder
     made_from = _made_from(contender, pixels.manifest)
-    if not overwrite and _is_complete(run, made_from):
-        return
-    store.remove(run / "predictions.json")
-    store.remove(run / "predictions")
-    portraits = portraits_to_correct(pixels.manifest)
-    _prepare(contender.method, pixels, device)
-    bar = tqdm(total=len(portraits), desc=f"{run.name}: correct", unit="face", disable=quiet)
-    with bar, torch.no_grad():
-        for batch in pixels.batches(portraits, BATCH):
-            corrected = _checked(contender, batch.to(device))
-            predictions.write(run / "predictions", batch.ids, to_uint8(corrected))
-            bar.update(len(batch))
-        told = getattr(contender.method, "told", dict)()
-        costs = _costs(contender, pixels.batch(portraits[:1]).to(device))
-    facts = {
-        **made_from,
-        **contender.facts,
-        **told,
-        "costs": {name: asdict(score) for name, score in costs.items()},
-        "device": device_name(device),
-    }
-    store.write(run / "predictions.json", json.dumps(facts, indent=1, sort_keys=True) + "\n")
+    away = portraits_to_correct(pixels.manifest)
+    job = _Job(contender, pixels, device, overwrite=overwrite, quiet=quiet)
+    if job.write("predictions", made_from, away):
+        costs = _costs(contender, pixels.batch(away[:1]).to(device))
+        facts = {
+            **made_from,
+            **contender.facts,
+            **getattr(contender.method, "told", dict)(),
+            "costs": {name: asdict(score) for name, score in costs.items()},
+            "device": device_name(device),
+        }
+        job.finish("predictions", facts)
+    camera = portraits_of_camera(pixels.manifest)
+    of_camera = {**made_from, "portraits": len(camera)}
+    if camera and job.write(OF_CAMERA, of_camera, camera):
+        job.finish(OF_CAMERA, of_camera)
+
+
+class _Job:
+    """One method that writes folders of corrected portraits; it is made ready once, if at all."""
+
+    def __init__(
+        self,
+        contender: Contender,
+        pixels: Pixels,
+        device: torch.device,
+        *,
+        overwrite: bool,
+        quiet: bool,
+    ) -> None:
+        self._contender, self._pixels, self._device = contender, pixels, device
+        self._overwrite, self._quiet = overwrite, quiet
+        self._run = contender.entry.folder
+        self._ready = False
+
+    def write(
+        self, folder: str, made_from: Mapping[str, Any], portraits: Sequence[Portrait]
+    ) -> bool:
+        """Write the corrections of ``portraits``; False where they are complete already."""
+        if not self._overwrite and _is_complete(self._run, folder, made_from):
+            return False
+        store.remove(self._run / f"{folder}.json")
+        store.remove(self._run / folder)
+        if not self._ready:
+            _prepare(self._contender.method, self._pixels, self._device)
+            self._ready = True
+        what = "correct" if folder == "predictions" else "correct X"
+        label = f"{self._run.name}: {what}"
+        bar = tqdm(total=len(portraits), desc=label, unit="face", disable=self._quiet)
+        with bar, torch.no_grad():
+            for batch in self._pixels.batches(portraits, BATCH):
+                corrected = _checked(self._contender, batch.to(self._device))
+                predictions.write(self._run / folder, batch.ids, to_uint8(corrected))
+                bar.update(len(batch))
+        return True
+
+    def finish(self, folder: str, facts: Mapping[str, Any]) -> None:
+        """Say that a folder is complete, and of what."""
+        text = json.dumps(facts, indent=1, sort_keys=True) + "\n"
+        store.write(self._run / f"{folder}.json", text)
 
 
 def read_facts(run: Path) -> tuple[dict[str, Score], dict[str, Any]]:
@@ -106,8 +155,8 @@ def _made_from(contender: Contender, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _is_complete(run: Path, made_from: Mapping[str, Any]) -> bool:
-    path = run / "predictions.json"
+def _is_complete(run: Path, folder: str, made_from: Mapping[str, Any]) -> bool:
+    path = run / f"{folder}.json"
     if not path.exists():
         return False
     there = json.loads(path.read_text(encoding="utf-8"))

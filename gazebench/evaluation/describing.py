@@ -103,10 +103,11 @@ def _brought_up_to_date(there: RunResult, package: ModuleType) -> RunResult:
 
 
 def gaps(results: Sequence[RunResult]) -> tuple[str, ...]:
-    """Sentences on the scores that are missing in rows that have others."""
+    """Sentences on the scores that are missing in rows that have others; optional ones may be."""
     return tuple(
         f"{result.run}: no {result.metrics[name].title}: {reason}"
         for result in results
         if result.scores
         for name, reason in result.skipped.items()
+        if not result.metrics[name].optional
     )

@@ -39,6 +39,7 @@ class Predictions:
         portraits: Sequence[Portrait],
         *,
         allow_partial: bool = False,
+        what: str = "domain-Y test portraits",
     ) -> "Predictions":
         """The predictions in ``folder`` for ``portraits``; each file is read once.
 
@@ -50,7 +51,7 @@ class Predictions:
         wanted = {p.id: p for p in portraits}
         files = {path.stem: path for path in sorted(folder.glob("*.png"))}
         missing = tuple(id_ for id_ in wanted if id_ not in files)
-        problems = [*_foreign(files, wanted, manifest)]
+        problems = [*_foreign(files, wanted, manifest, what)]
         if missing and (not allow_partial or len(missing) == len(wanted)):
             problems.append(f"{len(missing)} of {len(wanted)} missing: {_some(missing)}")
         digests, broken = _digests(files, wanted, manifest.resolution)
@@ -91,14 +92,14 @@ def pixel_digest(path: Path) -> str:
 
 
 def _foreign(
-    files: dict[str, Path], wanted: dict[str, Portrait], manifest: Manifest
+    files: dict[str, Path], wanted: dict[str, Portrait], manifest: Manifest, what: str
 ) -> Iterator[str]:
     foreign = [f"{name}.png" for name in files if name not in wanted]
     unknown = [name for name in foreign if name.removesuffix(".png") not in manifest.by_id]
     if unknown:
         yield f"no portrait of the dataset is called {_some(unknown)}"
     elif foreign:
-        yield f"not among the {len(wanted)} domain-Y test portraits: {_some(foreign)}"
+        yield f"not among the {len(wanted)} {what}: {_some(foreign)}"
 
 
 def _digests(

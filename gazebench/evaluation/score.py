@@ -1,16 +1,17 @@
 """Second half of an evaluation: metrics read the PNG files of any method, ours or not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from gazebench import metrics, plugins
 from gazebench.dataset import Domain, Split
-from gazebench.dataset.batches import Pixels
+from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import GazebenchError
 from gazebench.evaluation import predictions
 from gazebench.evaluation.correct import BATCH, portraits_to_correct
@@ -20,6 +21,9 @@ from gazebench.results import RunResult, Score
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+_NO_CAMERA = "no corrected portraits of the test half's domain X; the method was not given them"
 
 
 class Scoring:
@@ -43,24 +47,42 @@ class Scoring:
                 continue
             self._guarded(name, lambda name=name, kind=kind: self._build(name, kind, instruments))
 
-    def run(self, pixels: Pixels, made: Predictions, *, label: str, quiet: bool) -> None:
-        """Feed reference and predictions to every metric and compute."""
+    def run(
+        self,
+        pixels: Pixels,
+        made: Predictions,
+        camera: Predictions | None = None,
+        *,
+        label: str,
+        quiet: bool,
+    ) -> None:
+        """Feed reference and predictions to every metric and compute.
+
+        ``camera``: what the method made of domain-X test portraits; None where that is not known.
+        """
+        self._each(lambda metric: _hook(metric, "prepare")(pixels))
+        if camera is None:
+            self._skip_takers_of_camera()
         if not self._ready:
             return
         real = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
-        total = len(real) + len(made.portraits)
+        total = len(real) + len(made.portraits) + (len(camera.portraits) if camera else 0)
         bar = tqdm(total=total, desc=f"{label}: score", unit="face", disable=quiet)
         with bar, torch.no_grad():
             for batch in pixels.batches(real, BATCH):
                 self._each(lambda metric, batch=batch: metric.update_reference(batch))
                 bar.update(len(batch))
-            for start in range(0, len(made.portraits), BATCH):
-                portraits = made.portraits[start : start + BATCH]
-                source, corrected = pixels.batch(portraits), made.image(portraits)
-                self._each(lambda m, s=source, c=corrected: m.update(s, c))
-                bar.update(len(portraits))
+            for hook, folder in (("update", made), ("update_camera", camera)):
+                for source, corrected in _pairs(pixels, folder):
+                    self._each(lambda m, s=source, c=corrected, h=hook: _hook(m, h)(s, c))
+                    bar.update(len(source))
             for name, metric in list(self._ready.items()):
                 self._guarded(name, lambda name=name, metric=metric: self._finish(name, metric))
+
+    def _skip_takers_of_camera(self) -> None:
+        for name in [n for n, metric in self._ready.items() if hasattr(metric, "update_camera")]:
+            self.skipped[name] = _NO_CAMERA
+            del self._ready[name]
 
     def _build(self, name: str, kind: type[Metric], instruments: Instruments) -> None:
         self._ready[name] = kind(instruments)
@@ -80,6 +102,19 @@ class Scoring:
         except GazebenchError as error:
             self.skipped[name] = str(error)
             self._ready.pop(name, None)
+
+
+def _hook(metric: Metric, name: str) -> Callable[..., None]:
+    """The metric's method of that name, or one that does nothing."""
+    return getattr(metric, name, lambda *_: None)
+
+
+def _pairs(pixels: Pixels, folder: Predictions | None) -> Iterator[tuple[Batch, Tensor]]:
+    portraits = folder.portraits if folder else ()
+    for start in range(0, len(portraits), BATCH):
+        some = portraits[start : start + BATCH]
+        if folder:
+            yield pixels.batch(some), folder.image(some)
 
 
 def flag_copies(scored: Sequence[tuple[RunResult, Predictions]], pixels: Pixels) -> list[RunResult]:

@@ -22,6 +22,11 @@ class Metric(Protocol):
     """A number for one method on one dataset, fed batch by batch.
 
     Neither the order nor the size of the batches may matter.
+
+    Three methods more are called where a metric has them. ``prepare(pixels)`` comes first, with the
+    whole dataset. ``update_camera(source, corrected)`` is ``update`` for real domain-X portraits of
+    the test half, which the method was given though they look at the camera already.
+    ``features()`` gives arrays that are kept beside the scores.
     """
 
     card: ClassVar[MetricCard]

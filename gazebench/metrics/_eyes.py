@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch, eye_patches, to_uint8
@@ -14,10 +15,27 @@ from gazebench.errors import InputError
 from gazebench.metrics._networks import FEATURES, Instruments
 from gazebench.results import Score
 
+ENLARGED = "both eye patches, resized to 256x256 (bicubic)"
+_ENLARGED_SIDE = 256
 REGION = "both eye patches, resized to 299x299 (bicubic, antialias)"
 WEIGHTS = ("inception_fid",)
 PER_PORTRAIT = 2  # patches
 NORMAL_95 = 1.959964  # standard errors on each side of a 95 % interval
+
+
+def enlarged_eyes(image: Tensor, eyes: Tensor) -> Tensor:
+    """Both eye patches (2N, 3, 256, 256) of (N, 3, H, W), a portrait's two beside each other.
+
+    MS-SSIM needs over 160 pixels, and LPIPS more than a patch has.
+    """
+    patches = eye_patches(image, eyes).flatten(0, 1)
+    size = (_ENLARGED_SIDE, _ENLARGED_SIDE)
+    return functional.interpolate(patches, size, mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
+def mean_of_eyes(values: Tensor) -> list[float]:
+    """One value for each portrait of two that lie beside each other, (2N,)."""
+    return values.reshape(-1, PER_PORTRAIT).double().mean(dim=1).tolist()
 
 
 @dataclass

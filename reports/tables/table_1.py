@@ -156,8 +156,8 @@ def _row(result: RunResult, label: str, cells: Mapping[str, Cell], notes: Notes)
     marks = (notes.mark(f"{label}: {'; '.join(remarks)}."),) if remarks else ()
     marked = {}
     for key, cell in cells.items():
-        why = f"{MISSING} {_reason(result, key)}."
-        marked[key] = cell if cell.score else replace(cell, marks=(notes.mark(why),))
+        why = cell.score.note if cell.score else f"{MISSING} {_reason(result, key)}."
+        marked[key] = replace(cell, marks=(notes.mark(why),)) if why else cell
     missing = [f"{key}: {why}" for key, why in sorted(result.skipped.items())]
     return Row(
         key=result.run,

@@ -1,0 +1,51 @@
+"""What metrics share whose score is a mean over portraits."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from gazebench.cards import MetricCard
+from gazebench.dataset.batches import Batch
+from gazebench.metrics._networks import Instruments
+from gazebench.results import Score
+
+
+class PerPortrait:
+    """A mean over corrected portraits of a number that each has; what number is the subclass's."""
+
+    card: ClassVar[MetricCard]
+
+    def __init__(self, instruments: Instruments) -> None:
+        self.instruments = instruments
+        self._values: dict[str, float] = {}
+
+    def measure(self, source: Batch, corrected: Tensor) -> Sequence[float]:
+        """The numbers of N portraits, from their sources and (N, 3, H, W) in [-1, 1]."""
+        raise NotImplementedError
+
+    def note(self) -> str:
+        """What a reader needs beside the score."""
+        return ""
+
+    def update_reference(self, real: Batch) -> None:
+        """Not used."""
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Take in a batch."""
+        self._values.update(zip(source.ids, self.measure(source, corrected), strict=True))
+
+    def compute(self) -> Score:
+        """The mean with its interval over portraits."""
+        return Score.of(self._values, note=self.note())
+
+
+class OfCamera(PerPortrait):
+    """The same over portraits that looked at the camera already: what harm a method does."""
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Not used: these portraits need a correction."""
+
+    def update_camera(self, source: Batch, corrected: Tensor) -> None:
+        """Take in a batch of domain X."""
+        super().update(source, corrected)

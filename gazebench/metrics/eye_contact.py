@@ -1,0 +1,62 @@
+"""Share of corrected portraits that a judge, learned from the labels, takes to look at the camera.
+
+The judge is trained once per dataset on the training half's labels, at most a minute or two on a
+CPU, and kept in the dataset's cache folder; see ``_eye_contact``. It needs no outside weights.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from gazebench.cards import MetricCard
+from gazebench.dataset.batches import Batch, Pixels
+from gazebench.errors import InputError
+from gazebench.metrics import Instruments
+from gazebench.metrics._eye_contact import Judge
+from gazebench.metrics._per_portrait import PerPortrait
+
+
+class EyeContact(PerPortrait):
+    """Mean over corrected portraits of 1 (at the camera) and 0."""
+
+    card: ClassVar[MetricCard] = MetricCard(
+        title="Eye contact",
+        higher_is_better=True,
+        help="Share of corrected portraits that a small network, trained on the labels of the "
+        "training half, judges to look at the camera. Beside it: the shares of real X and real Y "
+        "(ceiling and floor), and how well it tells them apart (AUC). It can be fooled by eyes "
+        "that resemble training eyes and meet nobody's.",
+        region="eye patches at 30x50 and the face at 60x60 grey",
+        bounds=(0.0, 1.0),
+        group="gaze",
+        order=10,
+        optional=True,
+        noise_hurts=False,
+    )
+
+    def __init__(self, instruments: Instruments) -> None:
+        super().__init__(instruments)
+        self._judge: Judge | None = None
+
+    def prepare(self, pixels: Pixels) -> None:
+        """Have the dataset's judge.
+
+        Raises:
+            InputError: too few labels to train one.
+        """
+        self._judge = Judge.of(pixels, self.instruments)
+
+    def measure(self, source: Batch, corrected: Tensor) -> Sequence[float]:
+        """1 or 0.
+
+        Raises:
+            InputError: nobody gave it a dataset.
+        """
+        if self._judge is None:
+            raise InputError("the judge of eye contact needs a dataset with labels")
+        return self._judge.at_camera(source, corrected).double().tolist()
+
+    def note(self) -> str:
+        """How good the judge is."""
+        return self._judge.standing.sentence(self.card.title) if self._judge else ""
