@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Which method, see `gazebench methods`, or the path of a method's file; may be repeated.",
 )
+@click.option(
+    "--shipped",
+    is_flag=True,
+    help="A method that no run here has takes the weights that come with the package, see "
+    "`gazebench weights list`.",
+)
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
 @click.option("--overwrite", is_flag=True, help="Make predictions and scores anew.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
@@ -31,6 +37,7 @@ def command(
     dataset: Path,
     runs: Path,
     methods: tuple[str, ...],
+    shipped: bool,
     device: str | None,
     overwrite: bool,
     quiet: bool,
@@ -45,6 +52,7 @@ def command(
     gazebench eval data/hq runs --method all
     gazebench eval data/hq runs --method identity --method prgan --device cuda
     gazebench eval data/hq runs --method all --method my/own.py
+    gazebench eval data/portraits runs --method all --shipped
     """
     from gazebench import baselines, metrics, plugins
     from gazebench.dataset import Manifest
@@ -63,7 +71,7 @@ def command(
         overwrite=overwrite,
         quiet=quiet,
     )
-    entries, missing = find(content, runs, names)
+    entries, missing = find(content, runs, names, shipped=shipped)
     report = evaluation.run(entries)
     show(report)
     click.echo(f"next: gazebench report {runs} board")

@@ -1,5 +1,7 @@
 """``gazebench weights ...``."""
 
+from pathlib import Path
+
 import click
 
 
@@ -26,6 +28,42 @@ def list_() -> None:
             click.echo(f"{'':<21} from     {source}")
         if card.place:
             click.echo(f"{'':<21} at       {card.place}")
+    _list_trained()
+
+
+def _list_trained() -> None:
+    from gazebench.weights import trained
+
+    if trained.names():
+        click.echo("\nTrained methods in the package; their names stand for a RUN:")
+    for card in map(trained.card, trained.names()):
+        scores = ", ".join(f"{metric} {value:.3g}" for metric, value in card.scores.items())
+        click.echo(f"{card.name:<21} {card.size / 1e6:.1f} MB  {card.title}")
+        click.echo(f"{'':<21} data     {card.data}")
+        click.echo(f"{'':<21} learned  {card.step:,} steps, {card.images:,} portraits seen")
+        click.echo(f"{'':<21} scores   {scores or 'not measured'}")
+        click.echo(f"{'':<21} licence  {card.license}")
+        click.echo(f"{'':<21} sha256   {card.sha256}")
+        if card.note:
+            click.echo(f"{'':<21} note     {card.note}")
+
+
+@command.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--data", required=True, help="What it learned from, in a sentence.")
+@click.option("--license", "license_", required=True, help="Terms of the weights.")
+@click.option("--note", default="", help="What a user of them should know.")
+def export(run: Path, folder: Path, data: str, license_: str, note: str) -> None:
+    """Write the networks of RUN that correct, in half precision, and a card, into FOLDER.
+
+    The two files, METHOD.safetensors and METHOD.toml, are what ships with the package in
+    gazebench/weights/trained; the scores of RUN/scores.json are part of the card.
+    """
+    from gazebench import baselines, training
+
+    path = training.export_weights(baselines, run, folder, data=data, license=license_, note=note)
+    click.echo(f"{path}: written, with {path.with_suffix('.safetensors').name}")
 
 
 @command.command()

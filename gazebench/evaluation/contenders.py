@@ -13,6 +13,7 @@ from gazebench.dataset import Manifest
 from gazebench.errors import InputError
 from gazebench.methods import Method, Task
 from gazebench.plugins import Collection
+from gazebench.weights import trained as package
 
 _CHANGED = "the method's file has changed since the training"
 
@@ -25,6 +26,7 @@ class Entry:
     name: str  # of the method
     folder: Path
     trained: bool
+    shipped: bool = False  # its weights are those that come with the package
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +44,13 @@ class Contender:
     notes: tuple[str, ...] = ()  # sentences that stand with its scores
 
 
-def find(content: Collection, runs: Path, names: Sequence[str]) -> tuple[list[Entry], list[str]]:
+def find(
+    content: Collection, runs: Path, names: Sequence[str], *, shipped: bool = False
+) -> tuple[list[Entry], list[str]]:
     """Entries for the methods ``names`` ("all" for every one), and sentences on what is missing.
 
-    A control needs no training. A trainable method takes part once per run folder trained with it.
+    A control needs no training. A trainable method takes part once per run folder trained with it;
+    with ``shipped``, one without such a folder has the weights that come with the package.
 
     Raises:
         InputError: a name that no method has, or of one that corrects nothing itself.
@@ -60,7 +65,10 @@ def find(content: Collection, runs: Path, names: Sequence[str]) -> tuple[list[En
             continue
         found = [folder for folder, method in trained.items() if method == name]
         entries += [Entry(run=f.name, name=name, folder=f, trained=True) for f in found]
-        if not found:
+        if not found and shipped and name in package.names():
+            there = Entry(run=name, name=name, folder=runs / name, trained=True, shipped=True)
+            entries.append(there)
+        elif not found:
             missing.append(
                 f"{name} is not trained: `gazebench train --method {plugins.typed(content, name)} "
                 f"DATASET {runs / name}`"
@@ -104,7 +112,7 @@ def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.d
         task = Task(resolution=manifest.resolution, window=manifest.window)
         method = kind(config.build(kind.Config, {}, f"methods.{entry.name}"), task)
         return Contender(entry=entry, card=kind.card, method=method, file_sha256=file_sha256)
-    run = training.load_trained(content, entry.folder, manifest, device=device)
+    run = _trained(entry, content, manifest, device)
     networks = run.method.networks
     inference = [networks[name] for name in run.method.inference_networks]
     trained = methods.count_parameters(networks.values())
@@ -122,6 +130,14 @@ def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.d
         facts={**run.facts, "training_seconds": run.facts["seconds"]},
         notes=() if run.facts.get("trained_file_sha256") == file_sha256 else (_CHANGED,),
     )
+
+
+def _trained(
+    entry: Entry, content: Collection, manifest: Manifest, device: torch.device
+) -> training.Trained:
+    if entry.shipped:
+        return training.load_shipped(content, entry.name, manifest, device=device)
+    return training.load_trained(content, entry.folder, manifest, device=device)
 
 
 def _trained_runs(runs: Path) -> dict[Path, str]:

@@ -13,7 +13,8 @@ from gazebench.training.run import RunFolder, TrainingSettings, run_method_name
 if TYPE_CHECKING:
     from gazebench.training.job import Budget, Job
     from gazebench.training.loop import TrainingResult, train, train_job
-    from gazebench.training.trained import Trained, load_trained
+    from gazebench.training.shipping import export_weights
+    from gazebench.training.trained import Trained, load_shipped, load_trained
 
 __all__ = [
     "Budget",
@@ -22,6 +23,8 @@ __all__ = [
     "Trained",
     "TrainingResult",
     "TrainingSettings",
+    "export_weights",
+    "load_shipped",
     "load_trained",
     "run_method_name",
     "train",
@@ -36,6 +39,8 @@ _HOMES = {
     "train": "loop",
     "train_job": "loop",
     "Trained": "trained",
+    "export_weights": "shipping",
+    "load_shipped": "trained",
     "load_trained": "trained",
 }
 

@@ -114,11 +114,7 @@ class Recipe:
             InputError: missing or damaged.
         """
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-            tables = values.pop("methods", {})
-            height, width = values.pop("window")
-            settings = tables.get(values["method"], {})
-            return cls(**values, window=(height, width), settings=settings)
+            return cls.of_table(tomllib.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; run `gazebench train` first") from None
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -126,10 +122,27 @@ class Recipe:
                 f"{path}: damaged ({error}); train anew with `gazebench train --overwrite`"
             ) from None
 
+    def table(self) -> dict[str, Any]:
+        """The values of its ``config.toml``."""
+        top = {key: value for key, value in vars(self).items() if key != "settings"}
+        return {**top, "methods": {self.method: self.settings}}
+
+    @classmethod
+    def of_table(cls, table: Mapping[str, Any]) -> Self:
+        """A recipe from the values of a ``config.toml``.
+
+        Raises:
+            ValueError, TypeError, KeyError: they are of no recipe.
+        """
+        values = dict(table)
+        tables = values.pop("methods", {})
+        height, width = values.pop("window")
+        settings = tables.get(values["method"], {})
+        return cls(**values, window=(height, width), settings=settings)
+
     def save(self, path: Path) -> None:
         """Write it as TOML."""
-        top = {key: value for key, value in vars(self).items() if key != "settings"}
-        store.write(path, config.dump({**top, "methods": {self.method: self.settings}}))
+        store.write(path, config.dump(self.table()))
 
     def refuse_other(self, old: "Recipe", root: Path) -> None:
         """Make sure that ``old`` would make the same, but for the number of steps.

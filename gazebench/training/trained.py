@@ -1,11 +1,13 @@
-"""A trained method read from its run's folder, ready to correct."""
+"""A trained method read from its run's folder, or from the package, ready to correct."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from torch import Tensor
 
 from gazebench import config, plugins
 from gazebench.dataset import Manifest
@@ -16,6 +18,7 @@ from gazebench.training import checkpoint
 from gazebench.training.job import trainable
 from gazebench.training.monitor import aloud
 from gazebench.training.run import Recipe, RunFolder
+from gazebench.weights import trained as shipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,9 @@ def load_trained(
 ) -> Trained:
     """The method that was trained in ``run``, with the newest valid checkpoint's weights.
 
+    Where there is no such folder, ``run`` may be the name of a method that ships with the package,
+    see ``load_shipped``.
+
     It has the dataset's geometry, which must be the one it learned; the dataset itself may be
     another, and the fact ``trained_on`` is the fingerprint of its own. None means pictures of no
     dataset. ``changes`` are settings that differ from the training's and touch no weight.
@@ -51,6 +57,8 @@ def load_trained(
             change names no setting.
         RefusedError: it learned portraits or eye boxes of another size.
     """
+    if str(run) in shipped.names() and not run.exists():
+        return load_shipped(content, str(run), manifest, device=device, changes=changes)
     recipe = Recipe.load(RunFolder(run).config)
     if manifest is not None:
         _refuse_geometry(recipe, manifest, run)
@@ -61,34 +69,77 @@ def load_trained(
             f"{run}: has no usable checkpoint; run "
             f"`gazebench train --method {recipe.method} {dataset} {run}`"
         )
-    kind = trainable(content, recipe.method)
     if recipe.file_sha256 != plugins.sha256(content, recipe.method):
         say(f"{run}: {recipe.method} is another file than the one it was trained with")
-    wanted = {**recipe.settings, **(changes or {})}
-    settings = config.build(kind.Config, wanted, f"{run}: methods.{recipe.method}")
-    task = Task(recipe.resolution, recipe.window)
-    method = kind(settings, task)
-    checkpoint.load_networks(method.networks, method.inference_networks, found.weights())
-    place = pick_device(str(device) if device else None)
-    for name in method.inference_networks:
-        method.networks[name].to(place).eval().requires_grad_(False)
+    method = _method(content, recipe, found.weights(), f"{run}: ", device, changes)
     return Trained(
         name=recipe.method,
         method=method,
-        task=task,
+        task=Task(recipe.resolution, recipe.window),
         weights_sha256=found.weights_sha256,
-        facts=_facts(recipe, found),
+        facts=_facts(recipe, found.step, found.facts),
     )
 
 
-def _facts(recipe: Recipe, found: checkpoint.Checkpoint) -> dict[str, Any]:
+def load_shipped(
+    content: Content,
+    name: str,
+    manifest: Manifest | None = None,
+    *,
+    device: torch.device | str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Trained:
+    """The method ``name`` with the weights that ship with the package, see ``weights.trained``.
+
+    The other arguments are those of ``load_trained``.
+
+    Raises:
+        InputError: nothing ships of it, its weights are damaged, or a change names no setting.
+        RefusedError: it learned portraits or eye boxes of another size.
+    """
+    card = shipped.verify(name)
+    recipe = Recipe.of_table(card.recipe)
+    if manifest is not None:
+        _refuse_geometry(recipe, manifest, card.path)
+    half = safetensors.torch.load_file(card.path)
+    weights = {key: tensor.float() for key, tensor in half.items()}
+    return Trained(
+        name=recipe.method,
+        method=_method(content, recipe, weights, "", device, changes),
+        task=Task(recipe.resolution, recipe.window),
+        weights_sha256=card.sha256,
+        facts=_facts(recipe, card.step, {"images": card.images, **card.facts}),
+    )
+
+
+def _method(
+    content: Content,
+    recipe: Recipe,
+    weights: Mapping[str, Tensor],
+    where: str,
+    device: torch.device | str | None,
+    changes: Mapping[str, Any] | None,
+) -> TrainableMethod:
+    """The recipe's method in evaluation mode, with these networks."""
+    kind = trainable(content, recipe.method)
+    wanted = {**recipe.settings, **(changes or {})}
+    settings = config.build(kind.Config, wanted, f"{where}methods.{recipe.method}")
+    method = kind(settings, Task(recipe.resolution, recipe.window))
+    checkpoint.load_networks(method.networks, method.inference_networks, dict(weights))
+    place = pick_device(str(device) if device else None)
+    for name in method.inference_networks:
+        method.networks[name].to(place).eval().requires_grad_(False)
+    return method
+
+
+def _facts(recipe: Recipe, step: int, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "step": found.step,
+        "step": step,
         "steps": recipe.steps,
-        "images": found.facts.get("images"),
-        "seconds": found.facts["seconds"],
+        "images": facts.get("images"),
+        "seconds": facts.get("seconds"),
         "budget": recipe.budget,
-        "parts": found.facts.get("parts", {}),
+        "parts": facts.get("parts", {}),
         "seed": recipe.seed,
         "precision": recipe.precision,
         "settings": dict(recipe.settings),
