@@ -99,8 +99,8 @@ class View:
         self.a = (offsets @ self.along) / unit
         self.b = (offsets @ self._across()) / unit
         self.u = self.a / self.half
-        self.upper = self._lid(eye.upper)
-        self.lower = self._lid(eye.lower)
+        self.upper = self.lid(eye.upper, self.a)
+        self.lower = self.lid(eye.lower, self.a)
         self._filtered = _read(pixels, box)
         self.colors = self.source(self.a, self.b)  # (h, w, 3)
         self.light = self.colors.mean(-1)
@@ -143,19 +143,24 @@ class View:
         """Opening of the eye at every place, at least 1."""
         return np.maximum(self.lower - self.upper, 1)
 
+    def lid(self, points: Floats, a: Floats) -> Floats:
+        """A lid's b at places a, from points (N, 2) of it in the portrait's pixels."""
+        offsets = points - self.middle
+        at, b = (offsets @ self.along) / self.unit, (offsets @ self._across()) / self.unit
+        at = np.maximum.accumulate(at) + np.arange(len(at)) * 1e-3  # a doubtful lid may fold
+        return PchipInterpolator(at, b)(np.clip(a, at[0], at[-1]))
+
+    def coarse(self, layer: Floats) -> Floats:
+        """A layer of the grid, (h, w, 3), in the portrait's pixels."""
+        height, width = self.box.height, self.box.width
+        return layer.reshape(height, self.fine, width, self.fine, 3).mean((1, 3))
+
     def _across(self) -> Floats:
         return np.array([-self.along[1], self.along[0]])
 
-    def _lid(self, points: Floats) -> Floats:
-        offsets = points - self.middle
-        a, b = (offsets @ self.along) / self.unit, (offsets @ self._across()) / self.unit
-        a = np.maximum.accumulate(a) + np.arange(len(a)) * 1e-3  # a doubtful lid may fold
-        curve = PchipInterpolator(a, b)
-        return curve(np.clip(self.a, a[0], a[-1]))
-
 
 @dataclass(frozen=True, slots=True)
-class _Layers:
+class Layers:
     """An eye taken apart; all on the view's grid."""
 
     sclera: Floats  # (h, w, 3), complete
@@ -167,7 +172,7 @@ class _Layers:
 
 def _change(view: View, other: View, shift: Shift, glint: float) -> Floats:
     """What is added to the pixels of the box, (h, w, 3)."""
-    layers = _apart(view, other)
+    layers = apart(view, other)
     move = view.turned(np.array(shift.iris))
     lid = shift.lid / view.unit
     warp = _lid_warp(view, lid)
@@ -182,12 +187,11 @@ def _change(view: View, other: View, shift: Shift, glint: float) -> Floats:
     made = skin + open_ * (after + rest - skin)
     ramp = _smooth(view.to_edge / _RAMP)[..., None]
     change = (made - view.colors) * ramp
-    height, width = view.box.height, view.box.width
-    return change.reshape(height, view.fine, width, view.fine, 3).mean((1, 3))
+    return view.coarse(change)
 
 
 def _laid(
-    view: View, layers: _Layers, move: Floats, lid: float, warp: Floats | None, glint: float
+    view: View, layers: Layers, move: Floats, lid: float, warp: Floats | None, glint: float
 ) -> Floats:
     """Sclera, iris at its new place and catch-lights, (h, w, 3)."""
     upper, _ = _lids(view, lid)
@@ -196,7 +200,7 @@ def _laid(
     distance = np.hypot(view.a - center[0], view.b - center[1])
     disc = 1 - _smooth((distance - view.radius + 0.75) / 1.5)
     inside = disc > 0
-    colors = _texture(view, layers, view.a[inside] - center[0], view.b[inside] - center[1])
+    colors = texture(view, layers, view.a[inside] - center[0], view.b[inside] - center[1])
     colors = colors * _shade((view.b - upper)[inside])[:, None]
     made = sclera.copy()
     made[inside] += disc[inside][:, None] * (colors - sclera[inside])
@@ -208,7 +212,12 @@ def _laid(
     return np.minimum(made + lights * (disc > 0.05)[..., None], 255)
 
 
-def _apart(view: View, other: View) -> _Layers:
+def apart(view: View, other: View) -> Layers:
+    """The eye of ``view`` as layers; ``other``: the other eye, for what this one hides.
+
+    Raises:
+        TooLittleError: too little of the iris or of the white of the eye shows.
+    """
     sclera = _sclera(view, other)
     distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
     seen = (above > 1.2) & (below > 0.8) & (distance < view.radius - 0.4)
@@ -227,9 +236,9 @@ def _apart(view: View, other: View) -> _Layers:
     shows = _smooth((above - 0.6) / 0.8) * _smooth((below - 0.4) / 0.8) * dull
     lit = view.colors / _shade(above)[..., None]
     profile = _profile(lit, shows, distance, view.radius)
-    layers = _Layers(sclera, lit, shows, profile, np.zeros_like(lit))
+    layers = Layers(sclera, lit, shows, profile, np.zeros_like(lit))
     spots = bright > 0
-    under = _texture(view, layers, view.a[spots] - view.center[0], view.b[spots] - view.center[1])
+    under = texture(view, layers, view.a[spots] - view.center[0], view.b[spots] - view.center[1])
     under = under * _shade(above[spots])[:, None]
     layers.glints[spots] = np.maximum(view.colors[spots] - under, 0) * bright[spots][:, None]
     return layers
@@ -331,7 +340,7 @@ def _area(distance: Floats, radius: float) -> float:
     return float((distance < radius).sum()) / math.pi
 
 
-def _texture(view: View, layers: _Layers, a: Floats, b: Floats) -> Floats:
+def texture(view: View, layers: Layers, a: Floats, b: Floats) -> Floats:
     """Colours (N, 3) of the iris, without the lid's shade, at offsets (N,) from its centre."""
     distance = np.hypot(a, b)
     inner = view.radius - 0.45  # beyond it a pixel has sclera in it

@@ -1,0 +1,268 @@
+"""Learning to undo: averted eyes are rendered into portraits, and a network learns to restore them.
+
+Portraits of domain X alone are needed, and what is learned is always a real photograph. Irises and
+lids of a portrait that looks at the camera are moved away (``_averting``). The network sees the
+result, the other eye, the turn of the head and where iris and lid were, and gives back the
+photograph by a flow of the eye's own pixels, a flow of the other eye's, and new colours. Some pairs
+are one photograph twice, so that an eye which looks at the camera already is left alone.
+
+For portraits that look away, the place of iris and lid comes from a regression on the turn of the
+head (``_iris_target``), corrected by a small second network that learns it from the same pairs.
+Flows are found at one scale (64 pixels between the eyes) and applied in the portrait's own
+resolution. The method is gazebench's own.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from pydantic import Field
+from torch import Tensor
+
+from gazebench.baselines import _averting
+from gazebench.baselines._averting import Layers, apart, unmoved
+from gazebench.baselines._eye_crops import Crops, canonical
+from gazebench.baselines._iris_renderer import TooLittleError
+from gazebench.baselines._iris_target import Target, turn_of
+from gazebench.baselines._layers import constant_then_linear, frozen
+from gazebench.baselines._restorer import HEIGHT, WIDTH, Critic, Place, Placer, Restorer, planes
+from gazebench.baselines._undo_pairs import Pairs, others, pairs, shaken
+from gazebench.cards import MethodCard
+from gazebench.config import Settings
+from gazebench.dataset.batches import Batch, Draw, to_uint8
+from gazebench.dataset.boxes import Box, Point
+from gazebench.irises import EyePair, find_eyes
+from gazebench.methods import Task, TrainableMethod
+
+_GUESS_ERROR = 0.7  # pixels that the regression's place is moved by, both eyes alike
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """A training portrait: eyes taken apart, where they are, and where a regression puts them."""
+
+    layers: Layers  # one face
+    true: Place  # of its two eyes
+    guess: Place
+    usable: bool  # its eyes were found, and can be moved
+
+
+class Undo(TrainableMethod):
+    """Restores eyes that look away; a portrait whose irises cannot be found stays as it is."""
+
+    card: ClassVar[MethodCard] = MethodCard(
+        title="Undo",
+        supervision="domain X alone",
+        license="Apache-2.0",
+        keeps_outside=True,
+    )
+    any_resolution = True
+    inference_networks = ("G", "P")
+    small_settings: ClassVar = {"width": 16, "place_width": 8, "critic_width": 8}
+
+    class Config(Settings):
+        """Settings."""
+
+        steps: int = Field(default=8_000, ge=1)
+        batch: int = Field(default=16, ge=1)  # portraits of domain X; those of Y are not used
+        width: int = Field(default=48, ge=16, multiple_of=16)  # channels of G at half resolution
+        place_width: int = Field(default=24, ge=8, multiple_of=8)  # of P
+        critic_width: int = Field(default=32, ge=1)  # of D
+        lr: float = Field(default=1.5e-3, gt=0)
+        lr_critic: float = Field(default=1e-3, gt=0)
+        weight_changed: float = Field(default=25.0, ge=0)  # more where the rendering changed it
+        weight_edges: float = Field(default=0.5, ge=0)  # of the difference of neighbours
+        weight_adv: float = Field(default=0.05, ge=0)
+        adv_after: float = Field(default=0.45, ge=0, le=1)  # share of the steps
+        alike: float = Field(default=0.14, ge=0, le=1)  # share of pairs that are one photograph
+        place_error: float = Field(default=0.15, ge=0)  # pixels
+        gain: float = Field(default=1.0, gt=0, le=2)  # on the iris's way, in ``correct``
+        lid_gain: float = Field(default=1.0, ge=0, le=2)
+        strength: float = Field(default=1.0, ge=0, le=1.5)  # share of the way to the camera
+
+    def __init__(self, config: Config, task: Task) -> None:
+        super().__init__(config, task)
+        self.networks = {
+            "G": Restorer(config.width),
+            "P": Placer(config.place_width),
+            "D": Critic(config.critic_width),
+        }
+        rates = {"G": config.lr, "P": config.lr_critic, "D": config.lr_critic}
+        self.optimisers = {
+            letter: torch.optim.AdamW(
+                network.parameters(),
+                rates[letter],
+                betas=(0.5, 0.99) if letter == "D" else (0.9, 0.99),
+                weight_decay=1e-4,
+            )
+            for letter, network in self.networks.items()
+        }
+        self.target = Target.shipped()
+        self.unchanged: Counter[str] = Counter()  # why portraits were left as they are
+        self._faces: dict[str, _Face] = {}  # training portraits, taken apart when first drawn
+
+    def correct(self, batch: Batch) -> Tensor:
+        """The portraits with restored eyes, (N, 3, H, W) in [-1, 1]."""
+        return self.animate(batch, [1.0])[:, 0]
+
+    def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
+        """Eyes at shares of the way from the source (0) to the camera (1), (N, A, 3, H, W)."""
+        made = batch.image[:, None].repeat(1, len(alphas), 1, 1, 1)
+        for row, (image, boxes) in enumerate(zip(batch.image, _boxes(batch), strict=True)):
+            pair = _eyes(image, boxes)
+            if pair.doubt:
+                self.unchanged[pair.doubt] += 1
+                continue
+            for column, alpha in enumerate(alphas):
+                if alpha:
+                    made[row, column] = self._restored(image, boxes, pair, alpha)
+        return made
+
+    def _restored(self, image: Tensor, boxes: tuple[Box, Box], pair: EyePair, way: float) -> Tensor:
+        """One portrait with its eyes a share of the way to the camera."""
+        crops = Crops.around(pair, (HEIGHT, WIDTH))
+        eyes = crops.cut(image)  # (2, 3, h, w)
+        seen = canonical(eyes, crops.zoom)  # (2, 3, 40, 64)
+        start = torch.zeros(2, device=image.device)
+        place = planes(self._goal(seen, pair, crops, way), start, start)
+        recipe = self.networks["G"](seen, others(seen), place)
+        if crops.zoom > 1:
+            change = F.avg_pool2d(recipe.apply(seen, others(seen)) - seen, round(crops.zoom))
+        else:
+            change = recipe.resized(crops.size).apply(eyes, others(eyes)) - eyes
+        return crops.put(image, change.to(image.dtype), boxes).clamp(-1, 1)
+
+    def _goal(self, seen: Tensor, pair: EyePair, crops: Crops, way: float) -> Place:
+        """Where irises and lids are to be, from where they are."""
+        true, guess = self._places(pair, crops)
+        true, guess = true.to(seen.device), guess.to(seen.device)
+        start = torch.zeros(2, device=seen.device)
+        more = self.networks["P"](seen, others(seen), planes(guess, start, start))
+        config, way = self.config, way * self.config.strength
+        iris = true.iris + way * config.gain * (guess.iris + more[:, :2] - true.iris)
+        lid = true.lid + way * config.lid_gain * (guess.lid + more[:, 2] - true.lid)
+        return replace(true, iris=iris, lid=lid)
+
+    def _places(self, pair: EyePair, crops: Crops) -> tuple[Place, Place]:
+        """Where irises and lids of both eyes are, and where the regression puts them."""
+        goal, (yaw, pitch) = self.target.goal(pair), turn_of(pair)
+        lids = [eye.upper[3:6].mean(0) for eye in pair.eyes]
+        height, width = (side * crops.zoom for side in crops.size)
+        true = Place(
+            iris=torch.tensor([crops.point(i, *eye.iris) for i, eye in enumerate(pair.eyes)]),
+            lid=torch.tensor([crops.point(i, *lid)[1] for i, lid in enumerate(lids)]),
+            radius=torch.full((2,), pair.left.radius * crops.zoom),
+            yaw_deg=torch.tensor([yaw, -yaw]),
+            pitch_deg=torch.tensor([pitch, pitch]),
+            middle=torch.tensor([[width / 2, height / 2]] * 2),
+        ).to(torch.float32)
+        irises = [crops.point(i, *iris) for i, iris in enumerate(goal.irises)]
+        lower = torch.tensor(goal.lids * crops.zoom, dtype=torch.float32)
+        return true, replace(true, iris=torch.tensor(irises).float(), lid=true.lid - lower)
+
+    def training_step(self, draw: Draw) -> dict[str, Tensor]:
+        """One update of P and G, and of D once the adversarial loss has begun."""
+        x, _ = draw()
+        faces = self._known(x)
+        layers = Layers.stacked([face.layers for face in faces]).to(x.image.device)
+        usable = torch.tensor([face.usable for face in faces], device=x.image.device)
+        true, guess = (
+            Place.joined([getattr(face, name) for face in faces]).to(x.image.device)
+            for name in ("true", "guess")
+        )
+        found = pairs(layers, usable, draw.generator, share_alike=self.config.alike)
+        losses = self._update_place(found, true, guess, draw.generator)
+        place = shaken(true, draw.generator, self.config.place_error)
+        return losses | self._update_restorer(found, place, self._share_adv(draw.step))
+
+    def learning_rate_scale(self, step: int, steps: int) -> float:
+        """1 for the first half, after a short rise, then falling to 0 in a straight line."""
+        return min(1.0, (step + 1) / min(100, steps)) * constant_then_linear(
+            step, steps, steps // 2
+        )
+
+    def _update_place(
+        self, found: Pairs, true: Place, guess: Place, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """P learns what a guess lacks, whichever error the regression makes."""
+        guess = guess.shifted(_GUESS_ERROR, generator)
+        more = torch.cat([true.iris - guess.iris, (true.lid - guess.lid)[:, None]], 1)
+        seen = planes(guess, found.left, found.top)
+        said = self.networks["P"](found.averted, others(found.averted), seen)
+        return self.update("P", {"P/rec": F.smooth_l1_loss(said, more, beta=0.5)})
+
+    def _update_restorer(self, found: Pairs, place: Place, adv: float) -> dict[str, Tensor]:
+        other, where = others(found.averted), planes(place, found.left, found.top)
+        recipe = self.networks["G"](found.averted, other, where)
+        made, photograph = recipe.apply(found.averted, other), found.photograph
+        change = (photograph - found.averted).abs().mean(1, keepdim=True).clamp(max=0.6)
+        weight = 1 + self.config.weight_changed * change
+        edges = [
+            (a - b).abs().mean() for a, b in zip(_edges(made), _edges(photograph), strict=True)
+        ]
+        losses = {
+            "G/rec": ((made - photograph).abs() * weight).mean(),
+            "G/edges": torch.stack(edges).sum(),
+        }
+        if not adv or found.alike.all():
+            return self.update("G", losses, {"G/edges": self.config.weight_edges})
+        fake = _near(made[~found.alike])
+        judged = self._update_critic(_near(photograph), fake.detach())
+        with frozen(self.networks["D"]):
+            losses["G/adv"] = -self.networks["D"](fake).mean()
+            weights = {"G/edges": self.config.weight_edges, "G/adv": adv}
+            return judged | self.update("G", losses, weights)
+
+    def _update_critic(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The hinge loss."""
+        critic = self.networks["D"]
+        loss = F.relu(1 - critic(real)).mean() + F.relu(1 + critic(fake)).mean()
+        return self.update("D", {"D/adv": loss})
+
+    def _share_adv(self, step: int) -> float:
+        """Weight of the adversarial loss: 0 at first, then rising over a tenth of the steps."""
+        begun = (step / self.config.steps - self.config.adv_after) / 0.1
+        return self.config.weight_adv * min(max(begun, 0.0), 1.0)
+
+    def _known(self, x: Batch) -> list[_Face]:
+        """Portraits of domain X as training sees them, taken apart the first time."""
+        for id_, image, boxes in zip(x.ids, x.image, _boxes(x), strict=True):
+            if id_ not in self._faces:
+                self._faces[id_] = self._face(image, boxes)
+        return [self._faces[id_] for id_ in x.ids]
+
+    def _face(self, image: Tensor, boxes: tuple[Box, Box]) -> _Face:
+        pair = _eyes(image, boxes)
+        crops = Crops.around(pair, (_averting.HEIGHT, _averting.WIDTH))
+        pixels = to_uint8(image).float()
+        layers = None
+        if not pair.doubt:
+            with contextlib.suppress(TooLittleError):
+                layers = apart(pixels, pair, crops)
+        true, guess = self._places(pair, crops)
+        return _Face(layers or unmoved(pixels, crops), true, guess, layers is not None)
+
+
+def _boxes(batch: Batch) -> Iterator[tuple[Box, Box]]:
+    for left, right in batch.eyes.tolist():
+        yield Box(*left), Box(*right)
+
+
+def _eyes(image: Tensor, boxes: tuple[Box, Box]) -> EyePair:
+    pixels = to_uint8(image).permute(1, 2, 0).contiguous().cpu().numpy()
+    left, right = (Point((b.left + b.right - 1) / 2, (b.top + b.bottom - 1) / 2) for b in boxes)
+    return find_eyes(pixels, (left, right))
+
+
+def _edges(eyes: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences of neighbours across and down."""
+    return eyes[..., 1:] - eyes[..., :-1], eyes[..., 1:, :] - eyes[..., :-1, :]
+
+
+def _near(eyes: Tensor) -> Tensor:
+    """What the critic sees: the eye without the crop's border."""
+    return eyes[:, :, 4:-4, 6:-6]

@@ -1,0 +1,179 @@
+"""Learning to undo: what the pairs, the crops and the networks promise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gazebench.baselines import _averting as averting
+from gazebench.baselines import _undo_pairs as undo_pairs
+from gazebench.baselines._averting import Gaze, Layers, apart, render, unmoved
+from gazebench.baselines._eye_crops import Crops
+from gazebench.baselines._restorer import HEIGHT, WIDTH, Recipe
+from gazebench.baselines.undo import Undo
+from gazebench.dataset import Domain, Manifest
+from gazebench.dataset.batches import Batch, Draw, Pixels, to_uint8
+from gazebench.dataset.boxes import Box, Point
+from gazebench.irises import EyePair, find_eyes
+from gazebench.methods import Task
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+TASK = Task(256, (30, 50))
+SMALL = {**Undo.small_settings, "batch": 2, "steps": 4}
+Face = tuple[Tensor, EyePair, tuple[Box, Box]]
+
+
+@pytest.fixture(scope="module")
+def pixels(small_dataset: Path) -> Pixels:
+    """A small dataset."""
+    return Pixels.open(Manifest.load(small_dataset))
+
+
+@pytest.fixture(scope="module")
+def batch(pixels: Pixels) -> Batch:
+    """Its portraits that look at the camera."""
+    return pixels.batch(pixels.manifest.select(domain=Domain.CAMERA))
+
+
+@pytest.fixture(scope="module")
+def faces(batch: Batch) -> list[Face]:
+    """Those whose irises are not in doubt, values 0 to 255."""
+    found: list[Face] = []
+    for image, boxes in zip(to_uint8(batch.image), batch.eyes.tolist(), strict=True):
+        pair = find_eyes(image.permute(1, 2, 0).contiguous().numpy(), middles(boxes))
+        if not pair.doubt:
+            found.append((image.float(), pair, (Box(*boxes[0]), Box(*boxes[1]))))
+    return found[:4]
+
+
+@pytest.fixture(scope="module")
+def layers(faces: list[Face]) -> Layers:
+    """The same taken apart."""
+    return Layers.stacked([apart(image, pair, crops_of(pair)) for image, pair, _ in faces])
+
+
+def middles(boxes: list[list[int]]) -> tuple[Point, Point]:
+    left, right = (Point((b[0] + b[2] - 1) / 2, (b[1] + b[3] - 1) / 2) for b in boxes)
+    return left, right
+
+
+def crops_of(pair: EyePair) -> Crops:
+    return Crops.around(pair, (averting.HEIGHT, averting.WIDTH))
+
+
+def gaze(layers: Layers, x: float = 0, y: float = 0, lid: float = 0, warped: bool = False) -> Gaze:
+    count = len(layers)
+    mirrored = torch.tensor([1.0, -1.0])[None, :, None]
+    shift = torch.tensor([float(x), float(y)]).expand(count, 2, 2).clone()
+    shift[..., :1] *= mirrored
+    same = torch.ones(count)
+    return Gaze(shift, lid * same, 0.5 * same, 0.75 * same, same.bool() & warped)
+
+
+def dice(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("warped", [False, True])
+def test_without_a_shift_the_photograph_comes_back(layers: Layers, warped: bool) -> None:
+    made = render(layers, gaze(layers, warped=warped))
+    assert (made - layers.photograph.float()).abs().max() < 0.01
+
+
+def test_a_shift_moves_the_iris_and_leaves_the_skin(layers: Layers) -> None:
+    made, photograph = render(layers, gaze(layers, x=4)), layers.photograph.float()
+    change = (made - photograph).abs().mean(2)  # (N, 2, H, W)
+    assert change[:, :, 16:32, 20:52].mean() > 20 * change[:, :, :6].mean()
+
+
+def test_the_target_is_the_photograph_bit_for_bit(
+    layers: Layers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undo_pairs, "_shared", lambda found, _: found)  # colours of both sides
+    found = undo_pairs.pairs(layers, torch.ones(len(layers)).bool(), dice(), share_alike=0)
+    cut = undo_pairs.window(layers.photograph.flatten(0, 1), found.left, found.top)
+    assert torch.equal(((found.photograph + 1) * 127.5).round().to(torch.uint8), cut)
+
+
+def test_pairs_of_one_photograph_are_alike_but_for_the_disguise(
+    layers: Layers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undo_pairs, "_disguised", lambda found, *_: found)
+    found = undo_pairs.pairs(layers, torch.ones(len(layers)).bool(), dice(), share_alike=1)
+    assert torch.equal(found.averted, found.photograph)
+    assert found.alike.all()
+
+
+def test_faces_that_cannot_be_moved_are_pairs_of_one_photograph(faces: list[Face]) -> None:
+    some = Layers.stacked([unmoved(image, crops_of(pair)) for image, pair, _ in faces])
+    found = undo_pairs.pairs(some, torch.zeros(len(some)).bool(), dice(), share_alike=0)
+    assert found.alike.all()
+    assert torch.isfinite(found.averted).all()
+
+
+def test_gazes_are_a_function_of_the_generator(layers: Layers) -> None:
+    one, other = (undo_pairs.looking_away(layers, dice(seed))[0].shift for seed in (1, 1))
+    assert torch.equal(one, other)
+    assert not torch.equal(one, undo_pairs.looking_away(layers, dice(2))[0].shift)
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_crops_of_every_size_show_the_same_eye(faces: list[Face], factor: int) -> None:
+    image, pair, boxes = faces[0]
+    large = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+    points = middles([[v * factor for v in (b.left, b.top, b.right, b.bottom)] for b in boxes])
+    found = find_eyes(large.to(torch.uint8).permute(1, 2, 0).contiguous().numpy(), points)
+    crops = crops_of(found)
+    assert crops.zoom == crops_of(pair).zoom / factor
+    seen = crops.cut(large).shape
+    assert seen == (2, 3, averting.HEIGHT * factor, averting.WIDTH * factor)
+
+
+def test_what_is_put_back_stays_in_the_boxes(faces: list[Face]) -> None:
+    for image, pair, boxes in faces:
+        crops = Crops.around(pair, (HEIGHT, WIDTH))
+        changed = crops.put(image, torch.ones(2, 3, *crops.size), boxes) != image
+        for box in boxes:
+            changed[:, box.top : box.bottom, box.left : box.right] = False
+        assert not changed.any()
+
+
+def test_a_recipe_of_the_eye_itself_changes_nothing() -> None:
+    eyes = torch.rand(2, 3, 80, 128)
+    still, share = torch.zeros(2, 2, 40, 64), torch.zeros(2, 3, 40, 64)
+    share[:, 0] = 1
+    recipe = Recipe(still, still, share, torch.zeros(2, 3, 40, 64)).resized((80, 128))
+    assert torch.allclose(recipe.apply(eyes, eyes.flip(0)), eyes, atol=1e-5)
+
+
+def test_training_restores_what_was_averted(pixels: Pixels) -> None:
+    torch.manual_seed(0)
+    settings = {**SMALL, "width": 16, "steps": 40, "weight_adv": 0, "alike": 0, "batch": 4}
+    method = Undo(Undo.Config(**settings), TASK)
+    x = pixels.manifest.select(domain=Domain.CAMERA)
+    losses = [
+        float(method.training_step(Draw(pixels, x, x, batch=4, seed=0, step=step))["G/rec"])
+        for step in range(40)
+    ]
+    assert np.mean(losses[-8:]) < 0.75 * np.mean(losses[:4])
+
+
+def test_the_critic_joins_late(pixels: Pixels) -> None:
+    method = Undo(Undo.Config(**SMALL, adv_after=0.5), TASK)
+    x = pixels.manifest.select(domain=Domain.CAMERA)
+    found = [
+        "D/adv" in method.training_step(Draw(pixels, x, x, batch=2, seed=0, step=step))
+        for step in range(4)
+    ]
+    assert found == [False, False, False, True]
+
+
+def test_animation_begins_at_the_source(pixels: Pixels) -> None:
+    away = pixels.batch(pixels.manifest.select(domain=Domain.AWAY)[:2])
+    method = Undo(Undo.Config(**SMALL), TASK)
+    with torch.no_grad():
+        made = method.animate(away, [0.0, 1.0])
+        assert torch.equal(made[:, 0], away.image)
+        assert torch.equal(made[:, 1], method.correct(away))
