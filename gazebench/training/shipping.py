@@ -12,14 +12,14 @@ import safetensors.torch
 from gazebench import config, store
 from gazebench.errors import InputError
 from gazebench.methods import load
-from gazebench.plugins import Content
+from gazebench.plugins import Collection
 from gazebench.results import RunResult
 from gazebench.training import checkpoint
 from gazebench.training.run import Recipe, RunFolder
 
 
 def export_weights(
-    content: Content, run: Path, folder: Path, *, data: str, license: str, note: str = ""
+    content: Collection, run: Path, folder: Path, *, data: str, license: str, note: str = ""
 ) -> Path:
     """Write the newest checkpoint of ``run`` into ``folder``; gives the card's path.
 

@@ -82,7 +82,7 @@ def load_trained(
 
 
 def load_shipped(
-    content: Content,
+    content: Collection,
     name: str,
     manifest: Manifest | None = None,
     *,
@@ -113,7 +113,7 @@ def load_shipped(
 
 
 def _method(
-    content: Content,
+    content: Collection,
     recipe: Recipe,
     weights: Mapping[str, Tensor],
     where: str,
