@@ -35,6 +35,10 @@ class Goal:
     lids: Floats  # (2,): by how much the upper lids hang lower than at the camera, > 0 is lower
     away: float  # length of the way, in standard deviations of people who look at the camera
 
+    def share(self, leave_alone: float) -> float:
+        """How much of the way to go: none up to ``leave_alone`` deviations, all from twice that."""
+        return ramp(self.away, leave_alone)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -172,3 +176,9 @@ def _deviation(off: Floats) -> Floats:
 def usable(pairs: Iterable[EyePair]) -> list[EyePair]:
     """Those whose irises are not in doubt."""
     return [pair for pair in pairs if not pair.doubt]
+
+
+def ramp(value: float, low: float) -> float:
+    """0 up to ``low``, 1 from twice that on; 1 where ``low`` is 0."""
+    share = max(0.0, min(1.0, value / low - 1)) if low else 1.0
+    return share * share * (3 - 2 * share)

@@ -1,9 +1,9 @@
-"""The networks of ``undo``: one restores an eye, one says where its iris belongs, one judges.
+"""The networks of ``undo``: one restores an eye, one judges.
 
 All see canonical crops (``_eye_crops``) of 40x64 pixels, the right eye mirrored.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -37,14 +37,6 @@ class Place:
     def joined(cls, places: list["Place"]) -> "Place":
         """Several as one."""
         return cls(*(torch.cat([getattr(p, f.name) for p in places]) for f in fields(cls)))
-
-    def shifted(self, pixels: float, generator: torch.Generator) -> "Place":
-        """Irises of each face, left and mirrored right in turn, moved alike at random."""
-        faces = len(self.lid) // 2
-        move = pixels * torch.randn(faces, 2, generator=generator, device=generator.device)
-        move = move.repeat_interleave(2, 0)
-        move[1::2, 0] *= -1
-        return replace(self, iris=self.iris + move)
 
 
 def planes(place: Place, left: Tensor, top: Tensor) -> Tensor:
@@ -107,7 +99,7 @@ class Restorer(nn.Module):
         self.deep = nn.Sequential(_convolution(b, c, 2), _Residual(c), _Residual(c))
         self.up = _convolution(c + b, b)
         self.exit = nn.Sequential(_convolution(b + a, a), _Residual(a))
-        self.fields = _quiet(nn.Conv2d(a, 10 * _ENTRY, 3, 1, 1), 1e-3)
+        self.fields = _quiet(nn.Conv2d(a, 10 * _ENTRY, 3, 1, 1))
 
     def forward(self, own: Tensor, other: Tensor, place: Tensor) -> Recipe:
         """The recipe of eyes (N, 3, h, w), with the other eye of each and ``planes``."""
@@ -123,31 +115,6 @@ class Restorer(nn.Module):
         favour = fields.new_tensor(_FAVOUR)[:, None, None]
         share = torch.softmax(fields[:, 7:] + favour, 1)
         return Recipe(flows[:, :2], flows[:, 2:], share, torch.tanh(fields[:, 4:7]))
-
-
-class Placer(nn.Module):
-    """Where iris and lid would be, from a place that a regression on the head's turn says.
-
-    It sees the averted eyes too, whose corners and lids say where this person's irises belong.
-    """
-
-    def __init__(self, width: int = 24) -> None:
-        super().__init__()
-        a, b, c = width, 2 * width, 3 * width
-        self.body = nn.Sequential(
-            *(_convolution(_PLANES * _ENTRY, a), _convolution(a, b, 2), _Residual(b)),
-            *(_convolution(b, c, 2), _Residual(c)),
-        )
-        cells = (HEIGHT // 8) * (WIDTH // 8)
-        self.head = nn.Sequential(
-            *(nn.Conv2d(c, a, 1), nn.SiLU(), nn.Flatten(), nn.Dropout(0.2)),
-            *(nn.Linear(a * cells, 64), nn.SiLU(), _quiet(nn.Linear(64, 3), 0.0)),
-        )
-
-    def forward(self, own: Tensor, other: Tensor, place: Tensor) -> Tensor:
-        """What is to be added to the place's iris (x, y) and lid, (N, 3), pixels."""
-        seen = torch.cat([own, other, place], 1)
-        return self.head(self.body(F.pixel_unshuffle(seen, 2))).float()
 
 
 class Critic(nn.Module):
@@ -187,9 +154,9 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-def _quiet(layer: nn.Conv2d | nn.Linear, deviation: float) -> nn.Module:
-    """A last layer that says (almost) nothing at first."""
-    nn.init.normal_(layer.weight, 0, deviation)
+def _quiet(layer: nn.Conv2d) -> nn.Conv2d:
+    """A last layer that says almost nothing at first."""
+    nn.init.normal_(layer.weight, 0, 1e-3)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer

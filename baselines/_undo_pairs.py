@@ -1,8 +1,8 @@
 """Pairs to learn from: eyes that look away, and the photograph they were rendered into.
 
 The photograph's pixels are what is to be given back, bit by bit but for what both sides share: a
-cut, colours, blur and grain. What only the averted side has (blur, grain and a tint where it was
-rendered) hides that it was rendered, and what was not rendered may have it too.
+cut, colours, blur and grain. What only the averted side has, rendered or not (``_disguised``),
+hides where it was rendered.
 """
 
 import math
@@ -78,7 +78,7 @@ def pairs(
     left, top = _twice(dice.upto(_SPARE_X)), _twice(dice.upto(_SPARE_Y))
     cut = [window(eyes, left, top) / 127.5 - 1 for eyes in (averted, photograph)]
     found = Pairs(cut[0], cut[1], _twice(still | same), left, top)
-    return _shared(_disguised(found, _twice(same), generator), generator)
+    return _shared(_disguised(found, generator), generator)
 
 
 def window(eyes: Tensor, left: Tensor, top: Tensor) -> Tensor:
@@ -123,24 +123,37 @@ def _lids(down: Tensor, still: Tensor, layers: Layers, dice: "_Dice") -> Tensor:
     return torch.maximum(torch.minimum(lid, limit), -0.5 * radius)
 
 
-def _disguised(found: Pairs, same: Tensor, generator: torch.Generator) -> Pairs:
-    """Blur, grain and tint where it was rendered, or on a spot of what was not."""
-    dice = _Dice(len(same), generator)
-    changed = (found.averted - found.photograph).abs().mean(1, keepdim=True) > 0.02
-    changed = F.max_pool2d(changed.float(), 5, 1, 2)
-    y, x = (torch.arange(n, device=same.device) for n in (HEIGHT, WIDTH))
-    across = (x - (WIDTH / 2 + dice.normal(6.0))[:, None, None]) / 12
-    down = (y[:, None] - (HEIGHT / 2 + dice.normal(2.5))[:, None, None]) / 6
-    spot = (across.square() + down.square() < 1).float()[:, None]
-    area = blurred(
-        torch.where(same[:, None, None, None], spot, changed), 1.5 * across.new_ones(len(same))
-    )
-    eyes, wide = found.averted, (slice(None), None, None, None)
-    often = (dice.uniform() < 0.6).float()[wide]
-    eyes = eyes + often * area * (blurred(eyes, dice.uniform(0.05, 0.75)) - eyes)
-    eyes = eyes + area * dice.uniform(0, 0.03)[wide] * dice.like(eyes)
-    tint = 0.04 * dice.normals(3)[..., None, None] * (dice.uniform() < 0.3).float()[wide]
-    return replace(found, averted=eyes + area * tint)
+def _disguised(found: Pairs, generator: torch.Generator) -> Pairs:
+    """Blur, grain and tint on the eye as a whole, and on a spot as large as an iris anywhere in it.
+
+    The marks of a rendering lie where the iris was. A network that reads them restores rendered
+    eyes well and real ones not at all.
+    """
+    dice = _Dice(len(found.left), generator)
+    wide = (slice(None), None, None, None)
+    x = _averting.WIDTH / 2 - found.left[:, None, None]
+    y = _averting.HEIGHT / 2 - found.top[:, None, None]
+    whole = _ellipse(x, y, 17 + dice.normal(3.0), 9 + dice.normal(1.5), 1.5)
+    x, y = (v + dice.normal(far)[:, None, None] for v, far in ((x, 7.0), (y, 1.5)))
+    spot = _ellipse(x, y, torch.full_like(x[:, 0, 0], 6.0), torch.full_like(y[:, 0, 0], 6.0), 0.8)
+    eyes = found.averted
+    for area, often, low, high in ((whole, 0.65, 0.1, 1.0), (spot, 0.5, 0.4, 1.3)):
+        share = (dice.uniform() < often).float()[wide] * area
+        eyes = eyes + share * (blurred(eyes, dice.uniform(low, high)) - eyes)
+    eyes = eyes + whole * dice.uniform(0, 0.06)[wide] * dice.like(eyes)
+    for area, often, strength in ((whole, 0.3, 0.03), (spot, 0.4, 0.05)):
+        tint = strength * dice.normals(3)[..., None, None]
+        eyes = eyes + (dice.uniform() < often).float()[wide] * area * tint
+    return replace(found, averted=eyes)
+
+
+def _ellipse(x: Tensor, y: Tensor, wide: Tensor, high: Tensor, blur: float) -> Tensor:
+    """Ellipses around (x, y), (N, 1, 1), with half axes (N,) and a soft edge, (N, 1, 40, 64)."""
+    rows, columns = (torch.arange(n, device=x.device) + 0.5 for n in (HEIGHT, WIDTH))
+    across = (columns - x) / wide[:, None, None]
+    down = (rows[:, None] - y) / high[:, None, None]
+    inside = (across.square() + down.square() < 1).float()[:, None]
+    return blurred(inside, torch.full_like(wide, blur))
 
 
 def _shared(found: Pairs, generator: torch.Generator) -> Pairs:

@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from gazebench.baselines import _iris_renderer as renderer
-from gazebench.baselines._iris_target import LEAST, Target, usable
+from gazebench.baselines._iris_target import LEAST, Target, ramp, usable
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, to_float, to_uint8
@@ -151,17 +151,11 @@ class IrisWarp(UsesBank):
         by_iris = config.lid_follows * float(shifts[:, 1].mean())
         lid = _joined(by_iris, -config.lid_gain * float(goal.lids.mean()))
         shown = min(eye.shown for eye in pair.eyes)
-        opens = _OPENS * _ramp(shown, _HIDDEN)
+        opens = _OPENS * ramp(shown, _HIDDEN)
         lid = max(-opens * radius, min(_CLOSES * radius, lid))
         shifts[:, 1] += config.iris_follows * (lid - by_iris) - config.raise_gaze * radius
-        strength = config.strength * _ramp(goal.away, config.leave_alone)
+        strength = config.strength * goal.share(config.leave_alone)
         return strength * shifts @ axes, strength * lid
-
-
-def _ramp(value: float, low: float) -> float:
-    """0 up to ``low``, 1 from twice that on."""
-    share = max(0.0, min(1.0, value / low - 1)) if low else 1.0
-    return share * share * (3 - 2 * share)
 
 
 def _joined(a: float, b: float) -> float:

@@ -7,7 +7,7 @@ photograph by a flow of the eye's own pixels, a flow of the other eye's, and new
 are one photograph twice, so that an eye which looks at the camera already is left alone.
 
 For portraits that look away, the place of iris and lid comes from a regression on the turn of the
-head (``_iris_target``), corrected by a small second network that learns it from the same pairs.
+head (``_iris_target``).
 Flows are found at one scale (64 pixels between the eyes) and applied in the portrait's own
 resolution. The method is gazebench's own.
 """
@@ -29,7 +29,7 @@ from gazebench.baselines._eye_crops import Crops, canonical
 from gazebench.baselines._iris_renderer import TooLittleError
 from gazebench.baselines._iris_target import Target, turn_of
 from gazebench.baselines._layers import constant_then_linear, frozen
-from gazebench.baselines._restorer import HEIGHT, WIDTH, Critic, Place, Placer, Restorer, planes
+from gazebench.baselines._restorer import HEIGHT, WIDTH, Critic, Place, Restorer, planes
 from gazebench.baselines._undo_pairs import Pairs, others, pairs, shaken
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
@@ -38,16 +38,13 @@ from gazebench.dataset.boxes import Box, Point
 from gazebench.irises import EyePair, find_eyes
 from gazebench.methods import Task, TrainableMethod
 
-_GUESS_ERROR = 0.7  # pixels that the regression's place is moved by, both eyes alike
-
 
 @dataclass(frozen=True, slots=True)
 class _Face:
-    """A training portrait: eyes taken apart, where they are, and where a regression puts them."""
+    """A training portrait: its eyes taken apart, and where they look."""
 
     layers: Layers  # one face
-    true: Place  # of its two eyes
-    guess: Place
+    place: Place  # of its two eyes
     usable: bool  # its eyes were found, and can be moved
 
 
@@ -61,8 +58,8 @@ class Undo(TrainableMethod):
         keeps_outside=True,
     )
     any_resolution = True
-    inference_networks = ("G", "P")
-    small_settings: ClassVar = {"width": 16, "place_width": 8, "critic_width": 8}
+    inference_networks = ("G",)
+    small_settings: ClassVar = {"width": 16, "critic_width": 8}
 
     class Config(Settings):
         """Settings."""
@@ -70,7 +67,6 @@ class Undo(TrainableMethod):
         steps: int = Field(default=8_000, ge=1)
         batch: int = Field(default=16, ge=1)  # portraits of domain X; those of Y are not used
         width: int = Field(default=48, ge=16, multiple_of=16)  # channels of G at half resolution
-        place_width: int = Field(default=24, ge=8, multiple_of=8)  # of P
         critic_width: int = Field(default=32, ge=1)  # of D
         lr: float = Field(default=1.5e-3, gt=0)
         lr_critic: float = Field(default=1e-3, gt=0)
@@ -80,18 +76,19 @@ class Undo(TrainableMethod):
         adv_after: float = Field(default=0.45, ge=0, le=1)  # share of the steps
         alike: float = Field(default=0.14, ge=0, le=1)  # share of pairs that are one photograph
         place_error: float = Field(default=0.15, ge=0)  # pixels
-        gain: float = Field(default=1.0, gt=0, le=2)  # on the iris's way, in ``correct``
-        lid_gain: float = Field(default=1.0, ge=0, le=2)
+        gain: float = Field(default=1.0, gt=0, le=3)  # on the iris's way aside, in ``correct``
+        gain_down: float = Field(default=1.0, ge=0, le=4)  # on its way up or down
+        lid_gain: float = Field(default=1.0, ge=0, le=4)
+        together: float = Field(default=0.5, ge=0, le=1)  # share of the way that both eyes have
+        leave_alone: float = Field(
+            default=1.3, ge=0
+        )  # deviations of X; all the way from twice that
         strength: float = Field(default=1.0, ge=0, le=1.5)  # share of the way to the camera
 
     def __init__(self, config: Config, task: Task) -> None:
         super().__init__(config, task)
-        self.networks = {
-            "G": Restorer(config.width),
-            "P": Placer(config.place_width),
-            "D": Critic(config.critic_width),
-        }
-        rates = {"G": config.lr, "P": config.lr_critic, "D": config.lr_critic}
+        self.networks = {"G": Restorer(config.width), "D": Critic(config.critic_width)}
+        rates = {"G": config.lr, "D": config.lr_critic}
         self.optimisers = {
             letter: torch.optim.AdamW(
                 network.parameters(),
@@ -114,8 +111,9 @@ class Undo(TrainableMethod):
         made = batch.image[:, None].repeat(1, len(alphas), 1, 1, 1)
         for row, (image, boxes) in enumerate(zip(batch.image, _boxes(batch), strict=True)):
             pair = _eyes(image, boxes)
-            if pair.doubt:
-                self.unchanged[pair.doubt] += 1
+            reason = pair.doubt or ("" if self._way(pair) else "looks at the camera")
+            if reason:
+                self.unchanged[reason] += 1
                 continue
             for column, alpha in enumerate(alphas):
                 if alpha:
@@ -128,7 +126,7 @@ class Undo(TrainableMethod):
         eyes = crops.cut(image)  # (2, 3, h, w)
         seen = canonical(eyes, crops.zoom)  # (2, 3, 40, 64)
         start = torch.zeros(2, device=image.device)
-        place = planes(self._goal(seen, pair, crops, way), start, start)
+        place = planes(self._goal(pair, crops, way).to(image.device), start, start)
         recipe = self.networks["G"](seen, others(seen), place)
         if crops.zoom > 1:
             change = F.avg_pool2d(recipe.apply(seen, others(seen)) - seen, round(crops.zoom))
@@ -136,64 +134,42 @@ class Undo(TrainableMethod):
             change = recipe.resized(crops.size).apply(eyes, others(eyes)) - eyes
         return crops.put(image, change.to(image.dtype), boxes).clamp(-1, 1)
 
-    def _goal(self, seen: Tensor, pair: EyePair, crops: Crops, way: float) -> Place:
-        """Where irises and lids are to be, from where they are."""
-        true, guess = self._places(pair, crops)
-        true, guess = true.to(seen.device), guess.to(seen.device)
-        start = torch.zeros(2, device=seen.device)
-        more = self.networks["P"](seen, others(seen), planes(guess, start, start))
-        config, way = self.config, way * self.config.strength
-        iris = true.iris + way * config.gain * (guess.iris + more[:, :2] - true.iris)
-        lid = true.lid + way * config.lid_gain * (guess.lid + more[:, 2] - true.lid)
-        return replace(true, iris=iris, lid=lid)
+    def _way(self, pair: EyePair) -> float:
+        """How much of the way to the camera the eyes go; 0 for who looks there already."""
+        return self.config.strength * self.target.goal(pair).share(self.config.leave_alone)
 
-    def _places(self, pair: EyePair, crops: Crops) -> tuple[Place, Place]:
-        """Where irises and lids of both eyes are, and where the regression puts them."""
-        goal, (yaw, pitch) = self.target.goal(pair), turn_of(pair)
-        lids = [eye.upper[3:6].mean(0) for eye in pair.eyes]
-        height, width = (side * crops.zoom for side in crops.size)
-        true = Place(
-            iris=torch.tensor([crops.point(i, *eye.iris) for i, eye in enumerate(pair.eyes)]),
-            lid=torch.tensor([crops.point(i, *lid)[1] for i, lid in enumerate(lids)]),
-            radius=torch.full((2,), pair.left.radius * crops.zoom),
-            yaw_deg=torch.tensor([yaw, -yaw]),
-            pitch_deg=torch.tensor([pitch, pitch]),
-            middle=torch.tensor([[width / 2, height / 2]] * 2),
-        ).to(torch.float32)
-        irises = [crops.point(i, *iris) for i, iris in enumerate(goal.irises)]
-        lower = torch.tensor(goal.lids * crops.zoom, dtype=torch.float32)
-        return true, replace(true, iris=torch.tensor(irises).float(), lid=true.lid - lower)
+    def _goal(self, pair: EyePair, crops: Crops, way: float) -> Place:
+        """Where irises and lids are to be in the crops, a share of the way to the camera."""
+        config, place, goal = self.config, _place(pair, crops), self.target.goal(pair)
+        way = way * self._way(pair)
+        irises = [crops.point(side, *iris) for side, iris in enumerate(goal.irises)]
+        mirror = torch.tensor([[1.0, 1.0], [-1.0, 1.0]])
+        shift = mirror * (torch.tensor(irises, dtype=torch.float32) - place.iris)
+        shift = config.together * shift.mean(0) + (1 - config.together) * shift
+        gain = torch.tensor([config.gain, config.gain_down])
+        lower = float(goal.lids.mean()) * crops.zoom
+        return replace(
+            place,
+            iris=place.iris + way * gain * mirror * shift,
+            lid=place.lid - way * config.lid_gain * lower,
+        )
 
     def training_step(self, draw: Draw) -> dict[str, Tensor]:
-        """One update of P and G, and of D once the adversarial loss has begun."""
+        """One update of G, and of D once the adversarial loss has begun."""
         x, _ = draw()
         faces = self._known(x)
         layers = Layers.stacked([face.layers for face in faces]).to(x.image.device)
         usable = torch.tensor([face.usable for face in faces], device=x.image.device)
-        true, guess = (
-            Place.joined([getattr(face, name) for face in faces]).to(x.image.device)
-            for name in ("true", "guess")
-        )
+        place = Place.joined([face.place for face in faces]).to(x.image.device)
         found = pairs(layers, usable, draw.generator, share_alike=self.config.alike)
-        losses = self._update_place(found, true, guess, draw.generator)
-        place = shaken(true, draw.generator, self.config.place_error)
-        return losses | self._update_restorer(found, place, self._share_adv(draw.step))
+        place = shaken(place, draw.generator, self.config.place_error)
+        return self._update_restorer(found, place, self._share_adv(draw.step))
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
         """1 for the first half, after a short rise, then falling to 0 in a straight line."""
         return min(1.0, (step + 1) / min(100, steps)) * constant_then_linear(
             step, steps, steps // 2
         )
-
-    def _update_place(
-        self, found: Pairs, true: Place, guess: Place, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """P learns what a guess lacks, whichever error the regression makes."""
-        guess = guess.shifted(_GUESS_ERROR, generator)
-        more = torch.cat([true.iris - guess.iris, (true.lid - guess.lid)[:, None]], 1)
-        seen = planes(guess, found.left, found.top)
-        said = self.networks["P"](found.averted, others(found.averted), seen)
-        return self.update("P", {"P/rec": F.smooth_l1_loss(said, more, beta=0.5)})
 
     def _update_restorer(self, found: Pairs, place: Place, adv: float) -> dict[str, Tensor]:
         other, where = others(found.averted), planes(place, found.left, found.top)
@@ -243,8 +219,22 @@ class Undo(TrainableMethod):
         if not pair.doubt:
             with contextlib.suppress(TooLittleError):
                 layers = apart(pixels, pair, crops)
-        true, guess = self._places(pair, crops)
-        return _Face(layers or unmoved(pixels, crops), true, guess, layers is not None)
+        return _Face(layers or unmoved(pixels, crops), _place(pair, crops), layers is not None)
+
+
+def _place(pair: EyePair, crops: Crops) -> Place:
+    """Where irises and lids of both eyes are in the crops."""
+    yaw, pitch = turn_of(pair)
+    lids = [crops.point(side, *eye.upper[3:6].mean(0))[1] for side, eye in enumerate(pair.eyes)]
+    height, width = (side * crops.zoom for side in crops.size)
+    return Place(
+        iris=torch.tensor([crops.point(side, *eye.iris) for side, eye in enumerate(pair.eyes)]),
+        lid=torch.tensor(lids),
+        radius=torch.full((2,), pair.left.radius * crops.zoom),
+        yaw_deg=torch.tensor([yaw, -yaw]),
+        pitch_deg=torch.tensor([pitch, pitch]),
+        middle=torch.tensor([[width / 2, height / 2]] * 2),
+    ).to(torch.float32)
 
 
 def _boxes(batch: Batch) -> Iterator[tuple[Box, Box]]:

@@ -100,7 +100,7 @@ def test_the_target_is_the_photograph_bit_for_bit(
 def test_pairs_of_one_photograph_are_alike_but_for_the_disguise(
     layers: Layers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(undo_pairs, "_disguised", lambda found, *_: found)
+    monkeypatch.setattr(undo_pairs, "_disguised", lambda found, _: found)
     found = undo_pairs.pairs(layers, torch.ones(len(layers)).bool(), dice(), share_alike=1)
     assert torch.equal(found.averted, found.photograph)
     assert found.alike.all()

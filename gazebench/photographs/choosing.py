@@ -14,6 +14,7 @@ from gazebench.dataset.boxes import eye_window
 from gazebench.errors import InputError, MethodError
 from gazebench.methods import Method, Task
 from gazebench.plugins import Collection
+from gazebench.weights import trained as shipped
 
 BEST = ("iris_warp",)  # methods that correct as they are installed, the best first
 _RESOLUTION = 256  # of a method that takes any, where nothing else decides
@@ -67,13 +68,7 @@ def of_run(
         InputError: no run, no checkpoint that can be read, or no such setting.
     """
     trained = training.load_trained(collection, run, None, device=device, changes=settings)
-    return Chosen(
-        name=trained.name,
-        method=trained.method,
-        task=trained.task,
-        weights_sha256=trained.weights_sha256,
-        facts=dict(settings),
-    )
+    return _ready(trained, settings)
 
 
 def of_name(
@@ -83,13 +78,18 @@ def of_name(
     dataset: Path | None,
     device: torch.device,
 ) -> Chosen:
-    """A method that needs no training, prepared with the portraits of ``dataset`` if there is one.
+    """A method that needs no training, or whose trained networks ship with the package.
+
+    It is prepared with the portraits of ``dataset`` if there is one and it looks things up.
 
     Raises:
         InputError: no such method or setting, or the dataset cannot be read.
         MethodError: it must be trained, needs a dataset, or corrects nothing itself.
     """
     kind = methods.load(collection, name)
+    if name in shipped.names() and dataset is None:
+        trained = training.load_shipped(collection, name, device=device, changes=settings)
+        return _ready(trained, settings)
     _refuse(kind, name, dataset)
     manifest = Manifest.load(dataset) if dataset else None
     built = config.build(kind.Config, settings, f"methods.{name}")
@@ -100,6 +100,16 @@ def of_name(
         _prepare(method, manifest, device)
     facts = {**settings, **({"dataset": manifest.fingerprint} if manifest else {})}
     return Chosen(name=name, method=method, task=None if free else task, facts=facts)
+
+
+def _ready(trained: training.Trained, settings: Mapping[str, Any]) -> Chosen:
+    return Chosen(
+        name=trained.name,
+        method=trained.method,
+        task=None if methods.fits_any(type(trained.method)) else trained.task,
+        weights_sha256=trained.weights_sha256,
+        facts=dict(settings),
+    )
 
 
 def _refuse(kind: type[Method], name: str, dataset: Path | None) -> None:

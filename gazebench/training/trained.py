@@ -12,7 +12,7 @@ from torch import Tensor
 from gazebench import config, plugins
 from gazebench.dataset import Manifest
 from gazebench.errors import InputError, RefusedError
-from gazebench.methods import Task, TrainableMethod, pick_device
+from gazebench.methods import Task, TrainableMethod, fits_any, pick_device
 from gazebench.plugins import Collection
 from gazebench.training import checkpoint
 from gazebench.training.job import trainable
@@ -61,7 +61,7 @@ def load_trained(
         return load_shipped(content, str(run), manifest, device=device, changes=changes)
     recipe = Recipe.load(RunFolder(run).config)
     if manifest is not None:
-        _refuse_geometry(recipe, manifest, run)
+        _refuse_geometry(content, recipe, manifest, run)
     found = checkpoint.newest(RunFolder(run).checkpoints, say)
     if found is None:
         dataset = manifest.root if manifest else "DATASET"
@@ -100,7 +100,7 @@ def load_shipped(
     card = shipped.verify(name)
     recipe = Recipe.of_table(card.recipe)
     if manifest is not None:
-        _refuse_geometry(recipe, manifest, card.path)
+        _refuse_geometry(content, recipe, manifest, card.path)
     half = safetensors.torch.load_file(card.path)
     weights = {key: tensor.float() for key, tensor in half.items()}
     return Trained(
@@ -148,7 +148,9 @@ def _facts(recipe: Recipe, step: int, facts: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _refuse_geometry(recipe: Recipe, manifest: Manifest, run: Path) -> None:
+def _refuse_geometry(content: Collection, recipe: Recipe, manifest: Manifest, run: Path) -> None:
+    if fits_any(trainable(content, recipe.method)):
+        return
     pairs = {
         "resolution": (recipe.resolution, manifest.resolution),
         "window": (_size(recipe.window), _size(manifest.window)),
