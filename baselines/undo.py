@@ -62,7 +62,7 @@ class Undo(TrainableMethod):
     small_settings: ClassVar = {"width": 16, "critic_width": 8}
 
     class Config(Settings):
-        """Settings."""
+        """Settings. Gains and ``leave_alone`` were chosen on generated portraits, Y and X train."""
 
         steps: int = Field(default=8_000, ge=1)
         batch: int = Field(default=16, ge=1)  # portraits of domain X; those of Y are not used
@@ -76,14 +76,15 @@ class Undo(TrainableMethod):
         adv_after: float = Field(default=0.45, ge=0, le=1)  # share of the steps
         alike: float = Field(default=0.14, ge=0, le=1)  # share of pairs that are one photograph
         place_error: float = Field(default=0.15, ge=0)  # pixels
-        gain: float = Field(default=1.0, gt=0, le=3)  # on the iris's way aside, in ``correct``
-        gain_down: float = Field(default=1.0, ge=0, le=4)  # on its way up or down
-        lid_gain: float = Field(default=1.0, ge=0, le=4)
+        gain: float = Field(default=1.6, gt=0, le=3)  # on the iris's way aside, in ``correct``
+        gain_down: float = Field(default=1.2, ge=0, le=4)  # on its way up or down
+        lid_gain: float = Field(default=1.8, ge=0, le=4)
         together: float = Field(default=0.5, ge=0, le=1)  # share of the way that both eyes have
         leave_alone: float = Field(
             default=1.3, ge=0
         )  # deviations of X; all the way from twice that
-        strength: float = Field(default=1.0, ge=0, le=1.5)  # share of the way to the camera
+        strength: float = Field(default=1.0, ge=0, le=2)  # share of the way to the camera
+        raise_gaze: float = Field(default=0.0, ge=-1, le=1)  # iris radii upwards, besides
 
     def __init__(self, config: Config, task: Task) -> None:
         super().__init__(config, task)
@@ -147,6 +148,7 @@ class Undo(TrainableMethod):
         shift = mirror * (torch.tensor(irises, dtype=torch.float32) - place.iris)
         shift = config.together * shift.mean(0) + (1 - config.together) * shift
         gain = torch.tensor([config.gain, config.gain_down])
+        shift[:, 1] -= config.raise_gaze * place.radius
         lower = float(goal.lids.mean()) * crops.zoom
         return replace(
             place,

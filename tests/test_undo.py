@@ -7,21 +7,26 @@ import pytest
 import torch
 from torch import Tensor
 
+from gazebench import baselines, training
 from gazebench.baselines import _averting as averting
 from gazebench.baselines import _undo_pairs as undo_pairs
 from gazebench.baselines._averting import Gaze, Layers, apart, render, unmoved
 from gazebench.baselines._eye_crops import Crops
+from gazebench.baselines._iris_target import Target
 from gazebench.baselines._restorer import HEIGHT, WIDTH, Recipe
 from gazebench.baselines.undo import Undo
 from gazebench.dataset import Domain, Manifest
 from gazebench.dataset.batches import Batch, Draw, Pixels, to_uint8
-from gazebench.dataset.boxes import Box, Point
+from gazebench.dataset.boxes import Box, Point, eye_window
 from gazebench.irises import EyePair, find_eyes
 from gazebench.methods import Task
+from gazebench.photographs import Photographer
+from gazebench.weights import trained as shipped
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TASK = Task(256, (30, 50))
 SMALL = {**Undo.small_settings, "batch": 2, "steps": 4}
+AWAY = "00030"  # a demo portrait that looks away
 Face = tuple[Tensor, EyePair, tuple[Box, Box]]
 
 
@@ -177,3 +182,33 @@ def test_animation_begins_at_the_source(pixels: Pixels) -> None:
         made = method.animate(away, [0.0, 1.0])
         assert torch.equal(made[:, 0], away.image)
         assert torch.equal(made[:, 1], method.correct(away))
+
+
+@pytest.mark.parametrize("side", [256, 512])
+def test_the_shipped_weights_correct_a_demo_portrait(demo_portraits: Path, side: int) -> None:
+    method = training.load_shipped(baselines, "undo", device="cpu").method
+    photographer = Photographer(Task(side, eye_window(side)), align="ffhq", finder="dlib")
+    photograph = photographer.open(demo_portraits / f"{AWAY}.jpg")
+    batch = photograph.batch("cpu")
+    with torch.no_grad():
+        corrected = method.correct(batch)
+    inside = batch.mask.expand_as(batch.image) == 1
+    assert torch.equal(corrected[~inside], batch.image[~inside])
+    assert (corrected - batch.image)[inside].abs().mean() > 0.01
+    before, after = (
+        find_eyes(to_uint8(image)[0].permute(1, 2, 0).contiguous().numpy(), photograph_eyes(batch))
+        for image in (batch.image, corrected)
+    )
+    target = Target.shipped()
+    assert target.goal(after).away < 0.75 * target.goal(before).away
+
+
+def photograph_eyes(batch: Batch) -> tuple[Point, Point]:
+    return middles(batch.eyes[0].tolist())
+
+
+def test_the_shipped_weights_fit_in_the_package() -> None:
+    card = shipped.verify("undo")
+    assert card.size < 10 * 2**20
+    assert card.license
+    assert card.recipe["method"] == "undo"

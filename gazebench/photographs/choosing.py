@@ -16,7 +16,7 @@ from gazebench.methods import Method, Task
 from gazebench.plugins import Collection
 from gazebench.weights import trained as shipped
 
-BEST = ("iris_warp",)  # methods that correct as they are installed, the best first
+BEST = ("undo", "iris_warp")  # methods that correct as they are installed, the best first
 _RESOLUTION = 256  # of a method that takes any, where nothing else decides
 _BATCH = 8
 
@@ -32,9 +32,9 @@ class Chosen:
     facts: Mapping[str, Any] = field(default_factory=dict)  # what else its corrections depend on
 
 
-def best(collection: Collection) -> str:
-    """Name of the best method that corrects without a run or a dataset."""
-    known = plugins.names(collection)
+def best(collection: Collection, dataset: Path | None = None) -> str:
+    """Name of the best method that corrects without a run; with ``dataset``, that looks it up."""
+    known = set(plugins.names(collection)) - set(shipped.names() if dataset else ())
     return next(name for name in BEST if name in known)
 
 
@@ -53,7 +53,7 @@ def choose(
         InputError: see ``of_run`` and ``of_name``; also ``run`` beside a method or a dataset.
     """
     if run is None:
-        return of_name(collection, method or best(collection), settings, dataset, device)
+        return of_name(collection, method or best(collection, dataset), settings, dataset, device)
     if method or dataset:
         raise InputError(f"{run}: a run says the method itself; leave out method and dataset")
     return of_run(collection, run, settings, device)
