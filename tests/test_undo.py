@@ -26,7 +26,7 @@ from gazebench.weights import trained as shipped
 pytestmark = pytest.mark.usefixtures("one_thread")
 TASK = Task(256, (30, 50))
 SMALL = {**Undo.small_settings, "batch": 2, "steps": 4}
-AWAY = "00030"  # a demo portrait that looks away
+AWAY = ("00067", "00083", "00102", "00130", "00165", "00180", "00186")  # demo portraits
 Face = tuple[Tensor, EyePair, tuple[Box, Box]]
 
 
@@ -185,26 +185,25 @@ def test_animation_begins_at_the_source(pixels: Pixels) -> None:
 
 
 @pytest.mark.parametrize("side", [256, 512])
-def test_the_shipped_weights_correct_a_demo_portrait(demo_portraits: Path, side: int) -> None:
+def test_the_shipped_weights_turn_eyes_to_the_camera(demo_portraits: Path, side: int) -> None:
     method = training.load_shipped(baselines, "undo", device="cpu").method
     photographer = Photographer(Task(side, eye_window(side)), align="ffhq", finder="dlib")
-    photograph = photographer.open(demo_portraits / f"{AWAY}.jpg")
-    batch = photograph.batch("cpu")
-    with torch.no_grad():
-        corrected = method.correct(batch)
-    inside = batch.mask.expand_as(batch.image) == 1
-    assert torch.equal(corrected[~inside], batch.image[~inside])
-    assert (corrected - batch.image)[inside].abs().mean() > 0.01
-    before, after = (
-        find_eyes(to_uint8(image)[0].permute(1, 2, 0).contiguous().numpy(), photograph_eyes(batch))
-        for image in (batch.image, corrected)
-    )
-    target = Target.shipped()
-    assert target.goal(after).away < 0.75 * target.goal(before).away
+    away: list[tuple[float, float]] = []
+    for name in AWAY:
+        batch = photographer.open(demo_portraits / f"{name}.jpg").batch("cpu")
+        with torch.no_grad():
+            corrected = method.correct(batch)
+        outside = batch.mask.expand_as(batch.image) == 0
+        assert torch.equal(corrected[outside], batch.image[outside])
+        away.append((how_far_away(batch.image, batch), how_far_away(corrected, batch)))
+    before, after = np.median(away, axis=0)
+    assert after < 0.75 * before
 
 
-def photograph_eyes(batch: Batch) -> tuple[Point, Point]:
-    return middles(batch.eyes[0].tolist())
+def how_far_away(image: Tensor, batch: Batch) -> float:
+    """Deviations from people who look at the camera."""
+    pixels = to_uint8(image)[0].permute(1, 2, 0).contiguous().numpy()
+    return Target.shipped().goal(find_eyes(pixels, middles(batch.eyes[0].tolist()))).away
 
 
 def test_the_shipped_weights_fit_in_the_package() -> None:
