@@ -101,3 +101,10 @@ def canonical(crops: Tensor, zoom: float) -> Tensor:
     if zoom > 1:
         return F.interpolate(crops, scale_factor=zoom, mode="bicubic", align_corners=False)
     return F.avg_pool2d(crops, round(1 / zoom)) if zoom < 1 else crops
+
+
+def enlarged(crops: Tensor, zoom: float) -> Tensor:
+    """Canonical crops (N, 3, h, w) at the size that a portrait has them in, which is no smaller."""
+    if zoom == 1:
+        return crops
+    return F.interpolate(crops, scale_factor=1 / zoom, mode="bicubic", align_corners=False)

@@ -81,6 +81,12 @@ class Recipe:
             *(F.interpolate(p, size, mode="bilinear", align_corners=False) for p in parts)
         )
 
+    def moved(self, own: Tensor, other: Tensor) -> Tensor:
+        """The eyes' own pixels and the other eye's where they go, without new colours."""
+        ours, theirs, _ = self.share.split(1, dim=1)
+        made = ours * _pulled(own, self.own) + theirs * _pulled(other, self.other)
+        return made / (ours + theirs).clamp(min=1e-3)
+
     def apply(self, own: Tensor, other: Tensor) -> Tensor:
         """The eyes (N, 3, h, w), of crops as large as the recipe."""
         moved = _pulled(own, self.own), _pulled(other, self.other), self.colors

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from gazebench.baselines import _averting
 from gazebench.baselines._averting import Layers, apart, unmoved
-from gazebench.baselines._eye_crops import Crops, canonical
+from gazebench.baselines._eye_crops import Crops, canonical, enlarged
 from gazebench.baselines._iris_renderer import TooLittleError
 from gazebench.baselines._iris_target import Target, turn_of
 from gazebench.baselines._layers import constant_then_linear, frozen
@@ -132,7 +132,9 @@ class Undo(TrainableMethod):
         if crops.zoom > 1:
             change = F.avg_pool2d(recipe.apply(seen, others(seen)) - seen, round(crops.zoom))
         else:
-            change = recipe.resized(crops.size).apply(eyes, others(eyes)) - eyes
+            moved = recipe.resized(crops.size).moved(eyes, others(eyes))
+            made = recipe.apply(seen, others(seen)) - canonical(moved, crops.zoom)
+            change = moved + enlarged(made, crops.zoom) - eyes
         return crops.put(image, change.to(image.dtype), boxes).clamp(-1, 1)
 
     def _way(self, pair: EyePair) -> float:
