@@ -65,26 +65,44 @@ class Undo(TrainableMethod):
         """Settings. Gains and ``leave_alone`` were chosen on generated portraits, Y and X train."""
 
         steps: int = Field(default=8_000, ge=1)
-        batch: int = Field(default=16, ge=1)  # portraits of domain X; those of Y are not used
-        width: int = Field(default=48, ge=16, multiple_of=16)  # channels of G at half resolution
-        critic_width: int = Field(default=32, ge=1)  # of D
+        batch: int = Field(
+            default=16, ge=1, description="portraits of domain X; those of Y are not used"
+        )
+        width: int = Field(
+            default=48, ge=16, multiple_of=16, description="channels of G at half resolution"
+        )
+        critic_width: int = Field(default=32, ge=1, description="of D")
         lr: float = Field(default=1.5e-3, gt=0)
         lr_critic: float = Field(default=1e-3, gt=0)
-        weight_changed: float = Field(default=25.0, ge=0)  # more where the rendering changed it
-        weight_edges: float = Field(default=0.5, ge=0)  # of the difference of neighbours
+        weight_changed: float = Field(
+            default=25.0, ge=0, description="more where the rendering changed it"
+        )
+        weight_edges: float = Field(
+            default=0.5, ge=0, description="of the difference of neighbours"
+        )
         weight_adv: float = Field(default=0.05, ge=0)
-        adv_after: float = Field(default=0.45, ge=0, le=1)  # share of the steps
-        alike: float = Field(default=0.14, ge=0, le=1)  # share of pairs that are one photograph
-        place_error: float = Field(default=0.15, ge=0)  # pixels
-        gain: float = Field(default=1.6, gt=0, le=3)  # on the iris's way aside, in ``correct``
-        gain_down: float = Field(default=1.2, ge=0, le=4)  # on its way up or down
+        adv_after: float = Field(default=0.45, ge=0, le=1, description="share of the steps")
+        alike: float = Field(
+            default=0.14, ge=0, le=1, description="share of pairs that are one photograph"
+        )
+        place_error: float = Field(default=0.15, ge=0, description="pixels")
+        gain: float = Field(
+            default=1.6, gt=0, le=3, description="on the iris's way aside, in ``correct``"
+        )
+        gain_down: float = Field(default=1.2, ge=0, le=4, description="on its way up or down")
         lid_gain: float = Field(default=1.8, ge=0, le=4)
-        together: float = Field(default=0.5, ge=0, le=1)  # share of the way that both eyes have
+        together: float = Field(
+            default=0.5, ge=0, le=1, description="share of the way that both eyes have"
+        )
         leave_alone: float = Field(
-            default=1.3, ge=0
-        )  # deviations of X; all the way from twice that
-        strength: float = Field(default=1.0, ge=0, le=2)  # share of the way to the camera
-        raise_gaze: float = Field(default=0.0, ge=-1, le=1)  # iris radii upwards, besides
+            default=1.3, ge=0, description="deviations of X; all the way from twice that"
+        )
+        strength: float = Field(
+            default=1.0, ge=0, le=2, description="share of the way to the camera"
+        )
+        raise_gaze: float = Field(
+            default=0.0, ge=-1, le=1, description="iris radii upwards, besides"
+        )
 
     def __init__(self, config: Config, task: Task) -> None:
         super().__init__(config, task)
