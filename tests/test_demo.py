@@ -30,11 +30,12 @@ def test_identity_is_perfect_preservation(demo: Path) -> None:
     assert scores(demo, "identity")["lpips_outside"]["value"] == 0
 
 
-@pytest.mark.parametrize("run", ["prgan", "gazegan", "gazegan_v2", "eye_bank"])
+@pytest.mark.parametrize("run", ["prgan", "undo", "iris_warp", "eye_bank"])
 def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str) -> None:
     manifest = Manifest.load(demo / "demo-256")
     paths = sorted((demo / "runs" / run / "predictions").glob("*.png"))
     assert len(paths) >= 10
+    changed = 0
     for path in paths:
         portrait = manifest.by_id[path.stem]
         outside = np.ones((256, 256), bool)
@@ -42,7 +43,8 @@ def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str
             outside[box.top : box.bottom, box.left : box.right] = False
         source, corrected = (np.asarray(Image.open(p)) for p in (manifest.path(portrait), path))
         assert (source[outside] == corrected[outside]).all()
-        assert (source[~outside] != corrected[~outside]).any()
+        changed += bool((source[~outside] != corrected[~outside]).any())
+    assert changed >= len(paths) / 2  # some may be left as they are: no iris was found
 
 
 def test_a_second_demo_only_writes_the_page_again(demo: Path) -> None:

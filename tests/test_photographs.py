@@ -1,5 +1,6 @@
 """A practitioner's photograph: found, corrected, and whole around the eyes."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -304,3 +305,18 @@ def test_a_folder_without_a_run_says_what_makes_one(tmp_path: Path) -> None:
     result = gazebench("correct", tmp_path / "no-run", "me.jpg", "--out", tmp_path / "out")
     assert result.exit_code == 3
     assert "gazebench train" in result.output
+
+
+def test_a_photograph_that_is_left_as_it_is_is_named_with_the_reason(
+    demo_portraits: Path, tmp_path: Path
+) -> None:
+    photo, out = demo_portraits / f"{AWAY[0]}.jpg", tmp_path / "out"
+    words = ("correct", photo, "--out", out, "--set", "leave_alone=100", "--device", "cpu")
+    result = gazebench(*words)
+    assert result.exit_code == 0, result.output
+    assert f"{photo}: left as it is: looks at the camera" in result.output
+    assert "0 of 1 photographs corrected, 1 left as they are" in result.output
+    with Image.open(out / f"{AWAY[0]}.png") as picture:
+        assert json.loads(picture.info["gazebench"])["gaze"] == "left as it is"
+        assert (np.asarray(picture) == np.asarray(read_picture(photo))).all()
+    assert gazebench(*words).exit_code == 0  # kept

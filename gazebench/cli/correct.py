@@ -101,6 +101,7 @@ def command(
         device=place,
     )
     click.echo(f"method: {chosen.name}" + (f" ({run})" if run else ""), err=True)
+    unchanged: list[str] = []
     failures = correct(
         chosen.method,
         Photographer(chosen.task, **finding),
@@ -110,9 +111,13 @@ def command(
         device=place,
         overwrite=overwrite,
         quiet=quiet,
+        say=unchanged.append,
     )
     done = len(places) - len(failures)
-    click.echo(f"{done} of {len(places)} photographs corrected → {out}")
+    for sentence in unchanged:
+        click.echo(sentence, err=True)
+    but = f", {len(unchanged)} left as they are" if unchanged else ""
+    click.echo(f"{done - len(unchanged)} of {len(places)} photographs corrected{but} → {out}")
     if page and done:
         click.echo(f"before and after → {before_after.write(places, out, chosen.method.card)}")
     raise_if_incomplete(failures)

@@ -5,7 +5,8 @@ A file that was made of the same photograph by the same weights in the same way 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,13 @@ def correct(
     facts: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     quiet: bool = False,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> list[str]:
     """Write the correction of each photograph (key) as a PNG file (value).
 
     Returns a sentence for each that could not be corrected. What is there already is kept.
-    ``facts``: what else the corrections depend on, for the text in the files.
+    ``facts``: what else the corrections depend on, for the text in the files. ``say`` gets a
+    sentence for each photograph that the method left as it is, with the reason.
 
     Raises:
         MethodError: the method corrects nothing itself.
@@ -107,12 +110,22 @@ def correct(
         except InputError as error:
             failures.append(str(error))
             continue
+        before = _unchanged(method)
         with torch.no_grad():
             corrected = method.correct(photograph.batch(device))
         pixels = photograph.with_portraits(corrected)
-        mark = {_KEY: _mark(path, made_by)}
+        changed = bool((pixels != photograph.pixels).any())
+        if not changed:
+            reasons = ", ".join(_unchanged(method) - before) or "nothing to change"
+            say(f"{path}: left as it is: {reasons}")
+        mark = {_KEY: _mark(path, made_by, changed=changed)}
         store.write(left[path], png(pixels, profile=photograph.profile, text=mark))
     return failures
+
+
+def _unchanged(method: Method) -> Counter[str]:
+    """Why the method left portraits as they are, so far; how often for each reason."""
+    return Counter(getattr(method, "unchanged", {}))
 
 
 def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
@@ -123,7 +136,7 @@ def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
         mark = _mark(path, made_by)
     except PictureError:
         return False  # opening it says why
-    if _mark_of(place) != mark:
+    if _mark_of(place) not in (mark, _mark(path, made_by, changed=False)):
         raise RefusedError(
             f"{place}: already exists, from another photograph or with other weights or options; "
             "--overwrite replaces it"
@@ -131,10 +144,11 @@ def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
     return True
 
 
-def _mark(path: Path, made_by: Mapping[str, Any]) -> str:
+def _mark(path: Path, made_by: Mapping[str, Any], *, changed: bool = True) -> str:
     """What a correction of the photograph at ``path`` is made of and by, as JSON."""
     digest = hashlib.sha256(read_bytes(path)).hexdigest()
-    return json.dumps({"gaze": "corrected", "photograph": digest, **made_by})
+    gaze = "corrected" if changed else "left as it is"
+    return json.dumps({"gaze": gaze, "photograph": digest, **made_by})
 
 
 def _mark_of(place: Path) -> str | None:
