@@ -100,11 +100,13 @@ class GazeGAN(TrainableMethod):
         width: int = Field(default=16, ge=1, description="channels after the first layer")
         flip: bool = True
         lr: float = Field(default=1e-4, gt=0)
+        lr_critic: float | None = Field(
+            default=None, gt=0, description="of D_x and D_y; None: lr"
+        )
         betas: tuple[float, float] = (0.5, 0.999)
         warm_up_steps: int = Field(
             default=0, ge=0, description="first ones, by L1 alone; none in their code"
         )
-        lr_warm_up: float = Field(default=1e-3, gt=0)
         constant_steps: int = Field(
             default=20_000, ge=0, description="a tenth at most; then it falls to 0"
         )
@@ -135,8 +137,8 @@ class GazeGAN(TrainableMethod):
         self.perceptual: Perceptual | None = None
         self.networks = self._networks(task.resolution)
         betas, lr = config.betas, config.lr
-        painters = {n: self.networks[n] for n in ("D_x", "D_y", "G_x")}
-        self.optimisers = {n: adam(network, lr, betas) for n, network in painters.items()}
+        rates = {"D_x": config.lr_critic or lr, "D_y": config.lr_critic or lr, "G_x": lr}
+        self.optimisers = {n: adam(self.networks[n], rate, betas) for n, rate in rates.items()}
         animation = nn.ModuleList([self.networks["G_y"], self.networks["E_r"]])
         self.optimisers["G_y"] = adam(animation, lr, betas)
 
@@ -206,11 +208,8 @@ class GazeGAN(TrainableMethod):
     def learning_rate_scale(self, step: int, steps: int) -> float:
         """1 for ``constant_steps``, then falling to 0 every 2,000 steps (the released code).
 
-        Constant for a tenth of the steps at most, and a hundredth of them between two falls. Steps
-        of the warm-up go by ``lr_warm_up``.
+        Constant for a tenth of the steps at most, and a hundredth of them between two falls.
         """
-        if step < self.config.warm_up_steps:
-            return self.config.lr_warm_up / self.config.lr
         constant = shortened(self.config.constant_steps, steps)
         return stepwise_linear(step, steps, constant, max(1, shortened(2000, steps, 100)))
 

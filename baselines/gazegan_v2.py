@@ -96,11 +96,13 @@ class GazeGANV2Config(Settings):
     flip: bool = True
     lr: float = Field(default=1e-4, gt=0)
     lr_refiner: float = Field(default=4e-4, gt=0, description="of G_h")
+    lr_critic: float | None = Field(
+        default=None, gt=0, description="of D_x, D_y and D_h; None: lr"
+    )
     betas: tuple[float, float] = (0.5, 0.999)
     warm_up_steps: int = Field(
         default=0, ge=0, description="first ones, by L1 alone; none in the paper"
     )
-    lr_warm_up: float = Field(default=1e-3, gt=0)
     constant_steps: int = Field(
         default=20_000, ge=0, description="a tenth at most; then they fall to 0"
     )
@@ -213,29 +215,23 @@ class GazeGANV2(TrainableMethod):
         painted_x = self._painted(x, "G_x", x.content)
         condition = torch.cat([self._angle(y.view.patches), y.content], 1)
         painted_y = self._painted(y, "G_y", condition)
+        generators = [letter for letter in self.optimisers if letter[0] == "G"]
+        if draw.step < self.config.warm_up_steps:
+            ours = self._reconstruction("G_x", x, painted_x)
+            ours |= self._reconstruction("G_y", y, painted_y)
+            return self.update(generators, ours, self._weights())
         again = self._retold(y) if self.config.synthesis_as_training else None
-        warming_up = draw.step < self.config.warm_up_steps
-        losses = {}
-        if not warming_up:
-            losses = self._update_critics(x, y, painted_x, painted_y, again[2] if again else None)
+        losses = self._update_critics(x, y, painted_x, painted_y, again[2] if again else None)
         discriminators = [n for letter, n in self.networks.items() if letter[0] == "D"]
         with frozen(*discriminators):
             ours = self._correction_losses(x, painted_x)
             ours |= self._animation_losses(y, painted_y)
             if again:
                 ours |= self._retold_losses(*again)
-            if warming_up:
-                ours = {name: loss for name, loss in ours.items() if "/rec" in name}
-            generators = [letter for letter in self.optimisers if letter[0] == "G"]
             return losses | self.update(generators, ours, self._weights())
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
-        """1 for ``constant_steps``, a tenth of all at most, then falling to 0 in a straight line.
-
-        Steps of the warm-up go by ``lr_warm_up``.
-        """
-        if step < self.config.warm_up_steps:
-            return self.config.lr_warm_up / self.config.lr
+        """1 for ``constant_steps``, at most a tenth of all, then falling straight to 0."""
         return constant_then_linear(step, steps, shortened(self.config.constant_steps, steps))
 
     def _scene(self, batch: Batch) -> Scene:
@@ -336,12 +332,15 @@ class GazeGANV2(TrainableMethod):
 
     def _told_apart(self, letter: str, scene: Scene, made: Painted) -> dict[str, Tensor]:
         """Distance of a reconstruction, and how well D_h tells it from the real thing."""
-        fine = scene.fine
-        if fine is None or made.crops is None:
-            return self._distances(letter, "", scene.view.image, None, made)
-        losses = {f"{letter}/adv_h": logistic_generator(*self._judged_fine([made.crops]))}
-        real = fine.eyes_of(fine.image)
-        return losses | self._distances(letter, "", scene.view.image, real, made)
+        losses = self._reconstruction(letter, scene, made)
+        if scene.fine is None or made.crops is None:
+            return losses
+        return {f"{letter}/adv_h": logistic_generator(*self._judged_fine([made.crops]))} | losses
+
+    def _reconstruction(self, letter: str, scene: Scene, made: Painted) -> dict[str, Tensor]:
+        """Equation 8 or 9: how far the painted portrait and eyes are from their own."""
+        real = scene.fine.eyes_of(scene.fine.image) if scene.fine else None
+        return self._distances(letter, "", scene.view.image, real, made)
 
     def _distances(
         self, letter: str, ending: str, image: Tensor, crops: Tensor | None, made: Painted
@@ -414,8 +413,9 @@ def optimisers_of(
     """Adam for each network that learns; E_r is in that of G_y."""
     groups = {name: n for name, n in networks.items() if name not in ("E_c", "E_r")}
     groups["G_y"] = nn.ModuleList([networks["G_y"], networks["E_r"]])
+    rates = {"G": config.lr, "D": config.lr_critic or config.lr}
     return {
-        name: adam(network, config.lr_refiner if name == "G_h" else config.lr, config.betas)
+        name: adam(network, config.lr_refiner if name == "G_h" else rates[name[0]], config.betas)
         for name, network in groups.items()
     }
 
