@@ -8,6 +8,7 @@ import click
 
 from gazebench.cli._groups import GroupedCommand, option
 from gazebench.cli._queue import conclude
+from gazebench.cli._side_by_side import train_side_by_side
 
 if TYPE_CHECKING:
     from gazebench.plugins import Collection
@@ -97,6 +98,15 @@ _SETTINGS, _RUN = "Settings", "The run"
     type=click.Choice(["no", "bf16", "fp16"]),
     help="Mixed precision; no means fp32. [default: no]",
 )
+@option(
+    _MACHINE,
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    help="Several methods: train N at once, each in a process of its own. Small networks share a "
+    "GPU well; --minutes measures each while the others run.",
+)
 @option(_RUN, "--dry-run", is_flag=True, help="Print all settings of this training, and stop.")
 @option(_RUN, "--overwrite", is_flag=True, help="Replace another training in RUN.")
 @option(_RUN, "--quiet", is_flag=True, help="No progress bar.")
@@ -114,6 +124,7 @@ def command(
     quiet: bool,
     batch: int | None,
     pam: Path | None,
+    jobs: int,
     **flags: object,
 ) -> None:
     """Train a method on the training half of DATASET, into the folder RUN.
@@ -123,7 +134,8 @@ def command(
     interrupted, run the same command again: it resumes bit-identically. Other settings or labels
     are refused, unless --overwrite.
 
-    Several methods are trained one after the other into RUN/NAME, PAM before those that need one.
+    Several methods are trained one after the other, or --jobs at a time, into RUN/NAME, PAM before
+    those that need one.
     A method that fails is reported at the end (exit code 4) and does not stop the others. A PAM
     has a budget of its own, as large as that of a method.
 
@@ -132,6 +144,7 @@ def command(
     gazebench train --method prgan data runs/small --steps 2000 --set methods.prgan.width=32
     gazebench train --method gazegan_v2 data runs/gazegan_v2 --pam runs/pam
     gazebench train --method all --track celebgaze data runs
+    gazebench train --method all --track generated --jobs 6 data runs
     gazebench train --method my/own.py data runs/own
     accelerate launch --multi_gpu -m gazebench train --method prgan data runs/prgan
     """
@@ -149,17 +162,23 @@ def command(
         click.echo(_resolved(collection, names, settings, tables, budget), nl=False)
         return
     manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
-    how: dict[str, Any] = {"overwrite": overwrite, "progress": not quiet}
     if len(names) > 1 or names == ["all"]:
         plan = queue.plan(manifest, collection, names, tables, run, parts)
-        how |= {"manifest": manifest, "package": collection, "settings": settings}
-        conclude(queue.Trainer(**how, budget=budget).run(plan), dataset, run)
+        shared: dict[str, Any] = {"settings": settings, "budget": budget, "overwrite": overwrite}
+        if jobs > 1:
+            report = train_side_by_side(plan, jobs, methods, dataset, **shared)
+        else:
+            trainer = queue.Trainer(
+                manifest=manifest, package=collection, progress=not quiet, **shared
+            )
+            report = trainer.run(plan)
+        conclude(report, dataset, run)
         return
     (name,) = names
     with plugins.blaming(collection, name):
         table = tables.get(name, {})
         job = training.Job.of(manifest, run, collection, name, table, parts, settings, budget)
-        result = training.train_job(job, **how)
+        result = training.train_job(job, overwrite=overwrite, progress=not quiet)
     _summarise(collection, result, dataset)
 
 

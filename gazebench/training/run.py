@@ -16,6 +16,7 @@ from gazebench.config import Settings
 from gazebench.errors import InputError, RefusedError
 
 _FLUSH_SECONDS = 1.0
+_TAIL = 1 << 16  # bytes, more than a line
 _FREE = ("dataset", "budget", "steps")  # the first two only inform; steps have their own rule
 
 
@@ -216,6 +217,22 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         if isinstance(row, dict) and isinstance(row.get("step"), int):
             rows.append(row)
     return rows
+
+
+def read_last(path: Path) -> dict[str, Any] | None:
+    """The newest line of a log, from the file's end alone; None where there is none."""
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    for line in reversed(lines):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        return row if isinstance(row, dict) else None
+    return None
 
 
 def _differences(old: Recipe, new: Recipe) -> Iterator[tuple[str, Any, Any]]:
