@@ -100,9 +100,7 @@ class GazeGAN(TrainableMethod):
         width: int = Field(default=16, ge=1, description="channels after the first layer")
         flip: bool = True
         lr: float = Field(default=1e-4, gt=0)
-        lr_critic: float | None = Field(
-            default=None, gt=0, description="of D_x and D_y; None: lr"
-        )
+        lr_critic: float | None = Field(default=None, gt=0, description="of D_x and D_y; None: lr")
         betas: tuple[float, float] = (0.5, 0.999)
         warm_up_steps: int = Field(
             default=0, ge=0, description="first ones, by L1 alone; none in their code"

@@ -96,9 +96,7 @@ class GazeGANV2Config(Settings):
     flip: bool = True
     lr: float = Field(default=1e-4, gt=0)
     lr_refiner: float = Field(default=4e-4, gt=0, description="of G_h")
-    lr_critic: float | None = Field(
-        default=None, gt=0, description="of D_x, D_y and D_h; None: lr"
-    )
+    lr_critic: float | None = Field(default=None, gt=0, description="of D_x, D_y and D_h; None: lr")
     betas: tuple[float, float] = (0.5, 0.999)
     warm_up_steps: int = Field(
         default=0, ge=0, description="first ones, by L1 alone; none in the paper"

@@ -27,7 +27,7 @@ from torch import Tensor
 from gazebench import baselines, config, contract, methods
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import GazebenchError
-from gazebench.evaluate.cost import frames_per_second
+from gazebench.evaluation.cost import frames_per_second
 from gazebench.signals import Stop
 from gazebench.training.batches import Loader
 from gazebench.training.engine import Engine, accelerator_for

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from build_runs import gazebench
-from gazebench.evaluate.contenders import find, ready
 from training_folders import make_dataset
 
 from gazebench import baselines, training
@@ -14,6 +13,7 @@ from gazebench.baselines.prgan import PRGAN
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError, RefusedError
+from gazebench.evaluation.contenders import find, ready
 from gazebench.weights import trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
