@@ -128,7 +128,13 @@
       this.keep();
       this.send();
     }
+    /* The App draws the panel anew when its server comes back: the next outbox has taken over. */
+    close() {
+      this.isClosed = true;
+      clearTimeout(this.timer);
+    }
     keep() {
+      if (this.isClosed) return;
       try {
         localStorage.setItem(this.key, JSON.stringify(this.events));
       } catch { // full, or forbidden: they stay in this tab
@@ -137,7 +143,7 @@
       this.changed();
     }
     async send() {
-      if (this.busy || !this.events.length) return;
+      if (this.busy || this.isClosed || !this.events.length) return;
       this.busy = true;
       const batch = this.events.slice(0, this.single ? 1 : BATCH);
       try {
@@ -202,6 +208,7 @@
 
     close() {
       this.alive = false;
+      if (this.outbox) this.outbox.close();
       window.removeEventListener("keydown", this.onKey, true);
       window.removeEventListener("online", this.onOnline);
       clearTimeout(this.asking);
@@ -291,6 +298,7 @@
       this.root.focus({ preventScroll: true });
       if (this.face && this.face.round !== "training") this.show(this.face);
       else this.advance();
+      this.mark();
     }
 
     /* The image of a face, decoded before it is needed. */
