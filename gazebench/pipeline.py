@@ -45,8 +45,11 @@ class BuiltDataset:
 class CorrectedPhotographs:
     """Where corrected photographs are, and why others could not be corrected."""
 
+    method: str  # name of the method that corrected them
     files: dict[Path, Path]  # photograph → corrected PNG, of those that worked
-    failures: tuple[str, ...]  # a sentence for each of the others
+    unchanged: tuple[str, ...]  # a sentence for each that the method left as it is, with the reason
+    failures: tuple[str, ...]  # a sentence for each that could not be corrected
+    page: Path | None = None  # before and after
 
 
 def build_dataset(
@@ -186,6 +189,7 @@ def evaluate(
     runs: Place,
     *,
     methods: Place | Iterable[Place] = "all",
+    shipped: bool = False,
     device: str | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -200,6 +204,7 @@ def evaluate(
         dataset: folder of the dataset, with labels.
         runs: folder of the trained runs; controls such as ``identity`` need no run.
         methods: one or several names as in ``gazebench methods``, or paths of methods' files.
+        shipped: a method that no run here has takes the weights that come with the package.
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
         overwrite: make predictions and scores again.
         quiet: no progress bars.
@@ -226,7 +231,7 @@ def evaluate(
         overwrite=overwrite,
         quiet=quiet,
     )
-    entries, missing = find(collection, Path(runs), names)
+    entries, missing = find(collection, Path(runs), names, shipped=shipped)
     found = evaluation.run(entries)
     return type(found)(results=found.results, failures=(*found.failures, *missing))
 
@@ -263,6 +268,7 @@ def correct(
     align: str = "ffhq",
     landmarks: str = "dlib",
     all_faces: bool = False,
+    page: bool = False,
     device: str | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -273,15 +279,16 @@ def correct(
     One without a usable face is listed in ``failures`` and does not stop the others.
 
     Args:
-        run: folder of the trained run; None: the best method that needs no training.
+        run: folder of the trained run; None: the best method that corrects as it is installed.
         photographs: one or several files, or folders of pictures.
         out: folder of the corrected photographs.
-        method: name of a method that needs no training, in place of a run.
+        method: name of a method that needs no training or ships trained, in place of a run.
         dataset: what that method looks things up in.
         settings: of the method, such as ``{"strength": 0.7}``.
         align: how a face is cut out: as the portraits that the run was trained on.
         landmarks: landmark finder, "dlib" or "face_alignment".
         all_faces: correct every face, not only the largest.
+        page: also write ``out/index.html``: before and after, one file.
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
         overwrite: replace what is in ``out``.
         quiet: no progress bar.
@@ -292,7 +299,7 @@ def correct(
     """
     from gazebench import baselines
     from gazebench.methods import pick_device
-    from gazebench.photographs import Photographer, choosing
+    from gazebench.photographs import Photographer, before_after, choosing
     from gazebench.photographs import correct as photographs_correct
 
     wanted = photographs_correct.photographs_of(Path(p) for p in _several(photographs))
@@ -306,6 +313,7 @@ def correct(
         settings=settings or {},
         device=place,
     )
+    unchanged: list[str] = []
     failures = photographs_correct.correct(
         chosen.method,
         Photographer(chosen.task, align=align, finder=landmarks, all_faces=all_faces),
@@ -315,9 +323,16 @@ def correct(
         device=place,
         overwrite=overwrite,
         quiet=quiet,
+        say=unchanged.append,
     )
     files = {photograph: file for photograph, file in places.items() if file.exists()}
-    return CorrectedPhotographs(files=files, failures=tuple(failures))
+    return CorrectedPhotographs(
+        method=chosen.name,
+        files=files,
+        unchanged=tuple(unchanged),
+        failures=tuple(failures),
+        page=before_after.write(files, Path(out), chosen.method.card) if page and files else None,
+    )
 
 
 def plan_dataset(

@@ -93,7 +93,7 @@ def invite(invitations: "list[Invitation]") -> None:
     tunnel = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports[:1])
     click.echo(
         f"\nfrom another machine: ssh -N {tunnel} YOU@THIS-MACHINE, then the same link\n"
-        "stop with Ctrl-C; votes are kept, and the same command goes on"
+        "stop with Ctrl-C; votes are kept; run the same command again to resume"
     )
 
 

@@ -68,7 +68,7 @@ def command(
     """Correct the gaze in photographs.
 
     PHOTO is a picture or a folder of pictures. Without RUN, the folder of a trained method, the
-    best method that needs no training corrects them. The face is found and cut out as for a
+    best method that comes with the package corrects them. The face is found and cut out as for a
     dataset, corrected, and the eyes are put back. Only pixels inside the two eye boxes change; PNG
     keeps all others bit by bit. Photographs are turned upright, their colour profile is kept, other
     metadata is not; a text in the file says that and by what the gaze was corrected. What is done
@@ -82,45 +82,36 @@ def command(
     gazebench correct runs/gazegan_v2 me.jpg you.jpg
     gazebench correct --method eye_bank --dataset data/hq me.jpg
     """
-    from gazebench import baselines
-    from gazebench.methods import pick_device
-    from gazebench.photographs import Photographer, before_after, choosing
-    from gazebench.photographs.correct import correct, destinations, photographs_of
+    import gazebench
 
-    place = pick_device(device)
     run, *photos = words if _is_run(words[0]) else (None, *words)
     if not photos:
         raise click.UsageError("no PHOTO after RUN")
-    places = destinations(photographs_of(photos), out)
-    chosen = choosing.choose(
-        baselines,
-        run=run,
+    done = gazebench.correct(
+        run,
+        photos,
+        out,
         method=method,
         dataset=dataset,
         settings=_settings(strength, overrides),
-        device=place,
-    )
-    click.echo(f"method: {chosen.name}" + (f" ({run})" if run else ""), err=True)
-    unchanged: list[str] = []
-    failures = correct(
-        chosen.method,
-        Photographer(chosen.task, **finding),
-        places,
-        weights_sha256=chosen.weights_sha256,
-        facts=chosen.facts,
-        device=place,
+        page=page,
+        device=device,
         overwrite=overwrite,
         quiet=quiet,
-        say=unchanged.append,
+        align=finding["align"],
+        landmarks=finding["finder"],
+        all_faces=finding["all_faces"],
     )
-    done = len(places) - len(failures)
-    for sentence in unchanged:
+    click.echo(f"method: {done.method}" + (f" ({run})" if run else ""), err=True)
+    for sentence in done.unchanged:
         click.echo(sentence, err=True)
-    but = f", {len(unchanged)} left as they are" if unchanged else ""
-    click.echo(f"{done - len(unchanged)} of {len(places)} photographs corrected{but} → {out}")
-    if page and done:
-        click.echo(f"before and after → {before_after.write(places, out, chosen.method.card)}")
-    raise_if_incomplete(failures)
+    changed = len(done.files) - len(done.unchanged)
+    photographs = len(done.files) + len(done.failures)
+    but = f", {len(done.unchanged)} left as they are" if done.unchanged else ""
+    click.echo(f"{changed} of {photographs} photographs corrected{but} → {out}")
+    if done.page:
+        click.echo(f"before and after → {done.page}")
+    raise_if_incomplete(list(done.failures))
 
 
 def _is_run(word: Path) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gazebench.cli._words import now, typed
+from gazebench.cli._words import typed
 from gazebench.errors import IncompleteError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "`gazebench weights list`.",
 )
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
-@click.option("--overwrite", is_flag=True, help="Make predictions and scores anew.")
+@click.option("--overwrite", is_flag=True, help="Make predictions and scores again.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(
     dataset: Path,
@@ -54,28 +54,21 @@ def command(
     gazebench eval data/hq runs --method all --method my/own.py
     gazebench eval data/portraits runs --method all --shipped
     """
-    from gazebench import baselines, metrics, plugins
-    from gazebench.dataset import Manifest
-    from gazebench.evaluation import Evaluation, find
-    from gazebench.methods import pick_device
+    import gazebench
 
-    content, names = plugins.extend(baselines, methods)
-    evaluation = Evaluation(
-        manifest=Manifest.load(dataset),
-        runs=runs,
-        methods=content,
-        metrics=metrics,
-        device=pick_device(device),
-        date=now(),
-        command=typed(),
+    report = gazebench.evaluate(
+        dataset,
+        runs,
+        methods=methods,
+        shipped=shipped,
+        device=device,
         overwrite=overwrite,
         quiet=quiet,
+        command=typed(),
     )
-    entries, missing = find(content, runs, names, shipped=shipped)
-    report = evaluation.run(entries)
     show(report)
     click.echo(f"next: gazebench report {runs} board")
-    raise_if_incomplete([*report.failures, *missing])
+    raise_if_incomplete(list(report.failures))
 
 
 def show(report: "EvalReport") -> None:

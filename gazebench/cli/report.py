@@ -17,11 +17,11 @@ def command(runs: Path, out: Path, dataset: Path | None, pictures: bool) -> None
 
     Reads every scores.json below RUNS and writes OUT/index.html, one file that opens by double
     click, and OUT/tables/ with the same table as Markdown, LaTeX, CSV and JSON. The page holds
-    some portraits: leave them out with --no-pictures where the dataset may not be passed on.
+    some portraits: leave them out with --no-pictures where the dataset may not be redistributed.
     """
-    from gazebench.reports.report import write_report
+    import gazebench
 
-    report = write_report(runs, out, dataset=dataset, pictures=pictures)
+    report = gazebench.report(runs, out, dataset=dataset, pictures=pictures)
     for note in report.notes:
         click.echo(f"no pictures: {note}", err=True)
     click.echo(
