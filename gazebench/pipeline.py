@@ -302,16 +302,14 @@ def correct(
     from gazebench.photographs import Photographer, before_after, choosing
     from gazebench.photographs import correct as photographs_correct
 
-    wanted = photographs_correct.photographs_of(Path(p) for p in _several(photographs))
-    places = photographs_correct.destinations(wanted, Path(out))
-    place = pick_device(device)
+    places = _destinations(photographs, Path(out))
     chosen = choosing.choose(
         baselines,
         run=Path(run) if run else None,
         method=method,
         dataset=Path(dataset) if dataset else None,
         settings=settings or {},
-        device=place,
+        device=pick_device(device),
     )
     unchanged: list[str] = []
     failures = photographs_correct.correct(
@@ -320,19 +318,22 @@ def correct(
         places,
         weights_sha256=chosen.weights_sha256,
         facts=chosen.facts,
-        device=place,
+        device=pick_device(device),
         overwrite=overwrite,
         quiet=quiet,
         say=unchanged.append,
     )
-    files = {photograph: file for photograph, file in places.items() if file.exists()}
-    return CorrectedPhotographs(
-        method=chosen.name,
-        files=files,
-        unchanged=tuple(unchanged),
-        failures=tuple(failures),
-        page=before_after.write(files, Path(out), chosen.method.card) if page and files else None,
-    )
+    files = {photo: file for photo, file in places.items() if file.exists()}
+    shown = before_after.write(files, Path(out), chosen.method.card) if page and files else None
+    said = {"unchanged": tuple(unchanged), "failures": tuple(failures)}
+    return CorrectedPhotographs(method=chosen.name, files=files, page=shown, **said)
+
+
+def _destinations(photographs: Place | Iterable[Place], out: Path) -> dict[Path, Path]:
+    from gazebench.photographs import correct
+
+    words = [Path(word) for word in _several(photographs)]
+    return correct.destinations(correct.photographs_of(words), out)
 
 
 def plan_dataset(

@@ -2,13 +2,14 @@
 
 import hashlib
 import importlib
+import importlib.util
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gazebench import plugins, store
-from gazebench.errors import InputError
+from gazebench.errors import GazebenchError, InputError
 from gazebench.reports import tables, writers
 from gazebench.reports.grid import Grid
 from gazebench.reports.measured import Measured, Run
@@ -73,10 +74,18 @@ def _sheets(name: str, measured: Measured) -> list[Sheet]:
 
 
 def _grids(name: str, measured: Measured) -> list[Grid]:
-    module = importlib.import_module(f"{tables.__name__}.{name}")
-    if not hasattr(module, "grids"):
-        raise InputError(f"reports/tables/{name}.py defines no function `grids(measured)`")
-    return list(module.grids(measured))
+    where = f"{tables.__name__}.{name}"
+    try:
+        module = importlib.import_module(where)
+        if not hasattr(module, "grids"):
+            raise InputError(f"reports/tables/{name}.py defines no function `grids(measured)`")
+        return list(module.grids(measured))
+    except GazebenchError:
+        raise
+    except Exception as error:  # a mistake in the table's own file
+        spec = importlib.util.find_spec(where)
+        path = Path(spec.origin if spec and spec.origin else where)
+        raise InputError(plugins.sentence(error, path)) from error
 
 
 def _boards(

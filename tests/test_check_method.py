@@ -77,15 +77,19 @@ BROKEN = {
         "__import__('torch').rand(1)\n        " + RETURN,
         "leaves everything else alone: `correct` changes torch's global random numbers",
     ),
-    "crashes": (RETURN, "return batch.image / (1 // 0)", "mine.py, line 26: ZeroDivisionError"),
+    "crashes": (RETURN, "return batch.image / (1 // 0)", "mine.py, line 27: ZeroDivisionError"),
     "paints outside": ("* batch.mask", "", "the card says keeps_outside, but"),
     "cannot be imported": (
         "from torch import Tensor",
         "import torhc",
-        "mine.py, line 3: ModuleNot",
+        "mine.py, line 4: ModuleNot",
     ),
-    "no Python": ("class Brighter(Method):", "class Brighter(Method)", "line 11: SyntaxError"),
-    "a default that cannot be": (": float = 0.1", ": float = '?'", "`Config` with no values: amou"),
+    "no Python": ("class Brighter(Method):", "class Brighter(Method)", "line 12: SyntaxError"),
+    "a default that cannot be": (
+        "default=0.1",
+        "default='?', validate_default=True",
+        "`Config` with no values: amou",
+    ),
 }
 
 

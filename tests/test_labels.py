@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from build_runs import build, gazebench
@@ -21,7 +22,7 @@ def ids(dataset: Path) -> list[str]:
     return [p.id for p in Manifest.load(dataset).portraits]
 
 
-def bring(dataset: Path, *lines: str, header: str = "id,label", **options: bool) -> ImportReport:
+def bring(dataset: Path, *lines: str, header: str = "id,label", **options: Any) -> ImportReport:
     """Import a file with these lines."""
     path = dataset.with_name("new.csv")
     path.write_text("\n".join([header, *lines, ""]))

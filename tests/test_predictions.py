@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def check(folder: Path, **options: bool) -> Predictions:
+def check(folder: Path, **options: Any) -> Predictions:
     return Predictions.check(folder, PIXELS.manifest, AWAY, **options)
 
 

@@ -17,8 +17,9 @@ from report_runs import METRICS, facts, make_dataset, make_result, make_runs, so
 from gazebench.cards import MethodCard
 from gazebench.cli import main
 from gazebench.errors import InputError
-from gazebench.reports import catalogue
+from gazebench.reports import catalogue, tables
 from gazebench.reports.measured import Measured
+from gazebench.reports.report import _grids as tables_of
 from gazebench.reports.report import write_report
 from gazebench.reports.sanitising import public_text
 from gazebench.reports.tables.table_1 import grid
@@ -245,3 +246,13 @@ def test_methods_are_listed_for_a_readme():
 def test_metrics_are_listed_for_a_readme():
     text = catalogue.metrics_table(METRICS)
     assert "| `fps` | FPS | ↑ higher | 1/s | – | – | Portraits per second, one at a time. |" in text
+
+
+@pytest.mark.parametrize("body", ["def grids(measured):\n    return 1 // 0\n", "def grids(:\n"])
+def test_a_mistake_in_the_file_of_a_table_is_a_sentence(
+    body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "table_77.py").write_text(body)
+    monkeypatch.setattr(tables, "__path__", [*tables.__path__, str(tmp_path)])
+    with pytest.raises(InputError, match=r"table_77\.py.*(ZeroDivision|Syntax)Error"):
+        tables_of("table_77", Measured.__new__(Measured))

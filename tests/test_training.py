@@ -203,3 +203,12 @@ def test_the_name_of_a_runs_method_is_told(whole: Path, tmp_path: Path) -> None:
 def test_the_name_is_told_without_torch() -> None:
     code = "import sys, gazebench.training; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_cache_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    manifest = make_dataset(tmp_path / "dataset")
+    Pixels.open(manifest)
+    (cache,) = (manifest.root / "cache").glob("pixels-*.npy")
+    cache.write_bytes(cache.read_bytes()[:100])
+    with pytest.raises(InputError, match="damaged cache; delete it"):
+        Pixels.open(manifest)

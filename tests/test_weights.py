@@ -415,7 +415,7 @@ def test_list_says_what_is_here_and_what_is_missing(cache):
     for name in weights.names():
         assert name in text
         assert weights.digest(name) in text
-    assert text.count("missing") == 9
+    assert text.count("missing") == 11
 
 
 def test_verify_of_missing_weights_ends_as_incomplete(cache):

@@ -242,7 +242,9 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
     """
     from gazebench.annotation.importing import has_annotators, import_votes
     from gazebench.annotation.labels import import_csv
+    from gazebench.dataset import read_heading
 
+    read_heading(dataset)  # so that a missing dataset is named before its file
     mapping = _mapping(words)
     if annotator or has_annotators(file, mapping):
         report = import_votes(dataset, file, annotator=annotator, mapping=mapping)

@@ -15,4 +15,4 @@ def command() -> None:
     for name in plugins.names(metrics):
         card = metrics.load(metrics, name).card
         arrow = "↑" if card.higher_is_better else "↓"
-        click.echo(f"{name:<18}{arrow} {card.title}: {card.help}")
+        click.echo(f"{name:<24}{arrow} {card.title}: {card.help}")

@@ -80,7 +80,10 @@ class Pixels:
             with store.new_array(path, shape) as array:
                 for row, portrait in enumerate(manifest.portraits):
                     array[row] = read_portrait(manifest, portrait)
-        array = np.load(path, mmap_mode="r")
+        try:
+            array = np.load(path, mmap_mode="r")
+        except (ValueError, EOFError):  # cut off, or no array at all
+            array = np.zeros(0)
         if array.shape != shape or array.dtype != np.uint8:
             raise InputError(f"{path}: damaged cache; delete it and run the same command again")
         return cls(manifest, array, {p.id: i for i, p in enumerate(manifest.portraits)})

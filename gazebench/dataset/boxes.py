@@ -30,7 +30,7 @@ class Box:
 
         Rows floor(cy - h/2) to floor(cy - h/2) + h - 1, columns likewise. For even sizes inside
         the frame these are the rows trunc(cy - h/2) to trunc(cy + h/2) - 1 of the code released
-        with Zhang et al. (2020); this form keeps the size fixed forevery centre and parity.
+        with Zhang et al. (2020); this form keeps the size fixed for every centre and parity.
         """
         left = math.floor(center.x - width / 2)
         top = math.floor(center.y - height / 2)

@@ -9,7 +9,13 @@ from typing import Any
 
 from gazebench.reports.grid import Cell, Column, Grid, Row
 
-_OF_THE_TABLE = ("group", "order", "sees_eyes", "noise_hurts")  # fields of a metric's card
+_OF_THE_TABLE = (
+    "group",
+    "order",
+    "sees_eyes",
+    "noise_hurts",
+    "optional",
+)  # fields of a metric's card
 
 
 def write(grid: Grid) -> str:
