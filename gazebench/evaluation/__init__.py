@@ -150,6 +150,10 @@ class Evaluation:
             costs, facts = read_facts(entry.folder)
             camera = self._of_camera(entry.folder / OF_CAMERA)
             result = self._scored(entry, contender.card, made, facts, there, camera)
+            if (
+                there and result.scores.keys() <= there.scores.keys()
+            ):  # what was a dash is one still
+                return replace(there, notes=contender.notes), made
         cards = {name: cost.CARDS[name] for name in costs}
         full = replace(
             result,
