@@ -83,7 +83,7 @@ class Pixels:
         try:
             array = np.load(path, mmap_mode="r")
         except (ValueError, EOFError):  # cut off, or no array at all
-            array = np.zeros(0)
+            array = np.zeros(0, np.uint8)
         if array.shape != shape or array.dtype != np.uint8:
             raise InputError(f"{path}: damaged cache; delete it and run the same command again")
         return cls(manifest, array, {p.id: i for i, p in enumerate(manifest.portraits)})
