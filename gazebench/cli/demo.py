@@ -16,7 +16,7 @@ from gazebench.cli.eval import raise_if_incomplete
 def command(out: Path, steps: int | None, quiet: bool) -> None:
     """Run the whole pipeline on 128 shipped portraits and print the path of the leaderboard page.
 
-    Builds a dataset at 256 px, imports its labels, trains one method (PRGAN) for about a minute,
+    Builds a dataset at 256 px, imports its labels, trains one method (PRGAN) for half a minute,
     evaluates it beside the methods that need no training or ship trained, and writes the page, all
     into OUT (default: demo-run). If interrupted, run the same command again to resume. The people
     do not exist.
