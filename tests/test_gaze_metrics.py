@@ -118,7 +118,7 @@ def test_estimated_gaze_follows_the_true_one(instruments, faces):
 def test_estimated_gaze_follows_the_true_one_on_300_faces(instruments):
     yaw, pitch = correlations(instruments, *synthetic(range(300)))
     assert yaw >= 0.9
-    assert pitch == pytest.approx(0.71, abs=0.03)  # as the card of gaze_error says; 0.8 was hoped
+    assert pitch == pytest.approx(0.77, abs=0.03)  # as the card of gaze_error says; below 0.8
 
 
 def test_a_mirrored_portrait_looks_to_the_other_side(instruments, faces):

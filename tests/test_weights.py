@@ -415,7 +415,8 @@ def test_list_says_what_is_here_and_what_is_missing(cache):
     for name in weights.names():
         assert name in text
         assert weights.digest(name) in text
-    assert text.count("missing") == 11
+    away = [name for name in weights.names() if weights.describe(name).place is None]
+    assert text.count("missing") == len(away) > 0
 
 
 def test_verify_of_missing_weights_ends_as_incomplete(cache):
