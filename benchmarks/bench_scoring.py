@@ -1,0 +1,161 @@
+"""What scoring costs: one decode and one pass for all metrics, against the packages in turn.
+
+    python benchmarks/bench_scoring.py [--portraits 300] [--reference 300] [--threads 2]
+
+The rival scores with pytorch-msssim, lpips and torch-fidelity's Inception (once for FID, once for
+KID), each of which decodes the pictures for itself, as somebody does who calls one package after
+the other. Both are measured in seconds of the processor, which other load does not lengthen much.
+The metrics without such a package (gaze, harm, identity, blur, seam) are measured beside it.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from pytorch_msssim import ms_ssim
+from torch import Tensor
+
+from gazebench import metrics
+from gazebench.contract.portraits import drawn_dataset
+from gazebench.dataset import Domain, Portrait, Split
+from gazebench.dataset.batches import Pixels, eye_patches, to_float, to_uint8
+from gazebench.evaluation import predictions
+from gazebench.evaluation.predictions import Predictions
+from gazebench.evaluation.score import Scoring
+from gazebench.metrics import Instruments
+from gazebench.metrics._networks import resize_patches
+from gazebench.results import Score
+
+_SIDE, _BATCH = 256, 8
+PACKAGED = ("ms_ssim_outside", "lpips_outside", "fid_eyes", "kid_eyes")
+
+
+def main() -> None:
+    """Time, and print the ratios."""
+    asked = _arguments()
+    torch.set_num_threads(asked.threads)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        pixels = dataset(asked.portraits, asked.reference)
+        made = [corrected(pixels, root / f"method-{n}", seed=n) for n in (1, 2)]
+        rival = seconds(lambda: packages(pixels, root / "sources", made[0][0].folder))
+        instruments = Instruments()
+        same = seconds(lambda: scored(pixels, made[0], instruments, only=PACKAGED))
+        print(f"four metrics: {same:.1f} s, packages in turn {rival:.1f} s: {same / rival:.2f}")
+        instruments = Instruments()
+        first = seconds(lambda: scored(pixels, made[0], instruments))
+        second = seconds(lambda: scored(pixels, made[1], instruments))
+        print(f"all metrics: {first:.1f} s for a first method, {second:.1f} s for a second one")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {peak:.0f} MB")
+
+
+def dataset(portraits: int, reference: int) -> Pixels:
+    """Portraits in memory: ``reference`` of X to train, ``portraits`` of each domain to test.
+
+    Twenty of Y to train, so that there is a judge of eye contact.
+    """
+    wanted = [(Split.TRAIN, Domain.CAMERA)] * reference + [(Split.TRAIN, Domain.AWAY)] * 20
+    wanted += [(Split.TEST, domain) for domain in Domain] * portraits
+    pixels = drawn_dataset(_SIDE, count=len(wanted))
+    rows = zip(pixels.manifest.portraits, wanted, strict=True)
+    changed = tuple(replace(p, split=split, domain=domain) for p, (split, domain) in rows)
+    return replace(pixels, manifest=replace(pixels.manifest, portraits=changed))
+
+
+def corrected(pixels: Pixels, folder: Path, *, seed: int) -> tuple[Predictions, Predictions]:
+    """Test portraits of Y and of X with noise in their eyes, as PNG files."""
+    generator = torch.Generator().manual_seed(seed)
+    checked = []
+    for domain in (Domain.AWAY, Domain.CAMERA):
+        portraits = pixels.manifest.select(split=Split.TEST, domain=domain)
+        for batch in pixels.batches(portraits, _BATCH):
+            noise = torch.randn(batch.image.shape, generator=generator) * 0.1 * batch.mask
+            predictions.write(folder / domain, batch.ids, to_uint8(batch.image + noise))
+        checked.append(Predictions.check(folder / domain, pixels.manifest, portraits))
+    return checked[0], checked[1]
+
+
+def scored(
+    pixels: Pixels,
+    made: tuple[Predictions, Predictions],
+    instruments: Instruments,
+    only: tuple[str, ...] = (),
+) -> None:
+    """Score as an evaluation does; what is not in ``only`` counts as there already."""
+    scoring = Scoring(metrics, instruments, {})
+    if only:
+        there = {name: Score(value=0, n=1) for name in scoring.cards if name not in only}
+        scoring = Scoring(metrics, instruments, there)
+    scoring.run(pixels, *made, label="bench", quiet=True)
+    for name, why in scoring.skipped.items():
+        print(f"  no {name}: {why}")
+
+
+def packages(pixels: Pixels, sources: Path, made: Path) -> None:
+    """The four metrics, each with its own package and its own look at the files."""
+    test = pixels.manifest.select(split=Split.TEST, domain=Domain.AWAY)
+    train = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
+    for batch in pixels.batches([*test, *train], _BATCH):
+        predictions.write(sources, batch.ids, to_uint8(batch.image.clone()))
+    networks = Instruments()
+    with torch.inference_mode():
+        for mask, *pair in pairs(pixels, test, sources, made):
+            before, after = ((image * (1 - mask) + 1).double() * 127.5 for image in pair)
+            ms_ssim(before, after, data_range=255, size_average=False)
+        for mask, *pair in pairs(pixels, test, sources, made):
+            networks.lpips(*(image * (1 - mask) for image in pair))
+        for _ in ("FID", "KID"):
+            for portraits, folder in ((train, sources), (test, made)):
+                inception(networks, pixels, portraits, folder)
+
+
+def pairs(
+    pixels: Pixels, portraits: tuple[Portrait, ...], *folders: Path
+) -> Iterator[tuple[Tensor, ...]]:
+    """Masks, and the pictures of each folder."""
+    for start in range(0, len(portraits), _BATCH):
+        some = portraits[start : start + _BATCH]
+        yield pixels.batch(some).mask, *(decoded(folder, some) for folder in folders)
+
+
+def inception(
+    networks: Instruments, pixels: Pixels, portraits: tuple[Portrait, ...], folder: Path
+) -> None:
+    """Features of eye patches, without the memory of patches that ``Instruments`` has."""
+    for start in range(0, len(portraits), _BATCH):
+        some = portraits[start : start + _BATCH]
+        patches = eye_patches(to_uint8(decoded(folder, some)), pixels.batch(some).eyes)
+        networks._inception(resize_patches(patches.flatten(0, 1)))
+
+
+def decoded(folder: Path, portraits: tuple[Portrait, ...]) -> Tensor:
+    """The pictures of a folder, (N, 3, H, W) in [-1, 1]."""
+    arrays = [np.asarray(Image.open(folder / f"{p.id}.png")) for p in portraits]
+    return to_float(torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous())
+
+
+def seconds(work: Callable[[], None]) -> float:
+    """Of the processor."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--portraits", type=int, default=300)
+    parser.add_argument("--reference", type=int, default=300)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
