@@ -275,11 +275,27 @@ def tinted(batch):
     return (batch.image + batch.mask * red).clamp(-1, 1)
 
 
+def larger(batch):
+    """The eyes a sixth larger, in boxes of the old size."""
+    patches = eye_patches(batch.image, batch.eyes)
+    height, width = patches.shape[-2:]
+    top, left = height // 14, width // 14
+    middle = patches.flatten(0, 1)[..., top : height - top, left : width - left]
+    enlarged = functional.interpolate(middle, (height, width), mode="bilinear")
+    return paste_patches(batch.image, batch.eyes, enlarged.reshape(patches.shape))
+
+
 # damage → metric → 1 where it must rise, -1 where it must fall
 DAMAGE = {
     blurred: {"blur_eyes": 1, "harm_lpips": 1, "harm_ms_ssim": -1, "identity_cosine": -1},
     shifted: {"harm_lpips": 1, "harm_ms_ssim": -1, "seam_eyes": 1, "identity_cosine": -1},
-    without_catch_light: {"blur_eyes": 1, "harm_lpips": 1, "harm_ms_ssim": -1},
+    without_catch_light: {
+        "blur_eyes": 1,
+        "catch_light": -1,
+        "harm_lpips": 1,
+        "harm_ms_ssim": -1,
+    },
+    larger: {"iris_size": 1, "harm_lpips": 1, "harm_ms_ssim": -1},
     framed: {"seam_eyes": 1, "harm_lpips": 1, "harm_ms_ssim": -1, "identity_cosine": -1},
     of_others: {"seam_eyes": 1, "harm_lpips": 1, "harm_ms_ssim": -1, "identity_cosine": -1},
     tinted: {"seam_eyes": 1, "harm_lpips": 1, "harm_ms_ssim": -1, "identity_cosine": -1},

@@ -1,5 +1,6 @@
 """What every metric promises, checked with synthetic portraits."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from gazebench import weights
 from gazebench.cards import METRIC_GROUPS, MetricCard
-from gazebench.contract.portraits import drawn_dataset, synthetic_dataset
+from gazebench.contract.portraits import synthetic_dataset
 from gazebench.contract.verdicts import Check, Verdict, everyone, judge
 from gazebench.dataset import Split
 from gazebench.dataset.batches import Batch, Pixels, to_float, to_uint8
@@ -38,27 +39,34 @@ class Bench:
     @cached_property
     def source(self) -> Batch:
         """Eight portraits."""
-        return _all_of(seed=0)
-
-    @cached_property
-    def dataset(self) -> Pixels:
-        """Labelled portraits, half of either domain in each half of the dataset."""
-        pixels = drawn_dataset(_SIDE, count=80)
-        halves = [Split.TRAIN, Split.TRAIN, Split.TEST, Split.TEST] * 20
-        portraits = (
-            replace(p, split=half)
-            for p, half in zip(pixels.manifest.portraits, halves, strict=True)
-        )
-        return replace(pixels, manifest=replace(pixels.manifest, portraits=tuple(portraits)))
+        return _all_of(self._painted[0])
 
     @cached_property
     def real(self) -> Batch:
         """Eight others, for the reference."""
-        return _all_of(seed=1)
+        return _all_of(self._painted[1])
+
+    @cached_property
+    def dataset(self) -> Pixels:
+        """Eighty labelled portraits, both domains in both halves: those sixteen, five times."""
+        painted = self._painted * 5
+        halves = itertools.cycle([Split.TRAIN, Split.TRAIN, Split.TEST, Split.TEST])
+        portraits = tuple(
+            replace(portrait, id=f"real-{number}", split=next(halves))
+            for number, portrait in enumerate(p for one in painted for p in one.manifest.portraits)
+        )
+        return Pixels(
+            replace(painted[0].manifest, portraits=portraits),
+            np.concatenate([one.array for one in painted]),
+            {portrait.id: row for row, portrait in enumerate(portraits)},
+        )
+
+    @cached_property
+    def _painted(self) -> list[Pixels]:
+        return [synthetic_dataset(_SIDE, seed) for seed in (0, 1)]
 
 
-def _all_of(seed: int) -> Batch:
-    pixels = synthetic_dataset(_SIDE, seed)
+def _all_of(pixels: Pixels) -> Batch:
     return pixels.batch(pixels.manifest.portraits)
 
 
