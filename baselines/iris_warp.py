@@ -8,7 +8,7 @@ person's own, in the portrait's resolution. Idea and renderer are gazebench's ow
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,11 +24,13 @@ from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, to_float, to_uint8
 from gazebench.dataset.boxes import Box, Point
 from gazebench.irises import EyePair, find_eyes
-from gazebench.methods import Task, UsesBank
+from gazebench.methods import Direction, Task, UsesBank
 
 Floats = NDArray[np.floating[Any]]
+Way = tuple[Floats, float]  # shifts of both irises (2, 2) and of the upper lids, pixels
 
 _OPENS, _CLOSES = 0.75, 0.5  # farthest way of an upper lid, iris radii
+_LEVER = 1.7  # iris radii from an eye's centre of rotation to its iris: 10 mm by 5.9 mm
 _HIDDEN = (
     0.28  # share of an iris that shows below which its lid is not lifted; what it hides is made up
 )
@@ -108,39 +110,70 @@ class IrisWarp(UsesBank):
 
     def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
         """Irises at shares of the way from the source (0) to the camera (1), (N, A, 3, H, W)."""
-        made = batch.image[:, None].repeat(1, len(alphas), 1, 1, 1)
-        for row, (_, pixels, boxes) in enumerate(_portraits(batch)):
-            for column, changed in enumerate(self._moved(pixels, boxes, alphas)):
-                image = torch.from_numpy(changed).permute(2, 0, 1).to(batch.image.device)
-                same = (image == to_uint8(batch.image[row])).all(0)
-                made[row, column] = torch.where(same, batch.image[row], to_float(image))
-        return made
+
+        def ways(pair: EyePair) -> list[Way]:
+            shifts, lid = self._way(pair)
+            return [(alpha * shifts, alpha * lid) for alpha in alphas]
+
+        return self._rendered(batch, ways, len(alphas))
+
+    def redirect(self, batch: Batch, directions: Sequence[Direction]) -> Tensor:
+        """Irises turned to directions in degrees from the camera, (N, D, 3, H, W).
+
+        A direction is a yaw, positive to the image's right, and a pitch, positive upwards. An
+        eye's centre of rotation lies 10 mm behind its iris, whose radius is 5.9 mm (means of
+        adults), and the camera is taken to be far away.
+        """
+
+        def ways(pair: EyePair) -> list[Way]:
+            return [self._turned(pair, *direction) for direction in directions]
+
+        return self._rendered(batch, ways, len(directions))
 
     def told(self) -> dict[str, Any]:
         """The target, and how many portraits were left as they are, by reason."""
         return {"target": self.target.as_json(), "unchanged": dict(self.unchanged)}
 
+    def _rendered(self, batch: Batch, ways: Callable[[EyePair], list[Way]], count: int) -> Tensor:
+        """Every portrait with its eyes moved all of its ``count`` ways, (N, count, 3, H, W)."""
+        made = batch.image[:, None].repeat(1, count, 1, 1, 1)
+        for row, (_, pixels, boxes) in enumerate(_portraits(batch)):
+            for column, changed in enumerate(self._moved(pixels, boxes, ways)):
+                image = torch.from_numpy(changed).permute(2, 0, 1).to(batch.image.device)
+                same = (image == to_uint8(batch.image[row])).all(0)
+                made[row, column] = torch.where(same, batch.image[row], to_float(image))
+        return made
+
     def _moved(
-        self, pixels: renderer.Pixels, boxes: tuple[Box, Box], alphas: Sequence[float]
+        self,
+        pixels: renderer.Pixels,
+        boxes: tuple[Box, Box],
+        ways: Callable[[EyePair], list[Way]],
     ) -> list[renderer.Pixels]:
-        """The portrait at every alpha, or as often as it is where it cannot be moved."""
+        """The portrait after each way; none where it cannot be moved."""
         pair = _eyes(pixels, boxes)
         reason = pair.doubt
         if not reason:
             try:
-                way = self._way(pair)
+                glint = self.config.glint
                 return [
-                    renderer.render(
-                        pixels, pair, boxes, _share(way, alpha), glint=self.config.glint
-                    )
-                    for alpha in alphas
+                    renderer.render(pixels, pair, boxes, _shifts(way), glint=glint)
+                    for way in ways(pair)
                 ]
             except renderer.TooLittleError as error:
                 reason = str(error)
         self.unchanged[reason] += 1
-        return [pixels] * len(alphas)
+        return []
 
-    def _way(self, pair: EyePair) -> tuple[Floats, float]:
+    def _turned(self, pair: EyePair, yaw_deg: float, pitch_deg: float) -> Way:
+        """The way to a direction that is not the camera's."""
+        shifts, lid = self._way(pair)
+        yaw, pitch = np.radians([yaw_deg, pitch_deg])
+        aside = np.array([np.sin(yaw) * np.cos(pitch), -np.sin(pitch)])
+        further = _LEVER * pair.left.radius * aside
+        return shifts + further, lid + self.config.lid_follows * float(further[1])
+
+    def _way(self, pair: EyePair) -> Way:
         """Shift of both irises (2, 2) and of the upper lids, pixels, all the way to the camera."""
         config, radius = self.config, pair.left.radius
         goal = self.target.goal(pair)
@@ -165,12 +198,11 @@ def _joined(a: float, b: float) -> float:
     return a + b
 
 
-def _share(way: tuple[Floats, float], alpha: float) -> tuple[renderer.Shift, renderer.Shift]:
-    shifts, lid = way
-    left, right = (
-        renderer.Shift((float(alpha * x), float(alpha * y)), alpha * lid) for x, y in shifts
+def _shifts(way: Way) -> tuple[renderer.Shift, renderer.Shift]:
+    (left, right), lid = way
+    return renderer.Shift((float(left[0]), float(left[1])), lid), renderer.Shift(
+        (float(right[0]), float(right[1])), lid
     )
-    return left, right
 
 
 def _portraits(batch: Batch) -> Iterable[tuple[str, renderer.Pixels, tuple[Box, Box]]]:

@@ -170,6 +170,17 @@ class Animator(Protocol):
         ...
 
 
+Direction = tuple[float, float]  # yaw (positive to the image's right), pitch (up), degrees
+
+
+class Redirector(Protocol):
+    """A method that also turns the gaze to directions other than the camera's."""
+
+    def redirect(self, batch: Batch, directions: Sequence[Direction]) -> Tensor:
+        """Images that look into each direction, (N, D, 3, H, W) in [-1, 1]; (0, 0): the camera."""
+        ...
+
+
 def load(content: Collection, name: str) -> type[Method]:
     """The method in ``name.py`` of a package, or of files beside it (``plugins.extend``).
 
@@ -202,6 +213,11 @@ def fits_any(method: type[Method]) -> bool:
 def animates(method: type[Method]) -> bool:
     """Whether the method is an ``Animator`` as well."""
     return hasattr(method, "animate")
+
+
+def redirects(method: type[Method]) -> bool:
+    """Whether the method is a ``Redirector`` as well."""
+    return hasattr(method, "redirect")
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

@@ -209,6 +209,25 @@ def test_strength_zero_gives_the_source_and_half_goes_half_the_way(batch: Batch)
     assert torch.equal(batch.image, between[:, 0])
 
 
+def test_eyes_turn_to_a_direction_in_degrees(batch: Batch) -> None:
+    """Irises lie 1.7 radii times the sine of an angle from where they look at the camera."""
+    method = IrisWarp(IrisWarp.Config(), TASK)
+    found: list[float] = []
+    ways = method.redirect(batch, [(-15, 0), (15, 0), (0, -8), (0, 8)])
+    for row, boxes in enumerate(batch.eyes.tolist()):
+        eyes = middles((Box(*boxes[0]), Box(*boxes[1])))
+        left, right, down, up = (
+            find_eyes(to_uint8(image).permute(1, 2, 0).contiguous().numpy(), eyes)
+            for image in ways[row]
+        )
+        if not any(pair.doubt for pair in (left, right, down, up)):
+            shift = right.left.iris.x - left.left.iris.x
+            found.append(shift / (2 * 1.7 * np.sin(np.radians(15)) * left.left.radius))
+            assert up.left.iris.y < down.left.iris.y
+    assert len(found) > 3
+    assert 0.7 < np.median(found) < 1.3
+
+
 def test_averted_irises_come_nearer_to_where_they_belong(batch: Batch) -> None:
     method = IrisWarp(IrisWarp.Config(leave_alone=0), TASK)
     before, after = (away(method, image, batch) for image in (batch.image, method.correct(batch)))

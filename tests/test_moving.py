@@ -18,7 +18,7 @@ from training_folders import make_dataset
 from gazebench import baselines, cli, training
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.baselines.prgan import PRGAN
-from gazebench.dataset import Manifest
+from gazebench.dataset import Domain, Manifest
 from gazebench.dataset.batches import Pixels, to_uint8
 from gazebench.errors import InputError, MissingPartError
 from gazebench.photographs import moving
@@ -183,9 +183,9 @@ def test_eyes_alone_are_as_wide_as_a_portrait(run: Path, drawn: Manifest, tmp_pa
     [("0:1:3", (0, 0.5, 1)), ("1.4,-1", (1.4, -1)), ("2:1:2", (2, 1)), ("0.5", (0.5,))],
 )
 def test_alphas_are_a_range_or_a_list(text: str, expected: Sequence[float]) -> None:
-    from gazebench.cli._alphas import Alphas
+    from gazebench.cli._numbers import Numbers
 
-    assert Alphas().convert(text, None, None) == expected
+    assert Numbers().convert(text, None, None) == expected
 
 
 @pytest.mark.parametrize(
@@ -204,10 +204,34 @@ def test_what_makes_no_sense_is_a_usage_error(words: Sequence[str]) -> None:
     assert animate("run", "data", "out.png", *words).exit_code == 2
 
 
-def test_a_dataset_or_a_photograph_must_be_given() -> None:
-    result = animate("run", "out.png")
-    assert result.exit_code == 2
-    assert "--photo" in result.output
+def test_a_dataset_or_a_photograph_must_be_given(run: Path) -> None:
+    for words in (["out.png"], [run, "out.png"]):
+        result = animate(*words)
+        assert result.exit_code == 2
+        assert "--photo" in result.output
+
+
+def test_without_a_run_a_shipped_method_moves_the_gaze_and_says_so(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "looks.png"
+    ids = [p.id for p in Manifest.load(small_dataset).select(domain=Domain.AWAY)[:2]]
+    result = animate(small_dataset, out, "--id", ids[0], "--id", ids[1], "--yaw", "-15,0,15")
+    assert result.exit_code == 0, result.output
+    assert "2 x 3 directions" in result.output
+    assert "by iris_warp" in result.output
+    left, _, right = cells(out, 2, 3, 256).swapaxes(0, 1)
+    assert (left != right).any()
+    refused = animate(small_dataset, out, "--method", "prgan", "--yaw", "3", "--overwrite")
+    assert refused.exit_code == 3
+    assert "iris_warp" in refused.output
+
+
+@pytest.mark.parametrize(
+    "words", [("--yaw", "1,2", "--pitch", "1,2,3"), ("--yaw", "50")], ids=" ".join
+)
+def test_directions_that_make_no_sense_are_usage_errors(words: Sequence[str]) -> None:
+    assert animate("data", "out.png", *words).exit_code == 2
 
 
 def test_nothing_is_written_over_unasked(run: Path, drawn: Manifest, tmp_path: Path) -> None:

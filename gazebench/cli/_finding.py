@@ -1,6 +1,7 @@
-"""How the faces of photographs are found, as options of the commands that take photographs."""
+"""What the commands that take photographs share: how faces are found, and what a run is."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,3 +33,10 @@ def finding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def is_run(word: Path) -> bool:
+    """Whether a word of the command line is the folder of a trained run."""
+    from gazebench import training
+
+    return training.run_method_name(word) is not None

@@ -5,15 +5,26 @@ from typing import Any
 
 import click
 
-from gazebench.cli._alphas import ENDS, Alphas
-from gazebench.cli._finding import finding_options
+from gazebench.cli._finding import finding_options, is_run
+from gazebench.cli._numbers import ENDS, Numbers
+
+_WIDEST = 40  # degrees, of an eye in its socket
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("dataset", metavar="[DATASET]", nargs=-1, type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument(
+    "places",
+    metavar="[RUN] [DATASET] OUT",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+)
 @click.option("--photo", type=click.Path(path_type=Path), help="A photograph instead of DATASET.")
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="A method that needs no run: undo or iris_warp. [default: that of RUN, else the best]",
+)
 @click.option(
     "--id",
     "ids",
@@ -23,12 +34,19 @@ from gazebench.cli._finding import finding_options
 )
 @click.option(
     "--alphas",
-    type=Alphas(),
+    type=Numbers(),
     default=ENDS,
     show_default=True,
     help="How far the gaze moves: FIRST:LAST:COUNT or A,B,C. 0 is the source, 1 its correction; "
     "below and above is extrapolation.",
 )
+@click.option(
+    "--yaw",
+    type=Numbers(),
+    help="Instead of --alphas: directions in degrees from the camera, positive to the picture's "
+    "right, as FIRST:LAST:COUNT or A,B,C (iris_warp).",
+)
+@click.option("--pitch", type=Numbers(), help="As --yaw, positive upwards.")
 @click.option("--eyes-only", is_flag=True, help="Show the two eyes, enlarged.")
 @click.option("--fps", type=click.FloatRange(1, 50), default=12.0, show_default=True)
 @click.option(
@@ -40,12 +58,13 @@ from gazebench.cli._finding import finding_options
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
 @click.option("--overwrite", is_flag=True, help="Replace OUT.")
 def command(
-    run: Path,
-    dataset: tuple[Path, ...],
-    out: Path,
+    places: tuple[Path, ...],
     photo: Path | None,
+    method: str | None,
     ids: tuple[str, ...],
     alphas: tuple[float, ...],
+    yaw: tuple[float, ...] | None,
+    pitch: tuple[float, ...] | None,
     eyes_only: bool,
     fps: float,
     interpolate_content: bool | None,
@@ -53,47 +72,81 @@ def command(
     overwrite: bool,
     **finding: Any,
 ) -> None:
-    """Move the gaze of portraits, with the method that was trained in RUN.
+    """Move the gaze of portraits or of a photograph.
 
-    OUT is a .png (a strip: a row per portrait, a column per alpha), or an animation from the first
-    alpha to the last and back: .gif, .webp (lossless) or .mp4 (needs gazebench[video]). A
+    Without RUN, the folder of a trained method, a method that comes with the package moves it. OUT
+    is a .png (a strip: a row per portrait, a column per moment), or an animation from the first
+    moment to the last and back: .gif, .webp (lossless) or .mp4 (needs gazebench[video]). A
     photograph is shown whole, at most 1024 pixels a side.
 
     \b
+    gazebench animate --photo me.jpg me.webp
+    gazebench animate --photo me.jpg looks.png --yaw -20:20:5
     gazebench animate runs/gazegan_v2 data/hq gaze.png --alphas 0,0.5,1,1.4
     gazebench animate runs/gazegan_v2 data/hq eyes.gif --id 17 --eyes-only
-    gazebench animate runs/gazegan_v2 --photo me.jpg me.webp
     """
-    from gazebench import baselines, store, training
+    from gazebench import baselines, store
     from gazebench.dataset import Manifest
     from gazebench.methods import pick_device
     from gazebench.photographs import animations, moving
 
-    _check_places(dataset, photo, ids)
+    run, dataset, out = _sorted(places, photo, ids, method)
     _check_out(out, overwrite=overwrite)
-    animations.require_animator(baselines, run)
-    place = pick_device(device)
-    manifest = Manifest.load(dataset[0]) if dataset else None
+    directions = _directions(yaw, pitch)
+    where = {"eyes_only": eyes_only, "device": pick_device(device)}
+    manifest = Manifest.load(dataset) if dataset else None
     changes = None if interpolate_content is None else {"interpolate_content": interpolate_content}
-    trained = training.load_trained(baselines, run, manifest, device=place, changes=changes)
-    how = {"eyes_only": eyes_only, "device": place}
+    found = animations.chosen(
+        baselines, run, method, manifest,
+        device=where["device"], directions=bool(directions), changes=changes,
+    )  # fmt: skip
+    move = animations.mover(found.method, alphas, directions)
     if manifest is not None:
-        frames = animations.of_portraits(trained, manifest, ids, alphas, **how)
+        frames = animations.of_portraits(move, found.task, manifest, ids, **where)
     else:
         assert photo is not None
-        frames = animations.of_photograph(trained, photo, alphas, **how, **finding)
-    data = moving.encode(out.suffix.lower(), frames, alphas, fps=fps)
+        frames = animations.of_photograph(move, found.task, photo, **where, **finding)
+    captions = [f"{y:g}°, {p:g}°" for y, p in directions] or [f"{alpha:g}" for alpha in alphas]
+    data = moving.encode(out.suffix.lower(), frames, captions, fps=fps)
     store.write(out, data)
-    click.echo(f"{out}: {len(frames)} x {len(alphas)} alphas, {len(data) / 1e6:.1f} MB")
+    moments = f"{len(captions)} {'directions' if directions else 'alphas'}"
+    click.echo(f"{out}: {len(frames)} x {moments}, {len(data) / 1e6:.1f} MB, by {found.name}")
 
 
-def _check_places(dataset: tuple[Path, ...], photo: Path | None, ids: tuple[str, ...]) -> None:
-    if len(dataset) > 1:
-        raise click.UsageError(f"one DATASET, not {len(dataset)}: RUN [DATASET] OUT")
-    if bool(dataset) == bool(photo):
-        raise click.UsageError("give either DATASET or --photo PHOTO")
+def _sorted(
+    places: tuple[Path, ...], photo: Path | None, ids: tuple[str, ...], method: str | None
+) -> tuple[Path | None, Path | None, Path]:
+    """Run, dataset and output file."""
     if photo and ids:
         raise click.UsageError("--id is a portrait of DATASET and cannot be used with --photo")
+    *first, out = places
+    if photo:
+        if len(first) > 1:
+            raise click.UsageError("give either DATASET or --photo PHOTO")
+        return (first[0] if first else None), None, out
+    if not first or (len(first) == 1 and is_run(first[0])):
+        raise click.UsageError("give either DATASET or --photo PHOTO")
+    if len(first) > 2:
+        raise click.UsageError(f"one DATASET, not {len(first) - 1}: [RUN] [DATASET] OUT")
+    if len(first) == 2 and method:
+        raise click.UsageError(f"{first[0]}: a run says the method itself; leave out --method")
+    return (first[0] if len(first) == 2 else None), first[-1], out
+
+
+def _directions(
+    yaw: tuple[float, ...] | None, pitch: tuple[float, ...] | None
+) -> list[tuple[float, float]]:
+    """Pairs of both lists; one value goes with every value of the other."""
+    if yaw is None and pitch is None:
+        return []
+    yaws, pitches = yaw or (0.0,), pitch or (0.0,)
+    count = max(len(yaws), len(pitches))
+    if not {len(yaws), len(pitches)} <= {1, count}:
+        raise click.UsageError(f"--yaw has {len(yaws)} values and --pitch {len(pitches)}")
+    if any(abs(angle) > _WIDEST for angle in (*yaws, *pitches)):
+        raise click.UsageError(f"--yaw and --pitch are at most {_WIDEST} degrees")
+    every = [values * count if len(values) == 1 else values for values in (yaws, pitches)]
+    return list(zip(*every, strict=True))
 
 
 def _check_out(out: Path, *, overwrite: bool) -> None:

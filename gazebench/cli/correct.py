@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gazebench.cli._finding import finding_options
+from gazebench.cli._finding import finding_options, is_run
 from gazebench.cli.eval import raise_if_incomplete
 
 
@@ -84,7 +84,7 @@ def command(
     """
     import gazebench
 
-    run, *photos = words if _is_run(words[0]) else (None, *words)
+    run, *photos = words if is_run(words[0]) else (None, *words)
     if not photos:
         raise click.UsageError("no PHOTO after RUN")
     done = gazebench.correct(
@@ -112,12 +112,6 @@ def command(
     if done.page:
         click.echo(f"before and after → {done.page}")
     raise_if_incomplete(list(done.failures))
-
-
-def _is_run(word: Path) -> bool:
-    from gazebench import training
-
-    return training.run_method_name(word) is not None
 
 
 def _settings(strength: float | None, overrides: tuple[str, ...]) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from gazebench.dataset.boxes import eye_window
 from gazebench.dataset.pictures import decode, read_bytes
 from gazebench.errors import InputError
 from gazebench.landmarks import FaceDetector, FaceError, FoundFace, LandmarkFinder
-from gazebench.methods import Animator, Task
-from gazebench.photographs.moving import Frames
+from gazebench.methods import Task
+from gazebench.photographs.moving import Frames, Mover
 from gazebench.photographs.pasting import paste
 from gazebench.sources import SourceFace
 
@@ -170,16 +170,10 @@ def _settings(task: Task, align: str, finder: str) -> DatasetSettings:
     )
 
 
-def animate(
-    method: Animator,
-    photograph: Photograph,
-    alphas: Sequence[float],
-    *,
-    device: torch.device | str,
-) -> Frames:
-    """The photograph, reduced to at most 1024 pixels a side, at every alpha: (1, A, h, w, 3)."""
+def animate(move: Mover, photograph: Photograph, *, device: torch.device | str) -> Frames:
+    """Every moment of the photograph, reduced to at most 1024 pixels a side: (1, A, h, w, 3)."""
     with torch.no_grad():
-        images = method.animate(photograph.batch(device), alphas)  # (N, A, 3, S, S)
+        images = move(photograph.batch(device))  # (N, A, 3, S, S)
     moments = [_reduced(photograph.with_portraits(image)) for image in images.unbind(1)]
     return np.stack(moments)[None]
 

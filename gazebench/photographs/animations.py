@@ -1,6 +1,7 @@
-"""Animations with a trained run: of a dataset's portraits, or of a photograph."""
+"""Animations of a dataset's portraits or of a photograph, with a run or with what ships."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,73 +12,106 @@ from gazebench.dataset import Manifest, Portrait
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError, MethodError
 from gazebench.evaluation import portraits_to_correct
-from gazebench.photographs.moving import Frames, animated
+from gazebench.methods import Direction, Method, Task
+from gazebench.photographs import choosing
+from gazebench.photographs.moving import Frames, Mover, animated
 from gazebench.plugins import Collection
-from gazebench.training import Trained
 
 FIRST = 6  # portraits that are shown where no id is given
+_ALPHAS, _DIRECTIONS = "undo", "iris_warp"  # the best without a run, for each
+
+
+def chosen(
+    collection: Collection,
+    run: Path | None,
+    name: str | None,
+    manifest: Manifest | None,
+    *,
+    device: torch.device,
+    directions: bool = False,
+    changes: dict[str, Any] | None = None,
+) -> choosing.Chosen:
+    """The method of ``run``, else the one called ``name``, else the best that needs no run.
+
+    ``directions``: it is to turn eyes to directions in degrees, not only towards the camera.
+
+    Raises:
+        InputError: no run, no checkpoint that can be read, no such method, or two of them.
+        MethodError: the method cannot; those that can are named.
+    """
+    if run and name:
+        raise InputError(f"{run}: a run says the method itself; leave out --method {name}")
+    name = name if run is None else training.run_method_name(run)
+    if run is None:
+        name = name or (_DIRECTIONS if directions else _ALPHAS)
+    if name in plugins.names(collection):
+        _require(collection, name, directions=directions)
+    if run is None:
+        assert name is not None
+        return choosing.of_name(collection, name, changes or {}, None, device)
+    trained = training.load_trained(collection, run, manifest, device=device, changes=changes)
+    return choosing.of_trained(trained, changes or {})
+
+
+def mover(method: Method, alphas: Sequence[float], directions: Sequence[Direction]) -> Mover:
+    """What makes the moments of a batch: each of ``directions``, or of ``alphas`` without them."""
+    moves: Any = method
+    if directions:
+        return partial(moves.redirect, directions=directions)
+    return partial(moves.animate, alphas=alphas)
 
 
 def of_portraits(
-    trained: Trained,
+    move: Mover,
+    task: Task | None,
     manifest: Manifest,
     ids: Sequence[str],
-    alphas: Sequence[float],
     *,
     eyes_only: bool,
     device: torch.device,
 ) -> Frames:
-    """Portraits of a dataset at every alpha, see ``moving.animated``; without ids the first ones.
+    """Every moment of portraits of a dataset, see ``moving.animated``; without ids the first ones.
 
     Raises:
-        InputError: the dataset has no such portrait.
+        InputError: the dataset has no such portrait, or the method is made for another size.
     """
-    chosen = _chosen(manifest, ids)
-    batches = (batch.to(device) for batch in Pixels.open(manifest).batches(chosen, 1))
-    method: Any = trained.method
-    return animated(method, batches, alphas, eyes_only=eyes_only)
+    if task and (task.resolution, task.window) != (manifest.resolution, manifest.window):
+        raise InputError(f"{manifest.root}: the method is made for {task.resolution} px")
+    chosen_ones = _portraits(manifest, ids)
+    batches = (batch.to(device) for batch in Pixels.open(manifest).batches(chosen_ones, 1))
+    return animated(move, batches, eyes_only=eyes_only)
 
 
 def of_photograph(
-    trained: Trained,
+    move: Mover,
+    task: Task | None,
     photograph: Path,
-    alphas: Sequence[float],
     *,
     eyes_only: bool,
     device: torch.device,
     **finding: Any,
 ) -> Frames:
-    """A photograph at every alpha; ``finding``: see ``Photographer``.
+    """Every moment of a photograph; ``finding``: see ``Photographer``.
 
     Raises:
         InputError: it cannot be read, or has no usable face.
     """
-    opened = photographs.Photographer(trained.task, **finding).open(photograph)
-    method: Any = trained.method
+    opened = photographs.Photographer(task, **finding).open(photograph)
     if eyes_only:
-        return animated(method, [opened.batch(device)], alphas, eyes_only=True)
-    return photographs.animate(method, opened, alphas, device=device)
+        return animated(move, [opened.batch(device)], eyes_only=True)
+    return photographs.animate(move, opened, device=device)
 
 
-def require_animator(collection: Collection, run: Path) -> None:
-    """Check that the method that was trained in ``run`` can animate.
-
-    Raises:
-        MethodError: it cannot; those that can are named.
-    """
-    name = training.run_method_name(run)
-    known = plugins.names(collection)
-    if name is None or name not in known:
-        return  # loading says what is wrong
-    if not methods.animates(methods.load(collection, name)):
-        kinds = {other: methods.load(collection, other) for other in known}
-        able = ", ".join(other for other, kind in kinds.items() if methods.animates(kind))
-        raise MethodError(
-            f"{run}: {name} corrects the gaze and does not animate it; these do: {able}"
-        )
+def _require(collection: Collection, name: str, *, directions: bool) -> None:
+    able = methods.redirects if directions else methods.animates
+    if able(methods.load(collection, name)):
+        return
+    others = [o for o in plugins.names(collection) if able(methods.load(collection, o))]
+    does = "turns no eyes to a direction" if directions else "does not animate the gaze"
+    raise MethodError(f"{name} {does}; these do: {', '.join(others)}")
 
 
-def _chosen(manifest: Manifest, ids: Sequence[str]) -> Sequence[Portrait]:
+def _portraits(manifest: Manifest, ids: Sequence[str]) -> Sequence[Portrait]:
     if unknown := [id_ for id_ in ids if id_ not in manifest.by_id]:
         raise InputError(f"--id {unknown[0]}: {manifest.root} has no such portrait")
     return [manifest.by_id[id_] for id_ in ids] or portraits_to_correct(manifest)[:FIRST]

@@ -68,7 +68,7 @@ def of_run(
         InputError: no run, no checkpoint that can be read, or no such setting.
     """
     trained = training.load_trained(collection, run, None, device=device, changes=settings)
-    return _ready(trained, settings)
+    return of_trained(trained, settings)
 
 
 def of_name(
@@ -89,7 +89,7 @@ def of_name(
     kind = methods.load(collection, name)
     if name in shipped.names() and dataset is None:
         trained = training.load_shipped(collection, name, device=device, changes=settings)
-        return _ready(trained, settings)
+        return of_trained(trained, settings)
     _refuse(kind, name, dataset)
     manifest = Manifest.load(dataset) if dataset else None
     built = config.build(kind.Config, settings, f"methods.{name}")
@@ -102,7 +102,8 @@ def of_name(
     return Chosen(name=name, method=method, task=None if free else task, facts=facts)
 
 
-def _ready(trained: training.Trained, settings: Mapping[str, Any]) -> Chosen:
+def of_trained(trained: training.Trained, settings: Mapping[str, Any]) -> Chosen:
+    """A loaded method, with the settings that it was given besides."""
     return Chosen(
         name=trained.name,
         method=trained.method,

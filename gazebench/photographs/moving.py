@@ -1,4 +1,4 @@
-"""A gaze that moves: strips and moving pictures of what an ``Animator`` makes."""
+"""A gaze that moves: strips and moving pictures of what an animating method makes."""
 
 import importlib
 import importlib.util
@@ -17,10 +17,10 @@ from torch import Tensor
 from gazebench.dataset.batches import Batch, eye_patches, to_uint8
 from gazebench.dataset.pictures import png
 from gazebench.errors import InputError, MissingPartError
-from gazebench.methods import Animator
 
 Frames = NDArray[np.uint8]  # (N, A, h, w, 3): pictures by alphas
 Film = NDArray[np.uint8]  # (T, h, w, 3)
+Mover = Callable[[Batch], Tensor]  # gives a batch's moments, (N, A, 3, H, W) in [-1, 1]
 
 SUFFIXES = (".png", ".gif", ".webp", ".mp4")
 _COLOURS = 256  # of a GIF
@@ -46,14 +46,12 @@ def check(suffix: str) -> None:
         )
 
 
-def animated(
-    method: Animator, batches: Iterable[Batch], alphas: Sequence[float], *, eyes_only: bool = False
-) -> Frames:
-    """Every portrait at every alpha, (N, A, S, S, 3), or of its eyes alone, (N, A, h, S, 3)."""
+def animated(move: Mover, batches: Iterable[Batch], *, eyes_only: bool = False) -> Frames:
+    """Every moment of every portrait, (N, A, S, S, 3), or of its eyes alone, (N, A, h, S, 3)."""
     rows: list[Frames] = []
     for batch in batches:
         with torch.no_grad():
-            images = method.animate(batch, alphas)
+            images = move(batch)
         rows.append(eye_frames(images, batch) if eyes_only else _pixels(images))
     return np.concatenate(rows)
 
@@ -72,11 +70,11 @@ def eye_frames(images: Tensor, batch: Batch) -> Frames:
     return np.stack([np.asarray(p) for p in scaled]).reshape(*pairs.shape[:2], *size[::-1], 3)
 
 
-def encode(suffix: str, frames: Frames, alphas: Sequence[float], *, fps: float) -> bytes:
+def encode(suffix: str, frames: Frames, captions: Sequence[str], *, fps: float) -> bytes:
     """The file of one of ``SUFFIXES``.
 
-    ``.png``: a strip, a row per picture and a column per alpha, which stands above it. Else a
-    picture that moves from the first alpha to the last and back, all portraits side by side;
+    ``.png``: a strip, a row per picture and a column per moment, under its caption. Else a
+    picture that moves from the first moment to the last and back, all portraits side by side;
     GIF counts hundredths of a second, WebP is lossless, MP4 is H.264, yuv420p, BT.709.
 
     Raises:
@@ -85,7 +83,7 @@ def encode(suffix: str, frames: Frames, alphas: Sequence[float], *, fps: float) 
     """
     check(suffix)
     if suffix == ".png":
-        return strip(frames, alphas)
+        return strip(frames, captions)
     writers: dict[str, Callable[[Film, float], bytes]] = {".gif": gif, ".webp": webp, ".mp4": mp4}
     film = there_and_back(tiled(frames))
     longest = max(film.shape[1:3])
@@ -96,11 +94,11 @@ def encode(suffix: str, frames: Frames, alphas: Sequence[float], *, fps: float) 
     return writers[suffix](film, fps)
 
 
-def strip(frames: Frames, alphas: Sequence[float]) -> bytes:
-    """A PNG with a row per picture and a column per alpha, which is printed above it."""
+def strip(frames: Frames, captions: Sequence[str]) -> bytes:
+    """A PNG with a row per picture and a column per moment, its caption above it."""
     rows = [np.concatenate(list(row), axis=1) for row in frames]
     width = frames.shape[3]
-    head = _captions([f"{alpha:g}" for alpha in alphas], width)
+    head = _captions(captions, width)
     return png(np.concatenate([head, *rows]))
 
 

@@ -1,4 +1,4 @@
-"""How far the gaze moves, as given on the command line."""
+"""How far the gaze moves, or to where, as given on the command line."""
 
 import math
 
@@ -7,7 +7,7 @@ import click
 ENDS = "0:1:11"  # source to correction in steps of a tenth, as in the paper
 
 
-class Alphas(click.ParamType):
+class Numbers(click.ParamType):
     """Numbers as ``first:last:count`` or ``a,b,c``; a tuple of floats."""
 
     name = "A"
@@ -17,12 +17,12 @@ class Alphas(click.ParamType):
     ) -> tuple[float, ...]:
         text = str(value)
         try:
-            alphas = _between(*text.split(":")) if ":" in text else _listed(text)
+            numbers = _between(*text.split(":")) if ":" in text else _listed(text)
         except (ValueError, TypeError):
             self.fail(f"{text!r}: expected FIRST:LAST:COUNT or A,B,C, such as {ENDS} or 0,0.5,1")
-        if not all(map(math.isfinite, alphas)):
-            self.fail(f"{text!r}: alphas are finite numbers")
-        return alphas
+        if not all(map(math.isfinite, numbers)):
+            self.fail(f"{text!r}: these must be finite numbers")
+        return numbers
 
 
 def _between(first: str, last: str, count: str) -> tuple[float, ...]:
