@@ -7,9 +7,10 @@ from pathlib import Path
 
 from gazebench.annotation import examples, imports
 from gazebench.annotation.imports import Said
+from gazebench.annotation.labels import ImportReport, import_csv
 from gazebench.annotation.meant import first_few, resolve
 from gazebench.annotation.votes import Event, Round, Votes, now
-from gazebench.dataset import Manifest
+from gazebench.dataset import Manifest, read_heading
 from gazebench.errors import InputError
 
 _IDS = uuid.UUID("5c0f3f2e-6f0f-4c8e-9a52-1e0f7b6f3b10")  # of events that a file does not name
@@ -23,6 +24,27 @@ class VotesReport:
     new: int
     quarantined: int
     annotators: tuple[str, ...]
+
+
+def import_file(
+    dataset: Path,
+    path: Path,
+    *,
+    annotator: str = "",
+    replace: bool = False,
+    mapping: Mapping[str, str] | None = None,
+) -> VotesReport | ImportReport:
+    """Add the votes or the labels of a file to ``dataset``; see `import_votes`, `import_csv`.
+
+    They are votes where the file, or ``annotator``, says whose they are.
+
+    Raises:
+        InputError: as these do.
+    """
+    read_heading(dataset)  # so that a missing dataset is named before its file
+    if annotator or has_annotators(path, mapping):
+        return import_votes(dataset, path, annotator=annotator, mapping=mapping)
+    return import_csv(dataset, path, replace=replace, mapping=mapping)
 
 
 def has_annotators(path: Path, mapping: Mapping[str, str] | None = None) -> bool:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from gazebench.annotation import finalize
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.queue import Progress, Queue
 from gazebench.annotation.session import Session
@@ -10,6 +12,7 @@ from gazebench.annotation.summary import Person, Summary, summarise
 from gazebench.annotation.votes import Votes
 
 _HOUR_MS = 3_600_000
+_MIN_VOTES = 2  # that a portrait needs to be decided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,13 @@ class Status:
         invited = [(name, p, persons.get(name)) for name, p in self.progress.items()]
         others = [(n, None, p) for n, p in persons.items() if n not in self.progress]
         return [*invited, *others]
+
+
+def facts_of(dataset: Path, status: Status) -> dict[str, Any]:
+    """What a page shows of a session that goes on: as if the votes were counted now."""
+    counts = finalize.would_be(dataset, status.summary)
+    rows = [{"name": n, "done": p.done, "total": p.total} for n, p in status.progress.items()]
+    return {**finalize.facts_of(dataset, status.summary, _MIN_VOTES, counts), "progress": rows}
 
 
 class Watch:
@@ -52,10 +62,9 @@ class Watch:
             self._events.append(event)
             for queue in self._queues.values():
                 queue.apply(event)
-        plan = self._session.plan
-        least = 2
+        gold = self._session.plan.gold
         summary = summarise(
-            self._events, portraits=self._faces.ids, min_votes=least, gold=plan.gold
+            self._events, portraits=self._faces.ids, min_votes=_MIN_VOTES, gold=gold
         )
         progress = {name: queue.progress for name, queue in self._queues.items()}
         return Status(summary=summary, progress=progress)

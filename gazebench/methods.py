@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gazebench import plugins
+from gazebench import config, plugins
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
@@ -188,6 +188,19 @@ def load(content: Collection, name: str) -> type[Method]:
         InputError: no such file, it cannot be imported, or it does not define exactly one method.
     """
     return plugins.load(content, name, marker="card")
+
+
+def settings_of(
+    method: type[Method], name: str, values: Mapping[str, Any], where: str = ""
+) -> Settings:
+    """The settings of the method ``name``: its defaults with ``values``, its table, laid over them.
+
+    ``where`` is put before the table's name in a message.
+
+    Raises:
+        InputError: an unknown key (the nearest is named) or a value of the wrong kind.
+    """
+    return config.build(method.Config, values, f"{where}methods.{name}")
 
 
 def is_trainable(method: type[Method]) -> bool:

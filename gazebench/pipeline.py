@@ -1,4 +1,4 @@
-"""The pipeline from Python: six functions that do what the commands of the same names do.
+"""The pipeline from Python: seven functions that do what the commands of the same names do.
 
 It uses every room; libraries that are heavy are imported when a function is called. Paths are
 ``str`` or ``Path``. Errors are those of `gazebench.errors`. A function that was interrupted
@@ -6,6 +6,7 @@ resumes when it is called again with the same arguments, and returns at once whe
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from gazebench.annotation.labels import ImportReport
     from gazebench.curation import BuildPlan, BuildReport
     from gazebench.curation.recreate import RecreationResult
-    from gazebench.evaluation import EvalReport
+    from gazebench.evaluation import EvalReport, Evaluation
+    from gazebench.plugins import Collection
     from gazebench.reports.report import Report
     from gazebench.training import TrainingResult
 
@@ -213,27 +215,87 @@ def evaluate(
     Raises:
         InputError: no such method, or no labelled test portrait.
     """
-    from gazebench import baselines, metrics, plugins
-    from gazebench.dataset import Manifest
-    from gazebench.evaluation import Evaluation, find
-    from gazebench.methods import pick_device
+    from gazebench import baselines, plugins
+    from gazebench.evaluation import find
 
     words = [str(word) for word in _several(methods)]
     collection, names = plugins.extend(baselines, words)
-    evaluation = Evaluation(
-        manifest=Manifest.load(Path(dataset)),
-        runs=Path(runs),
-        methods=collection,
-        metrics=metrics,
-        device=pick_device(device),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
-        overwrite=overwrite,
-        quiet=quiet,
-    )
+    flags = {"device": device, "overwrite": overwrite, "quiet": quiet, "command": command}
+    evaluation = _evaluation(dataset, runs, collection, **flags)
     entries, missing = find(collection, Path(runs), names, shipped=shipped)
     found = evaluation.run(entries)
     return type(found)(results=found.results, failures=(*found.failures, *missing))
+
+
+def score(
+    predictions: Place,
+    dataset: Place,
+    runs: Place,
+    *,
+    name: str | None = None,
+    title: str | None = None,
+    paper: str = "",
+    code: str = "",
+    of_camera: Place | None = None,
+    allow_partial: bool = False,
+    device: str | None = None,
+    quiet: bool = False,
+    command: str = "gazebench.score",
+) -> "EvalReport":
+    """Score the predictions of any program: one ``ID.png`` per domain-Y test portrait.
+
+    The result, ``runs/NAME/scores.json``, stands beside those of our methods in the next report.
+
+    Args:
+        predictions: folder of the pictures, which have the dataset's size.
+        dataset: the dataset that was corrected.
+        runs: folder of the runs.
+        name: of the run; by default the folder's name.
+        title: how tables call it; by default the name.
+        paper: citation, for the leaderboard.
+        code: address of the code, for the leaderboard.
+        of_camera: folder of what the program made of the domain-X test portraits, for the columns
+            on harm; by default they have a dash.
+        allow_partial: score what is there; the row gets no rank.
+        device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
+        quiet: no progress bars.
+        command: recorded in the result as what made it.
+
+    Raises:
+        InputError: missing, foreign or wrong-size pictures; they are listed.
+    """
+    from gazebench import baselines
+    from gazebench.cards import MethodCard
+
+    wanted = name or Path(predictions).resolve().name
+    run = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip(".-") or "outside"
+    evaluation = _evaluation(dataset, runs, baselines, device=device, quiet=quiet, command=command)
+    return evaluation.score_folder(
+        Path(predictions),
+        MethodCard(title=title or name or run, paper=paper, code=code),
+        run,
+        allow_partial=allow_partial,
+        of_camera=Path(of_camera) if of_camera else None,
+    )
+
+
+def _evaluation(
+    dataset: Place, runs: Place, methods: "Collection", *, device: str | None, **flags: Any
+) -> "Evaluation":
+    from gazebench import metrics
+    from gazebench.dataset import Manifest
+    from gazebench.evaluation import Evaluation
+    from gazebench.methods import pick_device
+
+    return Evaluation(
+        manifest=Manifest.load(Path(dataset)),
+        runs=Path(runs),
+        methods=methods,
+        metrics=metrics,
+        device=pick_device(device),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        **flags,
+    )
 
 
 def report(

@@ -1,7 +1,8 @@
 """Collections: one module of a package is one method, metric, source or finder, by file name.
 
-Files that start with an underscore are machinery. Listing imports nothing. A file from elsewhere
-can stand beside a package's modules, under its own file name.
+Files that start with an underscore are machinery, and a folder is not a module of the collection.
+Listing imports nothing. A file from elsewhere can be used beside a package's modules, under its own
+file name.
 """
 
 import contextlib
@@ -52,9 +53,8 @@ Collection = ModuleType | ExtendedPackage  # of methods, metrics, sources ..., b
 
 def names(collection: Collection) -> list[str]:
     """Names of what ``collection`` holds, from its file names alone, sorted."""
-    found = [
-        m.name for m in pkgutil.iter_modules(_package(collection).__path__) if m.name[0] != "_"
-    ]
+    modules = pkgutil.iter_modules(_package(collection).__path__)
+    found = [m.name for m in modules if m.name[0] != "_" and not m.ispkg]
     return sorted([*found, *_files(collection)])
 
 

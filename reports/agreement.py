@@ -12,6 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 import gazebench
+from gazebench import store
 from gazebench.dataset import Manifest, Portrait
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
@@ -46,6 +47,11 @@ def render(dataset: Path, facts: Mapping[str, Any] | None = None) -> str:
         heat=[_heat(person["confusion"]) for person in facts["people"]],
         faces=[_face(manifest, d) for d in facts["most_disputed"]],
     )
+
+
+def write(dataset: Path, page: Path, facts: Mapping[str, Any] | None = None) -> None:
+    """Write the file ``page``; the other arguments and errors are those of ``render``."""
+    store.write(page, render(dataset, facts))
 
 
 def load(dataset: Path) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from torch.nn import functional
 from training_folders import make_dataset
 
 from gazebench import baselines, cli, plugins, training
-from gazebench.baselines import _upsamplers
-from gazebench.baselines._upsamplers import _rrdbnet
-from gazebench.baselines._upsamplers._rrdbnet import DenseBlock, ResidualBlock, RRDBNet
+from gazebench.baselines import upsamplers
 from gazebench.baselines.gazegan_v2 import LETTERS, GazeGANV2Config, networks_of
+from gazebench.baselines.upsamplers import _rrdbnet
+from gazebench.baselines.upsamplers._rrdbnet import DenseBlock, ResidualBlock, RRDBNet
 from gazebench.dataset import Manifest
 from gazebench.dataset.boxes import eye_window
 from gazebench.methods import Task, count_parameters
@@ -84,10 +84,10 @@ def test_for_x2_the_input_is_taken_apart_into_twelve_channels() -> None:
 
 
 def test_up_samplers_are_files_and_no_methods() -> None:
-    names = plugins.names(_upsamplers)
+    names = plugins.names(upsamplers)
     assert names == ["bilinear", "cfm", "real_esrgan_x2", "real_esrgan_x4"]
     for name in names:
-        assert plugins.load(_upsamplers, name, marker="title").title
+        assert plugins.load(upsamplers, name, marker="title").title
     assert not any("upsampler" in name for name in plugins.names(baselines))
     assert _rrdbnet.__name__.rpartition(".")[2].startswith("_")
 

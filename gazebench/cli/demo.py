@@ -1,11 +1,10 @@
 """``gazebench demo``."""
 
-import os
 from pathlib import Path
 
 import click
 
-from gazebench.cli._words import now, typed
+from gazebench.cli._words import typed
 from gazebench.cli.eval import raise_if_incomplete
 
 
@@ -23,15 +22,6 @@ def command(out: Path, steps: int | None, quiet: bool) -> None:
     """
     from gazebench import demo
 
-    workers = len(os.sched_getaffinity(0))
-    report = demo.run(
-        out,
-        date=now(),
-        command=typed(),
-        steps=steps,
-        workers=workers,
-        quiet=quiet,
-        say=click.echo,
-    )
+    report = demo.run(out, command=typed(), steps=steps, quiet=quiet, say=click.echo)
     click.echo(f"\nthe leaderboard, after {report.seconds:.0f} s:\n{report.page.resolve()}")
     raise_if_incomplete(list(report.failures))

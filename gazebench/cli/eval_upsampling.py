@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gazebench.cli._words import now
-from gazebench.errors import IncompleteError, InputError
+from gazebench.errors import IncompleteError
 
 
 @click.command()
@@ -41,41 +41,29 @@ def command(
     gazebench eval-upsampling runs/gazegan_v2 data
     gazebench eval-upsampling runs/gazegan_v2 data --split all --upsampler cfm
     """
-    from gazebench import baselines, plugins
-    from gazebench.baselines import _upsamplers
-    from gazebench.baselines.gazegan_v2 import LETTERS, reconstruct
+    from gazebench import baselines
+    from gazebench.baselines import gazegan_v2, upsamplers
     from gazebench.dataset import Manifest
-    from gazebench.dataset.batches import Pixels
-    from gazebench.evaluation.upsampling import FILE, Comparison, compare, facts_of, portraits_of
-    from gazebench.methods import count_parameters, pick_device
-    from gazebench.metrics import Instruments
-    from gazebench.training import load_trained
+    from gazebench.evaluation.upsampling import CoarseMethod, measure
 
-    manifest, place, both = Manifest.load(dataset), pick_device(device), split == "all"
-    trained = load_trained(baselines, run, manifest, device=place)
-    networks = trained.method.networks
-    if trained.name != "gazegan_v2" or not {"G_h", "E_r"} <= networks.keys():
-        raise InputError(f"{run}: is no GazeGANV2 with CFM; train one with --method gazegan_v2")
-    kinds = {
-        name: plugins.load(_upsamplers, name, marker="title")
-        for name in names or plugins.names(_upsamplers)
-    }
-    comparison = Comparison(
-        pixels=Pixels.open(manifest),
-        portraits=portraits_of(manifest, both_halves=both),
-        coarse=lambda batch: reconstruct(trained.method, batch),
-        parameters=count_parameters([networks[name] for name in LETTERS if name in networks]),
-        instruments=Instruments(place),
+    coarse = CoarseMethod(
+        methods=baselines,
+        name="gazegan_v2",
+        reconstruct=gazegan_v2.reconstruct,
+        letters=gazegan_v2.LETTERS,
+        needed=("G_h", "E_r"),
+        upsamplers=upsamplers,
     )
-    made = compare(comparison, kinds, trained.method, quiet=quiet)
-    facts = {
-        **facts_of(comparison, both_halves=both),
-        "run": run.resolve().name,
-        "weights_sha256": trained.weights_sha256,
-        "steps": trained.facts["step"],
-        "date": now(),
-    }
-    made.save(run / FILE, facts)
+    made = measure(
+        coarse,
+        run,
+        Manifest.load(dataset),
+        names=names,
+        both_halves=split == "all",
+        device=device,
+        date=now(),
+        quiet=quiet,
+    )
     for name, scores in made.scores.items():
         cells = (f"{key} {score.value:.4f}" for key, score in scores.items())
         click.echo(f"{made.titles[name]}: {', '.join(cells)}")

@@ -1,7 +1,6 @@
 """``gazebench label ...``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +12,6 @@ from gazebench.cli._label_words import (
     show_labels,
     show_status,
 )
-
-if TYPE_CHECKING:
-    from gazebench.annotation.status import Status
 
 _dataset = click.argument("dataset", type=click.Path(path_type=Path))
 _min_votes = click.option(
@@ -154,8 +150,9 @@ def status(dataset: Path, watch: bool, page: Path | None) -> None:
     import time
 
     from gazebench.annotation.session import Session
-    from gazebench.annotation.status import Watch
+    from gazebench.annotation.status import Watch, facts_of
     from gazebench.annotation.votes import Votes
+    from gazebench.reports import agreement
 
     Session.load(dataset)
     with Votes.open(dataset) as votes:
@@ -166,21 +163,11 @@ def status(dataset: Path, watch: bool, page: Path | None) -> None:
                 click.clear()
             show_status(found)
             if page:
-                _write_status(dataset, found, page)
+                agreement.write(dataset, page, facts_of(dataset, found))
+                click.echo(f"{page}: written")
             if not watch:
                 return
             time.sleep(5)
-
-
-def _write_status(dataset: Path, status: "Status", page: Path) -> None:
-    from gazebench import store
-    from gazebench.annotation.finalize import facts_of, would_be
-    from gazebench.reports.agreement import render
-
-    facts = facts_of(dataset, status.summary, 2, would_be(dataset, status.summary))
-    rows = [{"name": n, "done": p.done, "total": p.total} for n, p in status.progress.items()]
-    store.write(page, render(dataset, {**facts, "progress": rows}))
-    click.echo(f"{page}: written")
 
 
 @command.command()
@@ -240,21 +227,18 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
     An unknown name or a contradiction is an error that names it, and nothing is written. The same
     file again changes nothing.
     """
-    from gazebench.annotation.importing import has_annotators, import_votes
-    from gazebench.annotation.labels import import_csv
-    from gazebench.dataset import read_heading
+    from gazebench.annotation.importing import VotesReport, import_file
 
-    read_heading(dataset)  # so that a missing dataset is named before its file
     mapping = _mapping(words)
-    if annotator or has_annotators(file, mapping):
-        report = import_votes(dataset, file, annotator=annotator, mapping=mapping)
+    report = import_file(dataset, file, annotator=annotator, replace=replace, mapping=mapping)
+    if isinstance(report, VotesReport):
         click.echo(
             f"{report.read:,} votes of {', '.join(report.annotators)} read, {report.new:,} new; "
             f"{report.quarantined:,} on quarantined faces left out"
         )
         click.echo(f"next: gazebench label finalize {dataset}")
     else:
-        show_labels(dataset, import_csv(dataset, file, replace=replace, mapping=mapping))
+        show_labels(dataset, report)
 
 
 def _mapping(text: str) -> dict[str, str]:
@@ -289,14 +273,13 @@ def finalize(dataset: Path, min_votes: int, out: Path | None) -> None:
     `ambiguous`, which is in neither domain. Labels that were imported stay where votes are lacking.
     Run it again after more votes: every label that changes is listed.
     """
-    from gazebench import store
     from gazebench.annotation.finalize import finalize as count
     from gazebench.annotation.labels import shortage
-    from gazebench.reports.agreement import render
+    from gazebench.reports import agreement
 
     done = count(dataset, min_votes=min_votes)
     page = out or dataset / "agreement.html"
-    store.write(page, render(dataset))
+    agreement.write(dataset, page)
     show_agreement(done.summary)
     show_counts(done.counts)
     show_changes(dataset, done)

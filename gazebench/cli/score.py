@@ -1,11 +1,10 @@
 """``gazebench score``."""
 
-import re
 from pathlib import Path
 
 import click
 
-from gazebench.cli._words import now, typed
+from gazebench.cli._words import typed
 from gazebench.cli.eval import raise_if_incomplete, show
 
 
@@ -64,32 +63,33 @@ def command(
     gazebench score out/mine --dataset data/hq --list > ids.txt   # what to correct
     gazebench score out/mine --dataset data/hq --name mine
     """
-    from gazebench import baselines, metrics
-    from gazebench.cards import MethodCard
-    from gazebench.dataset import Manifest
-    from gazebench.evaluation import Evaluation, portraits_of_camera, portraits_to_correct
-    from gazebench.methods import pick_device
+    import gazebench
 
-    manifest = Manifest.load(dataset)
     if list_ids or list_x:
-        wanted = portraits_of_camera if list_x else portraits_to_correct
-        click.echo("\n".join(p.id for p in wanted(manifest)))
+        click.echo("\n".join(_wanted(dataset, list_x)))
         return
-    run = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or folder.resolve().name).strip(".-") or "outside"
-    evaluation = Evaluation(
-        manifest=manifest,
-        runs=runs,
-        methods=baselines,
-        metrics=metrics,
-        device=pick_device(device),
-        date=now(),
-        command=typed(),
+    report = gazebench.score(
+        folder,
+        dataset,
+        runs,
+        name=name,
+        title=title,
+        paper=paper,
+        code=code,
+        of_camera=of_camera,
+        allow_partial=allow_partial,
+        device=device,
         quiet=quiet,
-    )
-    card = MethodCard(title=title or name or run, paper=paper, code=code)
-    report = evaluation.score_folder(
-        folder, card, run, allow_partial=allow_partial, of_camera=of_camera
+        command=typed(),
     )
     show(report)
     click.echo(f"next: gazebench report {runs} board")
     raise_if_incomplete(list(report.failures))
+
+
+def _wanted(dataset: Path, of_camera: bool) -> list[str]:
+    from gazebench.dataset import Manifest
+    from gazebench.evaluation import portraits_of_camera, portraits_to_correct
+
+    wanted = portraits_of_camera if of_camera else portraits_to_correct
+    return [portrait.id for portrait in wanted(Manifest.load(dataset))]

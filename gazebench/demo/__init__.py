@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gazebench import baselines, config, curation, methods, metrics, plugins, sources
-from gazebench.annotation.labels import import_csv
-from gazebench.curation.settings import DatasetSettings
+from gazebench import baselines, config, methods, pipeline, plugins
 from gazebench.dataset import Manifest
-from gazebench.evaluation import Evaluation, find
-from gazebench.methods import pick_device
-from gazebench.reports.report import write_report
 from gazebench.training import TrainingSettings
 from gazebench.training.job import Budget
 from gazebench.training.queue import Trainer
@@ -42,10 +37,8 @@ class DemoReport:
 def run(
     out: Path,
     *,
-    date: str,
     command: str,
     steps: int | None = None,
-    workers: int = 2,
     quiet: bool = False,
     say: Callable[[str], None] = print,
 ) -> DemoReport:
@@ -60,23 +53,29 @@ def run(
     announcer = _Announcer(say)
     announcer.step(
         f"gazebench build-dataset PORTRAITS {dataset} --res 256",
-        lambda: _build(dataset, tables["dataset"], workers, quiet),
+        lambda: pipeline.build_dataset(
+            PORTRAITS, dataset, source_type="folder", quiet=quiet, **tables["dataset"]
+        ),
     )
     announcer.step(
         f"gazebench label import {dataset} labels.csv",
-        lambda: import_csv(dataset, PORTRAITS / "labels.csv", replace=True),
+        lambda: pipeline.label_import(dataset, PORTRAITS / "labels.csv", replace=True),
     )
     untrained = announcer.step(
         f"gazebench train --method {TRAINED} --track demo {dataset} {runs / TRAINED}",
         lambda: _train(dataset, runs, tables, steps, quiet),
     )
-    failures = announcer.step(
+    evaluated = announcer.step(
         f"gazebench eval {dataset} {runs} " + " ".join(f"--method {name}" for name in compared()),
-        lambda: _evaluate(dataset, runs, date, command, quiet),
+        lambda: pipeline.evaluate(
+            dataset, runs, methods=compared(), shipped=True, quiet=quiet, command=command
+        ),
     )
-    report = announcer.step(f"gazebench report {runs} {board}", lambda: write_report(runs, board))
+    report = announcer.step(
+        f"gazebench report {runs} {board}", lambda: pipeline.report(runs, board)
+    )
     seconds = time.monotonic() - began
-    return DemoReport(page=report.page, failures=(*untrained, *failures), seconds=seconds)
+    return DemoReport(page=report.page, failures=(*untrained, *evaluated.failures), seconds=seconds)
 
 
 def compared() -> list[str]:
@@ -104,12 +103,6 @@ class _Announcer:
         return result
 
 
-def _build(out: Path, table: dict[str, Any], workers: int, quiet: bool) -> None:
-    settings = config.build(DatasetSettings, table, "dataset")
-    plan = curation.plan(sources, PORTRAITS, settings, source="folder", limit=None)
-    curation.build(plan, out, workers=workers, overwrite=False, quiet=quiet)
-
-
 def _train(
     dataset: Path, runs: Path, tables: dict[str, Any], steps: int | None, quiet: bool
 ) -> tuple[str, ...]:
@@ -124,18 +117,3 @@ def _train(
         progress=not quiet,
     )
     return trainer.run(entries).failures
-
-
-def _evaluate(dataset: Path, runs: Path, date: str, command: str, quiet: bool) -> tuple[str, ...]:
-    evaluation = Evaluation(
-        manifest=Manifest.load(dataset),
-        runs=runs,
-        methods=baselines,
-        metrics=metrics,
-        device=pick_device(None),
-        date=date,
-        command=command,
-        quiet=quiet,
-    )
-    entries, missing = find(baselines, runs, compared(), shipped=True)
-    return (*evaluation.run(entries).failures, *missing)

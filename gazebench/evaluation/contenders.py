@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gazebench import config, methods, plugins, training
+from gazebench import methods, plugins, training
 from gazebench.cards import MethodCard
 from gazebench.dataset import Manifest
 from gazebench.errors import InputError
@@ -110,7 +110,7 @@ def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.d
     file_sha256 = plugins.sha256(content, entry.name)
     if not entry.trained:
         task = Task(resolution=manifest.resolution, window=manifest.window)
-        method = kind(config.build(kind.Config, {}, f"methods.{entry.name}"), task)
+        method = kind(methods.settings_of(kind, entry.name, {}), task)
         return Contender(entry=entry, card=kind.card, method=method, file_sha256=file_sha256)
     run = _trained(entry, content, manifest, device)
     networks = run.method.networks

@@ -16,14 +16,15 @@ from pytorch_msssim import ms_ssim
 from torch import Tensor
 from tqdm import tqdm
 
-from gazebench import store
+from gazebench import plugins, store, training
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, eye_patches, to_float, to_uint8
 from gazebench.errors import GazebenchError, InputError
 from gazebench.evaluation.correct import device_name
 from gazebench.evaluation.cost import frames_per_second
-from gazebench.methods import TrainableMethod
+from gazebench.methods import TrainableMethod, count_parameters, pick_device
 from gazebench.metrics import Instruments
+from gazebench.plugins import Collection
 from gazebench.results import BENCHMARK, Score
 
 EYE_SIDE = 256  # eye crops are resized to it: MS-SSIM needs more than 160 pixels
@@ -52,7 +53,7 @@ class Upsampler(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What all up-samplers of a table have alike."""
+    """What all up-samplers of a table share."""
 
     pixels: Pixels
     portraits: Sequence[Portrait]
@@ -111,6 +112,65 @@ class UpsamplingScores:
         }
         content = {"format": 1, "facts": dict(facts), "rows": rows, "skipped": dict(self.skipped)}
         store.write(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoarseMethod:
+    """The method whose coarse portraits are brought to full size, and the ways to do that."""
+
+    methods: Collection
+    name: str  # of the method there
+    reconstruct: Callable[[TrainableMethod, Batch], Tensor]  # the coarse portraits of a batch
+    letters: Sequence[str]  # of the networks behind them
+    needed: Sequence[str]  # letters that a trained run must have
+    upsamplers: Collection
+
+
+def measure(
+    coarse: CoarseMethod,
+    run: Path,
+    manifest: Manifest,
+    *,
+    names: Sequence[str] = (),
+    both_halves: bool = False,
+    device: str | None = None,
+    date: str,
+    quiet: bool = False,
+) -> UpsamplingScores:
+    """Compare up-samplers (all, or those in ``names``) of a trained run; written to the run.
+
+    ``date`` is recorded in ``upsampling.json``; with ``both_halves``, portraits of the training
+    half are measured too.
+
+    Raises:
+        InputError: ``run`` is not such a method, no up-sampler has that name, or no portraits.
+    """
+    place = pick_device(device)
+    trained = training.load_trained(coarse.methods, run, manifest, device=place)
+    networks = trained.method.networks
+    if trained.name != coarse.name or not set(coarse.needed) <= networks.keys():
+        raise InputError(f"{run}: is no GazeGANV2 with CFM; train one with --method {coarse.name}")
+    kinds = {
+        name: plugins.load(coarse.upsamplers, name, marker="title")
+        for name in names or plugins.names(coarse.upsamplers)
+    }
+    comparison = Comparison(
+        pixels=Pixels.open(manifest),
+        portraits=portraits_of(manifest, both_halves=both_halves),
+        coarse=lambda batch: coarse.reconstruct(trained.method, batch),
+        parameters=count_parameters([networks[n] for n in coarse.letters if n in networks]),
+        instruments=Instruments(place),
+    )
+    made = compare(comparison, kinds, trained.method, quiet=quiet)
+    facts = {
+        **facts_of(comparison, both_halves=both_halves),
+        "run": run.resolve().name,
+        "weights_sha256": trained.weights_sha256,
+        "steps": trained.facts["step"],
+        "date": date,
+    }
+    made.save(run / FILE, facts)
+    return made
 
 
 def compare(

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gazebench import config, methods, plugins, training
+from gazebench import methods, plugins, training
 from gazebench.dataset import Domain, Manifest, Split
 from gazebench.dataset.batches import Pixels
 from gazebench.dataset.boxes import eye_window
@@ -92,7 +92,7 @@ def of_name(
         return of_trained(trained, settings)
     _refuse(kind, name, dataset)
     manifest = Manifest.load(dataset) if dataset else None
-    built = config.build(kind.Config, settings, f"methods.{name}")
+    built = methods.settings_of(kind, name, settings)
     free = methods.fits_any(kind)
     task = _task(manifest)
     method = kind(built, task)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from gazebench import config, plugins
+from gazebench import plugins
 from gazebench.config import Settings
 from gazebench.dataset import Manifest, Portrait
 from gazebench.errors import InputError
-from gazebench.methods import Task, TrainableMethod, is_trainable, load
+from gazebench.methods import Task, TrainableMethod, is_trainable, load, settings_of
 from gazebench.plugins import Collection
 from gazebench.training.batches import training_portraits
 from gazebench.training.pretrained import FoundPart, find_parts
@@ -88,7 +88,7 @@ class Job:
         """
         kind = trainable(content, method)
         steps = {"steps": options.steps} if options.steps else {}
-        settings = config.build(kind.Config, {**table, **steps}, f"methods.{method}")
+        settings = settings_of(kind, method, {**table, **steps})
         training_portraits(manifest)
         return cls(
             manifest=manifest,

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gazebench import config, methods, plugins
+from gazebench import methods, plugins
 from gazebench.dataset import Manifest
 from gazebench.errors import (
     DiskError,
@@ -164,10 +164,10 @@ def _entries(
 ) -> Iterator[QueueEntry]:
     """The training of a method whose settings must be ``needed``, last, after those it needs."""
     kind = trainable(package, name)
-    own = config.build(kind.Config, tables.get(name, {}), f"methods.{name}")
+    own = methods.settings_of(kind, name, tables.get(name, {}))
     other = {k: v for k, v in needed.items() if getattr(own, k) != v}
     table = {**tables.get(name, {}), **other}
-    chosen = config.build(kind.Config, table, f"methods.{name}")
+    chosen = methods.settings_of(kind, name, table)
     parts: dict[str, Path] = {}
     for part in kind.parts(chosen, Task(manifest.resolution, manifest.window)).values():
         if part.method in given:

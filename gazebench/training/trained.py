@@ -9,10 +9,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from gazebench import config, plugins
+from gazebench import plugins
 from gazebench.dataset import Manifest
 from gazebench.errors import InputError, RefusedError
-from gazebench.methods import Task, TrainableMethod, fits_any, pick_device
+from gazebench.methods import Task, TrainableMethod, fits_any, pick_device, settings_of
 from gazebench.plugins import Collection
 from gazebench.training import checkpoint
 from gazebench.training.job import trainable
@@ -123,7 +123,7 @@ def _method(
     """The recipe's method in evaluation mode, with these networks."""
     kind = trainable(content, recipe.method)
     wanted = {**recipe.settings, **(changes or {})}
-    settings = config.build(kind.Config, wanted, f"{where}methods.{recipe.method}")
+    settings = settings_of(kind, recipe.method, wanted, where)
     method = kind(settings, Task(recipe.resolution, recipe.window))
     checkpoint.load_networks(method.networks, method.inference_networks, dict(weights))
     place = pick_device(str(device) if device else None)
