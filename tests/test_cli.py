@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -28,6 +29,29 @@ def test_every_command_has_help_worth_reading(name: str) -> None:
     assert result.exit_code == 0
     assert len(result.output.split()) > 20
     assert "\\b" not in result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_fits_a_screen(name: str) -> None:
+    assert gazebench(name, "--help").output.count("\n") <= 50
+
+
+@pytest.mark.parametrize("name", ["train", "build-dataset"])
+def test_help_all_has_every_option_and_help_only_the_usual_ones(name: str) -> None:
+    options = [p.opts[-1] for p in _command(name).params if isinstance(p, click.Option)]
+    known = [opt for opt in options if opt.startswith("--")]
+    short, full = (gazebench(name, flag).output for flag in ("--help", "--help-all"))
+    assert all(re.search(rf"^  {option}\b", full, re.M) for option in known)
+    hidden = {option for option in known if not re.search(rf"^  {option}\b", short, re.M)}
+    assert {"--config"} <= hidden
+    assert not {"--method", "--res", "--quiet", "--help-all"} & hidden
+    assert short.count("\n") < full.count("\n")
+
+
+def _command(name: str) -> click.Command:
+    found = cli.main.get_command(click.Context(cli.main), name)
+    assert found
+    return found
 
 
 def test_help_lists_every_command_once_with_exit_codes() -> None:

@@ -1,20 +1,51 @@
 """Options under several headings, for commands whose help is longer than a screen."""
 
+import inspect
 from typing import Any
 
 import click
 
+_ALL = "gazebench.help_all"  # in a context's ``meta``: show the rarely used options too
+
 
 class GroupedOption(click.Option):
-    """An option that stands under the heading ``group`` in the help."""
+    """An option that is under the heading ``group`` in the help; a rare one in --help-all only."""
 
-    def __init__(self, *args: Any, group: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, group: str, rare: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.group = group
+        self.rare = rare
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return None if self.rare and not ctx.meta.get(_ALL) else super().get_help_record(ctx)
 
 
 class GroupedCommand(click.Command):
-    """A command whose options are listed by heading, in the order of their first option."""
+    """A command whose options are listed by heading, in the order of their first option.
+
+    ``--help`` fits a screen; ``--help-all`` also shows the text ``more`` and the rare options.
+    """
+
+    def __init__(self, *args: Any, more: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.more = inspect.cleandoc(more)
+        self.params.append(
+            click.Option(
+                ["--help-all"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_show_all,
+                help="Show all options and more examples, and exit.",
+            )
+        )
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        if self.more and ctx.meta.get(_ALL):
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(self.more)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -27,6 +58,13 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-def option(group: str, *names: str, **settings: Any) -> Any:
-    """``click.option`` under the heading ``group``."""
-    return click.option(*names, cls=GroupedOption, group=group, **settings)
+def option(group: str, *names: str, rare: bool = False, **settings: Any) -> Any:
+    """``click.option`` under the heading ``group``; with ``rare``, only --help-all shows it."""
+    return click.option(*names, cls=GroupedOption, group=group, rare=rare, **settings)
+
+
+def _show_all(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        ctx.meta[_ALL] = True
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()

@@ -24,7 +24,17 @@ _SOURCE, _PORTRAITS, _SPLIT = "The source", "The portraits", "Train and test"
 _WORK, _SETTINGS = "The work", "Settings"
 
 
-@click.command(cls=GroupedCommand)
+_MORE = """
+    With --from-export, OUT becomes the dataset that was exported, labels included. A portrait that
+    is missing or comes out differently is listed in quarantine.csv, and the exit code is 4.
+
+    \b
+    gazebench build-dataset ~/CelebAMask-HQ data/hq --from-export hq-labels
+    gazebench build-dataset ~/CelebAMask-HQ data/hq-1of8 --shard 1/8
+    """
+
+
+@click.command(cls=GroupedCommand, more=_MORE)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @option(
@@ -36,6 +46,7 @@ _WORK, _SETTINGS = "The work", "Settings"
 @option(
     _SOURCE,
     "--eyes",
+    rare=True,
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
     help="Eye centres in pixels of the pictures: name,left_x,left_y,right_x,right_y"
@@ -48,10 +59,18 @@ _WORK, _SETTINGS = "The work", "Settings"
     metavar="FILE.csv",
     help="Labels that exist already: id (source name or id),label (X, Y, unsure, reject).",
 )
-@option(_SOURCE, "--limit", type=click.IntRange(1), metavar="N", help="Only the first N pictures.")
+@option(
+    _SOURCE,
+    "--limit",
+    rare=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only the first N pictures.",
+)
 @option(
     _SOURCE,
     "--from-export",
+    rare=True,
     type=click.Path(path_type=Path),
     metavar="EXPORT",
     help="Recreate the portraits of an export from your own SOURCE.",
@@ -66,6 +85,7 @@ _WORK, _SETTINGS = "The work", "Settings"
 @option(
     _PORTRAITS,
     "--window",
+    rare=True,
     metavar="HxW",
     help="Size of an eye box. [default: 30x50 at 256, 46x80 at 512]",
 )
@@ -79,6 +99,7 @@ _WORK, _SETTINGS = "The work", "Settings"
 @option(
     _PORTRAITS,
     "--landmarks",
+    rare=True,
     metavar="NAME",
     help="dlib, face_alignment (an extra; wants a GPU), or listed (the source's list, or --eyes). "
     "[default: dlib; listed for CelebGaze]",
@@ -86,6 +107,7 @@ _WORK, _SETTINGS = "The work", "Settings"
 @option(
     _PORTRAITS,
     "--image-format",
+    rare=True,
     type=click.Choice(["png", "webp", "jpeg"]),
     help="webp is lossless too, at two thirds of the bytes; jpeg (quality 95, 4:4:4) loses a "
     "little. [default: png]",
@@ -93,6 +115,7 @@ _WORK, _SETTINGS = "The work", "Settings"
 @option(
     _PORTRAITS,
     "--write-masks",
+    rare=True,
     is_flag=True,
     default=None,
     help="Also write masks/ID.png: 255 inside the eye boxes, 0 elsewhere.",
@@ -122,12 +145,14 @@ _WORK, _SETTINGS = "The work", "Settings"
 @option(
     _WORK,
     "--shard",
+    rare=True,
     metavar="I/N",
     help="Build only part I of N (from 1); `gazebench merge` joins all N.",
 )
 @option(
     _WORK,
     "--cluster",
+    rare=True,
     metavar="ADDRESS",
     help="Work on Dask: local:N, or tcp://HOST:PORT of a scheduler whose workers have gazebench "
     "and reach SOURCE under the same path.",
@@ -138,6 +163,7 @@ _WORK, _SETTINGS = "The work", "Settings"
 @option(
     _SETTINGS,
     "--config",
+    rare=True,
     type=click.Path(path_type=Path),
     metavar="FILE.toml",
     help="Settings file with a table [dataset].",
@@ -177,13 +203,9 @@ def command(
     aligned portrait with two eye boxes, or a line of quarantine.csv with the reason. If
     interrupted, run the same command again to resume.
 
-    With --from-export, OUT becomes the dataset that was exported, labels included. A portrait that
-    is missing or comes out differently is listed in quarantine.csv, and the exit code is 4.
-
     \b
     gazebench build-dataset ~/CelebAMask-HQ data/hq --res 512
     gazebench build-dataset ~/CelebA data/celeba --res 256 --align eyes
-    gazebench build-dataset ~/CelebAMask-HQ data/hq --from-export hq-labels
     """
     from gazebench import config as settings_files
     from gazebench import pipeline

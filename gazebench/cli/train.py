@@ -20,7 +20,20 @@ _WHAT, _LENGTH, _MACHINE = "What is trained", "How long", "The machine"
 _SETTINGS, _RUN = "Settings", "The run"
 
 
-@click.command(cls=GroupedCommand)
+_MORE = """
+    Several methods are trained one after the other, or --jobs at a time, into RUN/NAME, PAM before
+    those that need one. A method that fails is reported at the end (exit code 4) and does not stop
+    the others. A PAM has a budget of its own, as large as that of a method. Ctrl-C and SIGTERM save
+    first.
+
+    \b
+    gazebench train --method gazegan_v2 data runs/gazegan_v2 --pam runs/pam
+    gazebench train --method all --track generated --jobs 6 data runs
+    accelerate launch --multi_gpu -m gazebench train --method prgan data runs/prgan
+    """
+
+
+@click.command(cls=GroupedCommand, more=_MORE)
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
 @option(
@@ -36,6 +49,7 @@ _SETTINGS, _RUN = "Settings", "The run"
 @option(
     _WHAT,
     "--pam",
+    rare=True,
     metavar="RUN",
     type=click.Path(path_type=Path),
     help="The trained PAM that the GazeGANs take E_c from. [default: one beside RUN that fits]",
@@ -50,6 +64,7 @@ _SETTINGS, _RUN = "Settings", "The run"
 @option(
     _LENGTH,
     "--images",
+    rare=True,
     type=click.IntRange(1),
     metavar="N",
     help="Instead of --steps: until N portraits have been seen.",
@@ -57,12 +72,13 @@ _SETTINGS, _RUN = "Settings", "The run"
 @option(
     _LENGTH,
     "--minutes",
+    rare=True,
     type=click.FloatRange(0, min_open=True),
     metavar="N",
     help="Instead of --steps: for about N minutes, by the speed of the first steps.",
 )
 @option(_SETTINGS, "--batch", type=click.IntRange(1), help="Portraits per domain in a draw.")
-@option(_SETTINGS, "--seed", type=click.IntRange(0), help="[default: 0]")
+@option(_SETTINGS, "--seed", rare=True, type=click.IntRange(0), help="[default: 0]")
 @option(
     _SETTINGS,
     "--track",
@@ -73,6 +89,7 @@ _SETTINGS, _RUN = "Settings", "The run"
 @option(
     _SETTINGS,
     "--config",
+    rare=True,
     type=click.Path(path_type=Path),
     metavar="FILE.toml",
     help="Settings file with the tables [training] and [methods.NAME], instead of --track.",
@@ -95,12 +112,14 @@ _SETTINGS, _RUN = "Settings", "The run"
 @option(
     _MACHINE,
     "--precision",
+    rare=True,
     type=click.Choice(["no", "bf16", "fp16"]),
     help="Mixed precision; no means fp32. [default: no]",
 )
 @option(
     _MACHINE,
     "--jobs",
+    rare=True,
     type=click.IntRange(1),
     metavar="N",
     default=1,
@@ -130,23 +149,14 @@ def command(
     """Train a method on the training half of DATASET, into the folder RUN.
 
     RUN gets config.toml, log.jsonl (losses, one line per step), samples/ (the same few portraits,
-    source and corrected) and checkpoints/ (the newest two). Ctrl-C and SIGTERM save first. If
-    interrupted, run the same command again: it resumes bit-identically. Other settings or labels
-    are refused, unless --overwrite.
-
-    Several methods are trained one after the other, or --jobs at a time, into RUN/NAME, PAM before
-    those that need one.
-    A method that fails is reported at the end (exit code 4) and does not stop the others. A PAM
-    has a budget of its own, as large as that of a method.
+    source and corrected) and checkpoints/ (the newest two). If interrupted, run the same command
+    again: it resumes bit-identically. Other settings or labels are refused, unless --overwrite.
 
     \b
     gazebench train --method prgan data runs/prgan
     gazebench train --method prgan data runs/small --steps 2000 --set methods.prgan.width=32
-    gazebench train --method gazegan_v2 data runs/gazegan_v2 --pam runs/pam
     gazebench train --method all --track celebgaze data runs
-    gazebench train --method all --track generated --jobs 6 data runs
     gazebench train --method my/own.py data runs/own
-    accelerate launch --multi_gpu -m gazebench train --method prgan data runs/prgan
     """
     from gazebench import baselines, plugins, training
     from gazebench.config import build
