@@ -1,79 +1,39 @@
-"""How many parameters the methods have, beside what their paper printed."""
+"""The table of ``gazebench methods --params``: ours beside what papers printed."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
-import torch
+from gazebench.reports.paper import PublishedCount
+from gazebench.training.parameters import RULES, ParameterCount
 
-from gazebench import baselines, methods, plugins
-from gazebench.dataset.boxes import eye_window
-from gazebench.errors import MethodError
-from gazebench.reports.paper import PublishedCount, parameter_counts
-
-RULES = ("inference", "training", "training_vgg")
 _NONE = "\u2013"  # a dash
 _HEAD = ("method", "side", "inference", "training", "training + VGG")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: a method, or a printed variant of it, for portraits of one side."""
+def table(counts: Iterable[ParameterCount], printed: Iterable[PublishedCount]) -> list[str]:
+    """Lines of text: parameters in millions.
 
-    title: str
-    resolution: int
-    cells: tuple[str, str, str]  # by ``RULES``
-
-
-def table(resolutions: Iterable[int]) -> list[str]:
-    """Lines of text: parameters in millions of every trainable method, at its default settings.
-
-    In brackets what Zhang et al. (2022) printed, and by how much ours is more. No memory is taken:
-    networks are built without numbers in them.
+    In brackets what Zhang et al. (2022) printed, and by how much ours is more. A method without
+    some of its networks has only the numbers that are printed.
     """
-    kinds = {name: methods.load(baselines, name) for name in plugins.names(baselines)}
-    trained = {name: kind for name, kind in kinds.items() if methods.is_trainable(kind)}
-    rows = [
-        row
-        for name, kind in trained.items()
-        for resolution in resolutions
-        for row in _rows(name, kind, resolution)
-    ]
-    return [_line(*_HEAD), *(_line(r.title, str(r.resolution), *r.cells) for r in rows)]
+    known = {(p.method, p.resolution, tuple(p.without), p.rule): p for p in printed}
+    return [_line(*_HEAD), *(_row(count, known) for count in counts)]
 
 
-def _rows(name: str, kind: Any, resolution: int) -> Iterator[Row]:
-    try:
-        with torch.device("meta"):
-            method = kind(kind.Config(), methods.Task(resolution, eye_window(resolution)))
-    except MethodError as error:
-        yield Row(name, resolution, (_NONE, _NONE, f"{_NONE} {error}"))
-        return
-    printed = [p for p in parameter_counts() if (p.method, p.resolution) == (name, resolution)]
-    counts = _counts(method, ())
-    whole = {p.rule: p for p in printed if not p.without}
-    yield Row(name, resolution, _cells(counts, whole))
-    for variant in (p for p in printed if p.without):
-        counts = {variant.rule: _counts(method, variant.without)[variant.rule]}
-        title = f"{name} without {', '.join(variant.without)}"
-        yield Row(title, resolution, _cells(counts, {variant.rule: variant}))
-
-
-def _counts(method: methods.TrainableMethod, without: Iterable[str]) -> dict[str, int]:
-    """Parameters by rule, but for those of some networks."""
-    networks = {k: v for k, v in method.networks.items() if k not in without}
-    left = {k: methods.count_parameters([v]) for k, v in networks.items()}
-    training = sum(left.values())
-    inference = sum(count for k, count in left.items() if k in method.inference_networks)
-    counts = inference, training, training + method.frozen_parameters()
-    return dict(zip(RULES, counts, strict=True))
-
-
-def _cells(counts: dict[str, int], printed: dict[str, PublishedCount]) -> tuple[str, str, str]:
-    first, second, third = (
-        _cell(counts[rule], printed.get(rule)) if rule in counts else _NONE for rule in RULES
-    )
-    return first, second, third
+def _row(
+    count: ParameterCount, known: dict[tuple[str, int, tuple[str, ...], str], PublishedCount]
+) -> str:
+    side = str(count.resolution)
+    if count.by_rule is None:
+        return _line(count.method, side, _NONE, _NONE, f"{_NONE} {count.declined}")
+    cells = []
+    for rule in RULES:
+        found = known.get((count.method, count.resolution, count.without, rule))
+        is_shown = found or not count.without
+        cells.append(_cell(count.by_rule[rule], found) if is_shown else _NONE)
+    name = count.method
+    if count.without:
+        name += f" without {', '.join(count.without)}"
+    return _line(name, side, *cells)
 
 
 def _cell(count: int, printed: PublishedCount | None) -> str:

@@ -31,8 +31,13 @@ def command(params: bool, resolutions: tuple[int, ...]) -> None:
 
     if params:
         from gazebench.cli import _parameters
+        from gazebench.reports.paper import parameter_counts
+        from gazebench.training.parameters import count
 
-        click.echo("\n".join(_parameters.table(resolutions)))
+        printed = parameter_counts()
+        variants = {(p.method, p.resolution, tuple(p.without)) for p in printed if p.without}
+        counts = count(baselines, resolutions, sorted(variants))
+        click.echo("\n".join(_parameters.table(counts, printed)))
         return
     for name in plugins.names(baselines):
         kind = methods.load(baselines, name)

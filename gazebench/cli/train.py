@@ -1,6 +1,6 @@
 """``gazebench train``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from gazebench.cli._side_by_side import train_side_by_side
 
 if TYPE_CHECKING:
     from gazebench.plugins import Collection
-    from gazebench.training import TrainingResult, TrainingSettings
+    from gazebench.training import TrainingResult
     from gazebench.training.job import Budget
 
 
@@ -162,14 +162,21 @@ def command(
     from gazebench.config import build
     from gazebench.dataset import Manifest
     from gazebench.training import queue
+    from gazebench.training import tables as settings_tables
 
+    if config and track:
+        raise click.UsageError("--config and --track exclude each other; --set changes either")
     collection, names = plugins.extend(baselines, methods)
-    training_table, tables = _tables(collection, config, track, overrides, batch)
+    training_table, tables = settings_tables.read(
+        collection, file=config, track=track, overrides=overrides, batch=batch
+    )
     given = {key: value for key, value in flags.items() if value is not None}
     settings = build(training.TrainingSettings, {**training_table, **given}, "training")
     budget = _budget(images, minutes, given)
     if dry_run:
-        click.echo(_resolved(collection, names, settings, tables, budget), nl=False)
+        wanted = queue.every(collection) if "all" in names else names
+        text = settings_tables.resolved(collection, wanted, settings, tables, budget)
+        click.echo(text, nl=False)
         return
     manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
     if len(names) > 1 or names == ["all"]:
@@ -199,61 +206,6 @@ def _budget(images: int | None, minutes: float | None, given: Mapping[str, objec
     if len([limit for limit in limits.values() if limit is not None]) > 1:
         raise click.UsageError("--steps, --images and --minutes exclude each other")
     return Budget(images=images, minutes=minutes)
-
-
-def _tables(
-    collection: "Collection",
-    config: Path | None,
-    track: str | None,
-    overrides: tuple[str, ...],
-    batch: int | None,
-) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
-    """The table [training], and the tables [methods.NAME] by name."""
-    from gazebench import config as settings_files
-    from gazebench import methods, plugins
-    from gazebench.training.queue import demo_tables
-
-    if config and track:
-        raise click.UsageError("--config and --track exclude each other; --set changes either")
-    tables = settings_files.read(settings_files.track(track) if track else config, overrides)
-    by_method = settings_files.table(tables, "methods")
-    for name in by_method:
-        methods.load(collection, name)  # a misspelt name must not pass in silence
-    found = {name: settings_files.table(by_method, name) for name in by_method}
-    if track == "demo":
-        found = demo_tables(collection, found)
-    if batch:
-        found = {n: {**found.get(n, {}), "batch": batch} for n in plugins.names(collection)}
-    return settings_files.table(tables, "training"), found
-
-
-def _resolved(
-    collection: "Collection",
-    names: Sequence[str],
-    settings: "TrainingSettings",
-    tables: Mapping[str, Mapping[str, Any]],
-    budget: "Budget",
-) -> str:
-    from gazebench import config
-    from gazebench.training.job import trainable
-    from gazebench.training.queue import every
-
-    steps = {"steps": settings.steps} if settings.steps else {}
-    plain: dict[str, dict[str, Any]] = {}
-    for name in every(collection) if "all" in names else names:
-        table = {**tables.get(name, {}), **steps}
-        chosen = config.build(trainable(collection, name).Config, table, f"methods.{name}")
-        plain[name] = chosen.model_dump(mode="json")
-    training = settings.model_dump(mode="json")
-    if len(plain) == 1:
-        training["steps"] = next(iter(plain.values()))["steps"]
-    if not budget:
-        return config.dump({"training": training, "methods": plain})
-    for table in (training, *plain.values()):
-        del table["steps"]
-    return f"# steps: as many as {budget} allow\n" + config.dump(
-        {"training": training, "methods": plain}
-    )
 
 
 def _summarise(collection: "Collection", result: "TrainingResult", dataset: Path) -> None:

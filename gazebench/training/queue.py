@@ -19,14 +19,13 @@ from gazebench.errors import (
     RefusedError,
     StoppedError,
 )
-from gazebench.methods import Task, TrainableMethod
+from gazebench.methods import Task
 from gazebench.plugins import Collection
 from gazebench.training.job import Budget, Job, trainable
 from gazebench.training.loop import TrainingResult, train_job
 from gazebench.training.monitor import aloud
 from gazebench.training.run import RunFolder, TrainingSettings, is_main, read_log
 
-_DEMO_STEPS = 100  # of a method that the track demo does not mention
 _ALIKE = (InputError, MissingPartError, RefusedError)  # in all processes or in none
 
 
@@ -178,22 +177,6 @@ def _entries(
         parts[part.method] = before[-1].run
     folder = "-".join([name, *(f"{key}-{value}" for key, value in other.items())])
     yield QueueEntry(name=name, run=runs / folder, settings=table, parts=parts)
-
-
-def demo_tables(
-    collection: Collection, tables: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Mapping[str, Any]]:
-    """``tables`` of the track demo, and for a method without one its own ``small_settings``.
-
-    Other tracks leave such a method its defaults, with which a demo would take days.
-    """
-    kinds = {name: methods.load(collection, name) for name in plugins.names(collection)}
-    small = {
-        name: {**kind.small_settings, "steps": _DEMO_STEPS}
-        for name, kind in kinds.items()
-        if issubclass(kind, TrainableMethod)
-    }
-    return {**small, **tables}
 
 
 def last_losses(run: Path) -> Mapping[str, float]:

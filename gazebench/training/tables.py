@@ -1,0 +1,90 @@
+"""Settings of trainings: from a file or a track, with what a command line lays over them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gazebench import config, methods, plugins
+from gazebench.methods import TrainableMethod
+from gazebench.plugins import Collection
+from gazebench.training.job import Budget, trainable
+from gazebench.training.run import TrainingSettings
+
+_DEMO_STEPS = 100  # of a method that the track demo does not mention
+
+Tables = Mapping[str, Mapping[str, Any]]  # method → its table
+
+
+def read(
+    collection: Collection,
+    *,
+    file: Path | None = None,
+    track: str | None = None,
+    overrides: Sequence[str] = (),
+    batch: int | None = None,
+) -> tuple[Mapping[str, Any], Tables]:
+    """The table ``[training]``, and the tables ``[methods.NAME]`` by name.
+
+    They come from ``file``, or from the shipped ``track``; ``overrides`` ("table.key=value") and
+    ``batch``, which holds for every method, are laid over them.
+
+    Raises:
+        InputError: the file cannot be used, or there is no such track, table or method.
+    """
+    tables = config.read(config.track(track) if track else file, overrides)
+    by_method = config.table(tables, "methods")
+    for name in by_method:
+        methods.load(collection, name)  # a misspelt name must not pass in silence
+    found = {name: config.table(by_method, name) for name in by_method}
+    if track == "demo":
+        found = demo_tables(collection, found)
+    if batch:
+        found = {n: {**found.get(n, {}), "batch": batch} for n in plugins.names(collection)}
+    return config.table(tables, "training"), found
+
+
+def demo_tables(collection: Collection, tables: Tables) -> dict[str, Mapping[str, Any]]:
+    """``tables`` of the track demo, and for a method without one its own ``small_settings``.
+
+    Other tracks leave such a method its defaults, with which a demo would take days.
+    """
+    kinds = {name: methods.load(collection, name) for name in plugins.names(collection)}
+    small = {
+        name: {**kind.small_settings, "steps": _DEMO_STEPS}
+        for name, kind in kinds.items()
+        if issubclass(kind, TrainableMethod)
+    }
+    return {**small, **tables}
+
+
+def resolved(
+    collection: Collection,
+    names: Sequence[str],
+    settings: TrainingSettings,
+    tables: Tables,
+    budget: Budget,
+) -> str:
+    """TOML text of every setting of the trainings of ``names``: a settings file for them.
+
+    Raises:
+        InputError: no such method or setting.
+    """
+    plain = {
+        name: _settings(collection, name, tables.get(name, {}), settings.steps) for name in names
+    }
+    training = settings.model_dump(mode="json")
+    if len(plain) == 1:
+        training["steps"] = next(iter(plain.values()))["steps"]
+    if not budget:
+        return config.dump({"training": training, "methods": plain})
+    for table in (training, *plain.values()):
+        del table["steps"]
+    text = config.dump({"training": training, "methods": plain})
+    return f"# steps: as many as {budget} allow\n{text}"
+
+
+def _settings(
+    collection: Collection, name: str, table: Mapping[str, Any], steps: int | None
+) -> dict[str, Any]:
+    wanted = {**table, **({"steps": steps} if steps else {})}
+    return methods.settings_of(trainable(collection, name), name, wanted).model_dump(mode="json")
