@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from scipy.special import stdtrit
 
 from gazebench import store
 from gazebench.cards import MethodCard, MetricCard
 from gazebench.errors import InputError
 
-BENCHMARK = "1"  # rises when the same images would score differently
+BENCHMARK = "2"  # rises when the same images would score differently
 FORMAT = 1  # of scores.json
 
 # group and order of the metrics that were scored before cards said so; nothing is added here
@@ -33,6 +34,25 @@ _BEFORE_GROUPS = {
 }
 
 
+Bounds = tuple[float | None, float | None]
+
+
+def t_interval(
+    value: float, stderr: float, freedom: int, bounds: Bounds = (None, None)
+) -> tuple[float, float]:
+    """Student's 95 % interval with ``freedom`` degrees of freedom, cut at the possible values.
+
+    Of an estimate from few portraits: percentiles of a bootstrap are too narrow there (six
+    normal values: 87 % instead of 95 % of intervals hold the mean).
+    """
+    margin = stderr * float(stdtrit(freedom, 0.975))
+    low, high = bounds
+    return (
+        value - margin if low is None else max(value - margin, min(low, value)),
+        value + margin if high is None else min(value + margin, max(high, value)),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One number of a table."""
@@ -46,9 +66,11 @@ class Score:
 
     @classmethod
     def of(
-        cls, values: Mapping[str, float], *, seed: int = 0, rounds: int = 2000, note: str = ""
+        cls, values: Mapping[str, float], *, bounds: Bounds = (None, None), note: str = ""
     ) -> Self:
-        """Mean of per-portrait values with a 95 % percentile bootstrap over portraits.
+        """Mean of per-portrait values with Student's 95 % interval over portraits.
+
+        ``bounds``: the values that are possible (a metric's card has them).
 
         Raises:
             InputError: no values, or one that is not finite.
@@ -57,15 +79,13 @@ class Score:
         if not values or bad is not None:
             raise InputError(f"no finite value for {bad or 'any portrait'}")
         ordered = np.array([values[key] for key in sorted(values)], np.float64)
-        rng = np.random.default_rng(seed)
-        picks = rng.integers(0, len(ordered), (rounds, len(ordered)))
-        low, high = np.quantile(ordered[picks].mean(axis=1), [0.025, 0.975])
-        spread = float(ordered.std(ddof=1) / math.sqrt(len(ordered))) if len(ordered) > 1 else None
+        mean, n = float(ordered.mean()), len(ordered)
+        stderr = float(ordered.std(ddof=1) / math.sqrt(n)) if n > 1 else None
         return cls(
-            value=float(ordered.mean()),
-            n=len(ordered),
-            interval=(float(low), float(high)),
-            stderr=spread,
+            value=mean,
+            n=n,
+            interval=None if stderr is None else t_interval(mean, stderr, n - 1, bounds),
+            stderr=stderr,
             per_portrait=dict(sorted(values.items())),
             note=note,
         )

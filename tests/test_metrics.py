@@ -4,6 +4,8 @@ The contract runs over all files of ``gazebench/metrics``. The portraits of the 
 drawn: smooth coloured texture, with a finer one in the eye boxes.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -236,11 +238,16 @@ def test_set_metrics_count_patches(kind, instruments):
     assert found.per_portrait is None
 
 
-@pytest.mark.parametrize("kind", [FidEyes, KidEyes])
-def test_one_portrait_has_a_value_and_no_interval(kind, instruments):
-    found = set_metric(kind, instruments, portraits=(0,)).compute()
-    assert found.n == 2
+@pytest.mark.parametrize(("kind", "few"), [(FidEyes, 1), (KidEyes, 2)])
+def test_the_fewest_portraits_have_a_value_and_no_interval(kind, few, instruments):
+    found = set_metric(kind, instruments, portraits=tuple(range(few))).compute()
+    assert found.n == 2 * few
     assert found.interval is None
+
+
+def test_kid_of_one_portrait_has_no_pair_of_independent_patches(instruments):
+    with pytest.raises(InputError, match="at least 2 corrected"):
+        set_metric(KidEyes, instruments, portraits=(0,)).compute()
 
 
 @pytest.mark.parametrize("kind", [FidEyes, KidEyes])
@@ -272,14 +279,20 @@ def rows(n, seed, shift=0.0):
 
 
 def mmd(corrected, real):
-    within_real = _others(real).sum() / (len(real) * (len(real) - 1))
+    within_real = _others(real).sum() / (len(real) * (len(real) - 2))
     return _Sums.of(corrected, real, within_real)
 
 
-def test_kid_agrees_with_torchmetrics():
-    corrected, real = rows(40, 1, 0.1), rows(40, 2)
-    expected = poly_mmd(torch.from_numpy(real), torch.from_numpy(corrected))
-    assert mmd(corrected, real).distance() == pytest.approx(float(expected), rel=1e-9)
+def test_kid_is_torchmetrics_over_every_choice_of_one_eye_from_each_portrait():
+    corrected, real = rows(8, 1, 0.1), rows(8, 2)
+
+    def choices(patches):  # (P, d) each
+        eyes = itertools.product((0, 1), repeat=len(patches) // 2)
+        return [torch.from_numpy(patches[2 * np.arange(len(e)) + np.array(e)]) for e in eyes]
+
+    pairs = itertools.product(choices(real), choices(corrected))
+    expected = np.mean([float(poly_mmd(x, y)) for x, y in pairs])
+    assert mmd(corrected, real).distance() == pytest.approx(expected, rel=1e-9)
 
 
 def test_kid_of_sets_of_different_size_follows_its_definition():
@@ -289,9 +302,8 @@ def test_kid_of_sets_of_different_size_follows_its_definition():
         return (x @ y / 32 + 1) ** 3
 
     def mean(a, b, same):
-        return np.mean(
-            [kernel(x, y) for i, x in enumerate(a) for j, y in enumerate(b) if not same or i != j]
-        )
+        pairs = itertools.product(enumerate(a), enumerate(b))
+        return np.mean([kernel(x, y) for (i, x), (j, y) in pairs if not same or i // 2 != j // 2])
 
     expected = mean(corrected, corrected, True) + mean(real, real, True)
     expected -= 2 * mean(corrected, real, False)
@@ -308,5 +320,16 @@ def test_kid_standard_error_is_the_jackknife_over_portraits():
 def test_kid_of_many_rows_counts_every_pair_once():
     many = rows(5000, 7)  # several blocks
     kernel = (many @ many.T / 32 + 1) ** 3
-    np.fill_diagonal(kernel, 0)
+    kernel[np.arange(5000)[:, None] // 2 == np.arange(5000) // 2] = 0
     np.testing.assert_allclose(_others(many), kernel.sum(axis=1), rtol=1e-12)
+
+
+def test_kid_of_equal_distributions_is_unbiased_though_a_portraits_eyes_are_alike():
+    rng = np.random.default_rng(8)
+
+    def drawn_eyes(portraits):  # two eyes that share most of their features
+        common = np.repeat(rng.random((portraits, 32)), 2, axis=0)
+        return common + 0.1 * rng.random((2 * portraits, 32))
+
+    values = [mmd(drawn_eyes(6), drawn_eyes(30)).distance() for _ in range(400)]
+    assert abs(np.mean(values)) < 4 * np.std(values) / 20  # four standard errors

@@ -34,6 +34,7 @@ from gazebench.reports.writers import (
 from gazebench.reports.writers import (
     json as json_writer,
 )
+from gazebench.results import BENCHMARK
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITERS = {form.suffix: form.write for form in FORMATS}
@@ -172,6 +173,15 @@ def test_another_dataset_is_another_table(runs, tmp_path):
     names = [name for name in files(tmp_path / "out") if name.endswith(".csv")]
     assert all(re.fullmatch(r"tables/table-1-[0-9a-f]{8}\.csv", name) for name in names)
     assert sorted((tmp_path / "out" / name).read_text().count("\n") for name in names) == [2, 6]
+
+
+def test_results_of_an_earlier_benchmark_version_are_read_and_stand_apart(runs, tmp_path):
+    older = replace(Measured(runs).runs[2].result, benchmark="1")
+    older.save(runs / "before" / "scores.json")
+    write_report(runs, tmp_path / "out")
+    texts = [p.read_text() for p in sorted((tmp_path / "out" / "tables").glob("*.md"))]
+    versions = [re.findall(r"benchmark version (\w+)", text) for text in texts]
+    assert sorted(versions) == [["1"], [BENCHMARK]]
 
 
 def test_tables_of_an_earlier_report_do_not_stay(runs, tmp_path):

@@ -126,7 +126,7 @@ def test_the_scatter_of_a_cost_is_not_shown_as_an_interval():
     "other",
     [
         make_result("other", dataset=some_facts(fingerprint="f" * 16)),
-        make_result("other", benchmark="2"),
+        make_result("other", benchmark="1"),
         make_result(
             "other", metrics=METRICS | {"fps": replace(METRICS["fps"], higher_is_better=False)}
         ),
@@ -192,11 +192,40 @@ def test_letters_follow_the_direction_of_the_metric():
     assert tie_letters(rows, higher_is_better=False) == {"x": "a", "y": "b"}
 
 
-def test_bootstrap_agrees_with_the_paired_t_test_on_normal_differences():
+def test_the_sign_flip_test_agrees_with_the_paired_t_test_on_normal_differences():
     differences = np.random.default_rng(5).normal([0.0, 0.1, 0.15, 0.3], 1.0, (300, 4))
     t = differences.mean(axis=0) / differences.std(axis=0, ddof=1) * np.sqrt(300)
     expected = 2 * stats.t.sf(np.abs(t), 299)
     np.testing.assert_allclose(paired_p_values(differences), expected, atol=0.02)
+
+
+def test_the_sign_flip_test_is_that_of_scipy():
+    differences = np.random.default_rng(6).normal([0.0, 0.5, 1.0], 1.0, (10, 3))
+    expected = stats.permutation_test(
+        (differences,), lambda d, axis: d.mean(axis=axis), permutation_type="samples", axis=0
+    ).pvalue
+    np.testing.assert_allclose(paired_p_values(differences), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [6, 12, 20])
+def test_equal_methods_are_told_apart_in_at_most_five_of_a_hundred_cases(n):
+    rng = np.random.default_rng(7)
+    p_values = np.concatenate([paired_p_values(rng.laplace(size=(n, 500))) for _ in range(4)])
+    assert (p_values <= 0.05).mean() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 2000)
+
+
+@pytest.mark.parametrize("n", [2, 6, 30])
+def test_intervals_hold_the_mean_in_95_of_a_hundred_cases(n):
+    rng = np.random.default_rng(8)
+    scores = (Score.of(dict(enumerate(row))) for row in rng.normal(0.0, 1.0, (2000, n)))
+    held = [score.interval[0] <= 0 <= score.interval[1] for score in scores]
+    assert abs(np.mean(held) - 0.95) < 3 * np.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_an_interval_is_cut_at_the_possible_values_and_one_value_has_none():
+    few = Score.of({"a": 0.2, "b": 0.9, "c": 1.0}, bounds=(0.0, 1.0))
+    assert few.interval == (0.0, 1.0)
+    assert Score.of({"a": 0.2}).interval is None
 
 
 def test_equal_methods_have_p_of_one_whatever_the_rounding():

@@ -20,7 +20,6 @@ _ENLARGED_SIDE = 256
 REGION = "both eye patches, resized to 299x299 (bicubic, antialias)"
 WEIGHTS = ("inception_fid",)
 PER_PORTRAIT = 2  # patches
-NORMAL_95 = 1.959964  # standard errors on each side of a 95 % interval
 
 
 def enlarged_eyes(image: Tensor, eyes: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class PerPortrait:
 
     def compute(self) -> Score:
         """The mean with its interval over portraits."""
-        return Score.of(self._values, note=self.note())
+        return Score.of(self._values, bounds=self.card.bounds, note=self.note())
 
 
 class OfCamera(PerPortrait):

@@ -70,7 +70,7 @@ class CatchLight:
         Raises:
             InputError: no source has a catch-light.
         """
-        return Score.of(self._values)
+        return Score.of(self._values, bounds=self.card.bounds)
 
 
 def _light(picture: NDArray[np.uint8], eye: Eye) -> float:

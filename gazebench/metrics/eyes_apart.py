@@ -76,7 +76,7 @@ class EyesApart:
         mean, floor = self._real
         values = {id_: float(np.linalg.norm(row - mean)) for id_, row in self._values.items()}
         note = f"{self.card.title}: real test X {floor:.2f} (floor)."
-        return Score.of(values, note=note)
+        return Score.of(values, bounds=self.card.bounds, note=note)
 
     def _measured(self, pixels: Pixels) -> tuple[NDArray[np.float64], float]:
         halves = []

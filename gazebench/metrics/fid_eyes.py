@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazebench.cards import MetricCard
-from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, WEIGHTS, EyeSets
+from gazebench.metrics._eyes import PER_PORTRAIT, REGION, WEIGHTS, EyeSets
 from gazebench.metrics._frechet import Gaussian, distance, standard_error
-from gazebench.results import Score
+from gazebench.results import Score, t_interval
 
 _GROUPS = 50  # of portraits, left out in turn for the standard error
 
@@ -61,5 +61,5 @@ def _spread(value: float, rows: NDArray[np.float32], real: Gaussian) -> dict[str
     if len(rows) <= 2 * PER_PORTRAIT:
         return {}
     stderr = standard_error(rows, real, portraits % _GROUPS)
-    margin = NORMAL_95 * stderr
-    return {"interval": (max(value - margin, 0.0), value + margin), "stderr": stderr}
+    freedom = min(len(rows) // PER_PORTRAIT, _GROUPS) - 1
+    return {"interval": t_interval(value, stderr, freedom, (0.0, None)), "stderr": stderr}

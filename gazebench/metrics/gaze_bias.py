@@ -15,9 +15,7 @@ from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import InputError
 from gazebench.metrics import Instruments
 from gazebench.metrics._estimate import REGION, WEIGHTS, Scale, angles_of, estimator
-from gazebench.results import Score
-
-_ROUNDS = 2000  # of the bootstrap
+from gazebench.results import Score, t_interval
 
 
 class GazeBias:
@@ -64,7 +62,7 @@ class GazeBias:
         return {"gaze_ids": np.array(sorted(self._angles)), "gaze_deg": self._rows()}
 
     def compute(self) -> Score:
-        """The bias with a bootstrap interval over portraits.
+        """The bias with Student's interval over portraits, along its own direction.
 
         Raises:
             InputError: no real portraits of domain X in the test half, or no corrected ones.
@@ -74,19 +72,23 @@ class GazeBias:
         if yaw is None or pitch is None or not self._angles:
             raise InputError("needs corrected portraits and real ones of the test half's domain X")
         rows = self._rows() - np.array([yaw, pitch])
-        picks = np.random.default_rng(0).integers(0, len(rows), (_ROUNDS, len(rows)))
-        means = rows[picks].mean(axis=1)
-        side = rows.mean(axis=0)
+        side, n = rows.mean(axis=0), len(rows)
         value = float(np.hypot(*side))
-        low, high = np.quantile(np.hypot(means[:, 0], means[:, 1]), [0.025, 0.975])
         return Score(
             value=value,
-            n=len(rows),
-            # a length cannot fall below 0, so that resamples tend to be longer
-            interval=(min(float(low), value), max(float(high), value)),
+            n=n,
+            interval=self._interval(rows @ (side / value) if value else rows[:, 0], value),
             note=f"{self.card.title}: yaw {side[0]:+.1f}° (positive: to the image's right), "
             f"pitch {side[1]:+.1f}° (up).",
         )
+
+    def _interval(self, along: NDArray[np.float64], value: float) -> tuple[float, float] | None:
+        """Of the bias, from each portrait's share of it, whose mean it is."""
+        n = len(along)
+        if n < 2:
+            return None
+        stderr = float(along.std(ddof=1) / np.sqrt(n))
+        return t_interval(value, stderr, n - 1, self.card.bounds)
 
     def _rows(self) -> NDArray[np.float64]:
         return np.array([self._angles[key] for key in sorted(self._angles)], np.float64)

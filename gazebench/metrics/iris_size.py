@@ -58,4 +58,4 @@ class IrisSize:
         """The mean with its interval over portraits."""
         lost = len(self._lost)
         note = f"{self.card.title}: irises lost in {lost} portraits." if lost else ""
-        return Score.of(self._values, note=note)
+        return Score.of(self._values, bounds=self.card.bounds, note=note)

@@ -2,6 +2,8 @@
 
 The same features as FID. Unbiased, so that sets of different size compare. Over all patches at
 once, where the paper averages over subsets; the standard error is a jackknife over portraits.
+A portrait's two eyes are alike, so that a pair of them is no pair of independent patches: pairs
+within a set are of different portraits (counted in, six portraits came out 0.008 too far away).
 """
 
 from collections.abc import Iterator
@@ -12,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazebench.cards import MetricCard
-from gazebench.metrics._eyes import NORMAL_95, PER_PORTRAIT, REGION, WEIGHTS, EyeSets
-from gazebench.results import Score
+from gazebench.errors import InputError
+from gazebench.metrics._eyes import PER_PORTRAIT, REGION, WEIGHTS, EyeSets
+from gazebench.results import Score, t_interval
 
 Array = NDArray[np.float64]
 
-_BLOCK = 2048  # rows of a kernel matrix held at a time
+_BLOCK = 2048  # rows of a kernel matrix held at a time; a portrait's two are in one block
 
 
 class KidEyes(EyeSets):
@@ -40,18 +43,20 @@ class KidEyes(EyeSets):
         """The distance; ``n`` counts the corrected patches.
 
         Raises:
-            InputError: no corrected or no real portraits.
+            InputError: fewer than two corrected or two real portraits.
         """
         rows = self._corrected.rows("corrected portraits").astype(np.float64)
         real = self._real.rows("real training portraits looking at the camera").astype(np.float64)
+        if min(len(rows), len(real)) < 2 * PER_PORTRAIT:
+            raise InputError("needs at least 2 corrected portraits and 2 real ones")
         within_real = self._instruments.kept(
-            ("kernel", self._real.digest()), lambda: float(_others(real).mean() / (len(real) - 1))
+            ("kernel", self._real.digest()), lambda: float(_others(real).sum() / _pairs(len(real)))
         )
         sums = _Sums.of(rows, real, within_real)
         value = sums.distance()
         stderr = sums.jackknife()
-        margin = None if stderr is None else NORMAL_95 * stderr
-        interval = None if margin is None else (value - margin, value + margin)
+        freedom = len(rows) // PER_PORTRAIT - 1
+        interval = None if stderr is None else t_interval(value, stderr, freedom)
         return Score(value=value, n=len(rows), interval=interval, stderr=stderr)
 
 
@@ -59,19 +64,16 @@ class KidEyes(EyeSets):
 class _Sums:
     """Sums of kernel values from which the distance follows, with any portrait left out."""
 
-    others: Array  # (n,) of a patch with every other corrected patch
+    others: Array  # (n,) of a patch with the corrected patches of every other portrait
     across: Array  # (n,) of a patch with every real patch
-    pairs: Array  # (P,) of a portrait's two patches with each other, counted both ways
-    within_real: float  # mean over pairs of different real patches
+    within_real: float  # mean over pairs of patches of different real portraits
     n_real: int
 
     @classmethod
     def of(cls, rows: Array, real: Array, within_real: float) -> "_Sums":
-        twins = rows.reshape(-1, PER_PORTRAIT, rows.shape[1])
         return cls(
             others=_others(rows),
             across=np.sum([_kernel(rows, block).sum(axis=1) for block in _blocks(real)], axis=0),
-            pairs=np.array([_others(pair).sum() for pair in twins]),
             within_real=within_real,
             n_real=len(real),
         )
@@ -81,22 +83,27 @@ class _Sums:
         return float(self._value(len(self.others), self.others.sum(), self.across.sum()))
 
     def jackknife(self) -> float | None:
-        """Standard error by leaving out each portrait once; None for a single one."""
-        portraits = len(self.pairs)
-        if portraits < 2:
+        """Standard error by leaving out each portrait once; None for fewer than three."""
+        portraits = len(self.others) // PER_PORTRAIT
+        if portraits < 3:
             return None
         others = self.others.reshape(portraits, -1).sum(axis=1)
         across = self.across.reshape(portraits, -1).sum(axis=1)
         left = self._value(
             len(self.others) - PER_PORTRAIT,
-            self.others.sum() - 2 * others + self.pairs,
+            self.others.sum() - 2 * others,
             self.across.sum() - across,
         )
         spread = np.square(left - left.mean()).sum()
         return float(np.sqrt((portraits - 1) / portraits * spread))
 
     def _value(self, n: int, others: Any, across: Any) -> Any:
-        return others / (n * (n - 1)) + self.within_real - 2 * across / (n * self.n_real)
+        return others / _pairs(n) + self.within_real - 2 * across / (n * self.n_real)
+
+
+def _pairs(n: int) -> int:
+    """Ordered pairs of patches of different portraits, out of ``n`` patches."""
+    return n * (n - PER_PORTRAIT)
 
 
 def _kernel(a: Array, b: Array) -> Array:
@@ -105,14 +112,15 @@ def _kernel(a: Array, b: Array) -> Array:
 
 
 def _others(rows: Array) -> Array:
-    """For each row the sum of its kernel values with all other rows."""
+    """For each row the sum of its kernel values with the rows of all other portraits."""
     sums = np.zeros(len(rows))
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]
         for second in range(start, len(rows), _BLOCK):
             values = _kernel(block, rows[second : second + _BLOCK])
             if second == start:
-                np.fill_diagonal(values, 0)
+                own = np.arange(len(block)) // PER_PORTRAIT
+                values[own[:, None] == own] = 0
             else:  # the kernel is symmetric: each pair of blocks is computed once
                 sums[second : second + _BLOCK] += values.sum(axis=0)
             sums[start : start + _BLOCK] += values.sum(axis=1)

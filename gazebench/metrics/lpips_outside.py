@@ -49,4 +49,4 @@ class LpipsOutside(Metric):
 
     def compute(self) -> Score:
         """The mean with its interval over portraits."""
-        return Score.of(self._values)
+        return Score.of(self._values, bounds=self.card.bounds)

@@ -59,7 +59,7 @@ class MsSsimOutside(Metric):
 
     def compute(self) -> Score:
         """The mean with its interval over portraits."""
-        return Score.of(self._values)
+        return Score.of(self._values, bounds=self.card.bounds)
 
     def _prepare(self, source: Batch, image: Tensor) -> Tensor:
         grey_eyes = outside(source, image).to(self._device, torch.float64)

@@ -70,7 +70,7 @@ def _caption(facts: DatasetFacts, benchmark: str) -> str:
         f"({facts.resolution} px, fingerprint {facts.fingerprint}, benchmark version "
         f"{benchmark}). Brackets hold 95 % intervals, ± a standard error. "
         "The best of a column is bold. Methods with one letter are not told apart from the "
-        "best of that letter (paired bootstrap over portraits, Holm-corrected, 5 %); set "
+        "best of that letter (sign-flip test over portraits, Holm-corrected, 5 %); set "
         "metrics such as FID get no letters. Controls bound the scale and are not ranked."
     )
 

@@ -1,0 +1,36 @@
+"""How the speed of a method is measured."""
+
+import time
+
+import torch
+
+from gazebench.dataset.batches import Batch
+from gazebench.evaluation.cost import RUNS, frames_per_second
+
+
+def one_portrait() -> Batch:
+    boxes = torch.tensor([[[0, 0, 2, 2], [4, 0, 6, 2]]])
+    return Batch(("a",), torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8), boxes)
+
+
+def test_a_slow_first_call_is_left_out():
+    calls = []
+
+    def correct(batch: Batch) -> torch.Tensor:
+        time.sleep(0.0 if calls else 0.3)
+        calls.append(batch)
+        return batch.image
+
+    score = frames_per_second(correct, one_portrait())
+    assert score.n == len(calls) - 1 >= RUNS
+    assert score.value > 100
+
+
+def test_a_slow_method_is_measured_for_three_seconds_and_says_how_often():
+    def correct(batch: Batch) -> torch.Tensor:
+        time.sleep(0.8)
+        return batch.image
+
+    score = frames_per_second(correct, one_portrait())
+    assert score.n == 4
+    assert 0.5 < score.value <= 1.25
