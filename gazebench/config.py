@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, read_toml
 
 
 class Settings(BaseModel):
@@ -101,11 +102,9 @@ def _without_none(tables: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parse_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+        return read_toml(path, "see `gazebench train --dry-run` for what a settings file holds")
+    except MissingFileError:
         raise InputError(f"{path}: no such settings file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as TOML: {error}") from None
 
 
 def _parse_value(text: str) -> Any:

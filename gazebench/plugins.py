@@ -20,6 +20,9 @@ from types import ModuleType
 from typing import Any
 
 from gazebench.errors import GazebenchError, InputError, MethodError
+from gazebench.reading import read_bytes
+
+_MAX_BYTES = 1 << 24  # of a method's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,7 @@ def read_file(path: Path) -> OutsideFile:
             f"{path}: the file's name is the method's; it has letters, digits, _ and -, does not "
             "start with _, and ends with .py"
         )
-    try:
-        return OutsideFile(path, path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return OutsideFile(path, read_bytes(path, _MAX_BYTES))
 
 
 def load_file(file: OutsideFile, *, marker: str) -> type[Any]:

@@ -5,17 +5,19 @@ It describes itself: a report imports no method and no metric.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from scipy.special import stdtrit
 
 from gazebench import store
 from gazebench.cards import MethodCard, MetricCard
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, read_object
 
 BENCHMARK = "2"  # rises when the same images would score differently
 FORMAT = 1  # of scores.json
@@ -137,29 +139,55 @@ class RunResult:
         Raises:
             InputError: missing, damaged, or of another format.
         """
+        again = "run `gazebench eval` again"
         try:
-            row = json.loads(path.read_text(encoding="utf-8"))
-            if row.pop("format") != FORMAT:
-                raise ValueError("another format")
-            row["method"] = MethodCard(**row["method"])
-            row["dataset"] = DatasetFacts(**_tuples(row["dataset"], "window"))
-            row["scores"] = {k: Score(**_tuples(v, "interval")) for k, v in row["scores"].items()}
-            row["metrics"] = {k: _metric_card(k, v) for k, v in row["metrics"].items()}
-            return cls(**_tuples(row, "notes"))
-        except FileNotFoundError:
+            row = read_object(path, again)
+        except MissingFileError:
             raise InputError(f"{path}: no such file; run `gazebench eval` first") from None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(
-                f"{path}: no scores of this version ({error}); run `gazebench eval` again"
-            ) from None
+        if row.pop("format", None) != FORMAT:
+            raise InputError(f"{path}: no scores of this version (another format); {again}")
+        return cls.checked(row, f"{path}: no scores of this version", again)
+
+    @classmethod
+    def checked(cls, row: Mapping[str, Any], what: str, remedy: str) -> Self:
+        """A result from plain values, each of the right kind and one that a table can show.
+
+        Raises:
+            InputError: "WHAT (the first fault); REMEDY".
+        """
+        try:
+            result = TypeAdapter(cls).validate_python(_with_groups(row))
+            fault = next(_faults(result), "")
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            fault = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        else:
+            if not fault:
+                return result
+        raise InputError(f"{what} ({fault}); {remedy}")
 
 
-def _metric_card(name: str, row: dict[str, Any]) -> MetricCard:
-    if "group" not in row and name in _BEFORE_GROUPS:
-        group, order = _BEFORE_GROUPS[name]
-        row = {**row, "group": group, "order": order}
-    return MetricCard(**_tuples(row, "weights", "bounds"))
+def _with_groups(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with a group for the metrics of results that are older than groups."""
+    metrics = row.get("metrics")
+    if not isinstance(metrics, Mapping):
+        return dict(row)
+    older = {
+        name: {**card, **dict(zip(("group", "order"), _BEFORE_GROUPS[name], strict=True))}
+        for name, card in metrics.items()
+        if name in _BEFORE_GROUPS and isinstance(card, Mapping) and "group" not in card
+    }
+    return {**row, "metrics": {**metrics, **older}}
 
 
-def _tuples(row: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return {k: tuple(v) if k in keys and v is not None else v for k, v in row.items()}
+def _faults(result: RunResult) -> Iterator[str]:
+    for key, score in result.scores.items():
+        values = [score.value, score.stderr or 0.0, *(score.interval or ())]
+        values += (score.per_portrait or {}).values()
+        if not all(map(math.isfinite, values)):
+            yield f"score {key} has a value that is not finite"
+        if key not in result.metrics:
+            yield f"score {key} has no metric card"
+    for key, card in result.metrics.items():
+        if not 0 <= card.digits <= 12:
+            yield f"metric {key} asks for {card.digits} digits"

@@ -3,7 +3,6 @@
 What it shows stands in ``agreement.json``, which ``gazebench label finalize`` writes.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from gazebench import store
 from gazebench.dataset import Manifest, Portrait
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, read_json
 from gazebench.reports.page.offline import data_uri, environment, joined, policy
 
 FILE = "agreement.json"
@@ -63,11 +63,9 @@ def load(dataset: Path) -> dict[str, Any]:
     path = dataset / FILE
     finalize = f"run `gazebench label finalize {dataset}`"
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        facts = read_json(path, f"{finalize} again")
+    except MissingFileError:
         raise InputError(f"{dataset}: its votes were not counted yet; {finalize}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: damaged ({error}); {finalize} again") from None
     if not isinstance(facts, dict) or facts.get("format") != 1:
         raise InputError(f"{path}: not of this version; {finalize} again")
     return facts

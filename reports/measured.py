@@ -1,7 +1,5 @@
 """Finds and reads what evaluations left below a folder, sanitised: it may be shown to anybody."""
 
-import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,12 +8,11 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from gazebench.errors import InputError
+from gazebench.reading import read_json
 from gazebench.reports.sanitising import published
 from gazebench.results import RunResult
 
 T = TypeVar("T")
-
-_RESULT = TypeAdapter(RunResult)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +55,15 @@ class Measured:
         adapter = TypeAdapter(kind)
         for path, name in self._files(file):
             try:
-                content = published(json.loads(path.read_text(encoding="utf-8")))
-                run = self.root.resolve().name if name == "." else name
-                yield str(published(run)), adapter.validate_python(content)
-            except (OSError, ValueError) as error:
-                why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+                content = adapter.validate_python(published(read_json(path, "make it again")))
+            except InputError as error:
+                self.damaged.append(str(error))
+            except ValidationError as error:
+                why = error.errors()[0]["msg"]
                 self.damaged.append(f"{path}: damaged ({why}); make it again")
+            else:
+                run = self.root.resolve().name if name == "." else name
+                yield str(published(run)), content
 
     def _files(self, name: str) -> Iterator[tuple[Path, str]]:
         for path in sorted(self.root.rglob(name)):
@@ -88,37 +88,12 @@ def read_result(path: Path, name: str) -> RunResult:
     Raises:
         InputError: missing, damaged, or with a value that no table can show.
     """
-    loaded = RunResult.load(path)
-    row = asdict(loaded)
+    row = asdict(RunResult.load(path))
     public: dict[str, Any] = published(row)
     places = {"pictures": row["pictures"], "dataset_folder": row["dataset_folder"]}
-    try:
-        result = _RESULT.validate_python({**public, **places, "run": _name(name, public)})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _damaged(path, f"{where}: {first['msg']}") from None
-    for complaint in _complaints(result):
-        raise _damaged(path, complaint)
-    return result
+    shown = {**public, **places, "run": _name(name, public)}
+    return RunResult.checked(shown, f"{path}: damaged", "run `gazebench eval` again")
 
 
 def _name(name: str, public: dict[str, Any]) -> str:
     return str(public["run"] if name == "." else published(name))
-
-
-def _damaged(path: Path, why: str) -> InputError:
-    return InputError(f"{path}: damaged ({why}); run `gazebench eval` again")
-
-
-def _complaints(result: RunResult) -> Iterator[str]:
-    for key, score in result.scores.items():
-        values = [score.value, score.stderr or 0.0, *(score.interval or ())]
-        values += (score.per_portrait or {}).values()
-        if not all(map(math.isfinite, values)):
-            yield f"score {key} has a value that is not finite"
-        if key not in result.metrics:
-            yield f"score {key} has no metric card"
-    for key, card in result.metrics.items():
-        if not 0 <= card.digits <= 12:
-            yield f"metric {key} asks for {card.digits} digits"

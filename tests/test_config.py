@@ -110,7 +110,7 @@ def test_a_value_where_a_table_belongs_is_refused() -> None:
 @pytest.mark.parametrize("content", [b"[dataset", b"\xff\xfe\x00", b"a = 1\na = 2"])
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "s.toml").write_bytes(content)
-    with pytest.raises(InputError, match=r"s\.toml: cannot be read as TOML"):
+    with pytest.raises(InputError, match=r"s\.toml: damaged"):
         config.read(tmp_path / "s.toml")
 
 

@@ -118,8 +118,8 @@ def _list_faults(dataset: Heading, listed: _Listed) -> Iterator[str]:
         manifest, quarantine = (
             sha256_of(dataset.root / name) for name in ("manifest.csv", "quarantine.csv")
         )
-    except OSError as error:
-        yield f"quarantine.csv or manifest.csv cannot be read: {error}"
+    except InputError as error:
+        yield str(error)
         return
     if listed.tree.hash(manifest, quarantine) != dataset.tree_hash:
         yield "manifest.csv or quarantine.csv was changed after the build: the tree hash differs"
@@ -132,9 +132,9 @@ def _attribute_faults(root: Path) -> Iterator[str]:
     if not pinned:
         return
     try:
-        found = hashlib.sha256((root / FILE).read_bytes()).hexdigest()
-    except OSError as error:
-        yield f"{FILE} cannot be read: {error.strerror or error}"
+        found = sha256_of(root / FILE)
+    except InputError as error:
+        yield str(error)
     else:
         if found != pinned:
             yield f"{FILE}: changed after the build"

@@ -5,12 +5,12 @@ and -1 for no. In memory the attributes of a portrait are one integer: bit n is 
 ``ATTRIBUTES[n]``.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gazebench.dataset.files import csv_text
 from gazebench.errors import InputError
+from gazebench.reading import csv_rows
 
 FILE = "attributes.csv"
 _NAMES = """
@@ -55,13 +55,12 @@ def read_attributes(path: Path) -> dict[str, int]:
     """
     if not path.exists():
         return {}
+    rows = csv_rows(path)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.reader(file, strict=True)
-            if tuple(next(rows, ())) != COLUMNS:
-                raise ValueError("its columns are not id and CelebA's forty attributes")
-            return {id_: bits_of(words) for id_, *words in rows}
-    except (OSError, ValueError, csv.Error) as error:
+        if tuple(next(rows, (0, []))[1]) != COLUMNS:
+            raise ValueError("its columns are not id and CelebA's forty attributes")
+        return {id_: bits_of(words) for _, (id_, *words) in rows}
+    except (InputError, ValueError) as error:
         raise InputError(f"{path}: {error}; run the same command that made it again") from None
 
 

@@ -1,7 +1,6 @@
 """The text files of a dataset: ``manifest.csv`` and ``labels.csv``, read strictly."""
 
 import csv
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -12,6 +11,20 @@ from gazebench.dataset.boxes import Box, Point
 from gazebench.dataset.measures import Measures
 from gazebench.dataset.portraits import Portrait, Split
 from gazebench.errors import InputError
+from gazebench.reading import csv_rows, real_number, sha256_of, whole_number
+
+__all__ = [
+    "COLUMNS",
+    "csv_lines",
+    "csv_text",
+    "iter_manifest",
+    "manifest_csv",
+    "manifest_lines",
+    "read_csv",
+    "read_labels",
+    "read_manifest",
+    "sha256_of",
+]
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _BOX = ("left", "top", "right", "bottom")
@@ -131,30 +144,19 @@ def read_csv(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str
     One row is held at a time; errors come when the row is asked for.
 
     Raises:
-        InputError: missing, unreadable, or without one of the columns.
+        InputError: missing, unreadable, without one of the columns, or a row of another length.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [c for c in columns if c not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: column {missing[0]!r} is missing")
-            for row in reader:
-                yield reader.line_num, row
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file, 64 hex digits; a piece of it is held at a time.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    rows = csv_rows(path)
+    header = next((row for _, row in rows if row), [])
+    missing = [c for c in columns if c not in header]
+    if missing:
+        raise InputError(f"{path}: column {missing[0]!r} is missing")
+    for line, row in rows:
+        if row and len(row) != len(header):
+            sizes = f"{len(row)} cells, the header has {len(header)}"
+            raise InputError(f"{path}, line {line}: {sizes}")
+        if row:
+            yield line, dict(zip(header, row, strict=True))
 
 
 def _row(p: Portrait) -> list[Any]:
@@ -180,22 +182,22 @@ def _cell(value: Any) -> str:
 def _portrait(row: Mapping[str, str], hold: Callable[[Any], Any]) -> Portrait:
     if not _ID.fullmatch(row["id"]):  # images, predictions and features are named by it
         raise ValueError(f"id {row['id']!r} is not safe as a file name")
-    a, b, c, d, e, f = (float(row[f"transform_{letter}"]) for letter in "abcdef")
+    a, b, c, d, e, f = (real_number(row[f"transform_{letter}"]) for letter in "abcdef")
     return Portrait(
         id=row["id"],
         source_name=row["source_name"],
         identity=hold(row["identity"]) or None,
         split=Split(row["split"]) if row["split"] else None,
-        left_eye=hold(Box(*(int(row[f"left_eye_{side}"]) for side in _BOX))),
-        right_eye=hold(Box(*(int(row[f"right_eye_{side}"]) for side in _BOX))),
-        left_center=Point(float(row["left_center_x"]), float(row["left_center_y"])),
-        right_center=Point(float(row["right_center_x"]), float(row["right_center_y"])),
+        left_eye=hold(Box(*(whole_number(row[f"left_eye_{side}"]) for side in _BOX))),
+        right_eye=hold(Box(*(whole_number(row[f"right_eye_{side}"]) for side in _BOX))),
+        left_center=Point(*(real_number(row[f"left_center_{axis}"]) for axis in "xy")),
+        right_center=Point(*(real_number(row[f"right_center_{axis}"]) for axis in "xy")),
         transform=(a, b, c, d, e, f),
-        score=float(row["score"]),
-        faces=int(row["faces"]),
+        score=real_number(row["score"]),
+        faces=whole_number(row["faces"]),
         source_sha256=row["source_sha256"],
         sha256=row["sha256"],
         phash=row["phash"],
         near_duplicate=hold(row["near_duplicate"]),
-        measures=Measures(**{n: float(row[n]) if row[n] else None for n in _MEASURES}),
+        measures=Measures(**{n: real_number(row[n]) if row[n] else None for n in _MEASURES}),
     )

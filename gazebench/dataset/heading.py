@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, Field, ValidationError
+
 from gazebench.dataset.portraits import Domain, ImageFormat
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, read_json
 from gazebench.store import asking
 
 FORMAT = 2  # of dataset.json and manifest.csv
@@ -28,6 +31,16 @@ class Heading:
     has_masks: bool = False  # masks/ID.png stand beside the portraits
 
 
+class _Facts(BaseModel):
+    """What a heading needs of ``dataset.json``."""
+
+    name: str
+    source: str
+    resolution: int = Field(ge=1, le=1 << 14)
+    window: list[int] = Field(min_length=2, max_length=2)
+    tree_hash: str
+
+
 def read_heading(root: Path) -> Heading:
     """What the dataset at ``root`` is.
 
@@ -36,17 +49,16 @@ def read_heading(root: Path) -> Heading:
     """
     info = load_info(root)
     try:
+        facts = _Facts.model_validate(info, strict=True)
         return Heading(
             root=root,
-            name=info["name"],
-            source=info["source"],
-            resolution=info["resolution"],
-            window=(info["window"][0], info["window"][1]),
-            tree_hash=info["tree_hash"],
+            **{**dict(facts), "window": tuple(facts.window)},
             image_format=image_format(info),
             has_masks=has_masks(info),
         )
-    except (KeyError, TypeError, IndexError) as error:
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        error = f"{first['loc'][0]}: {first['msg']}"
         raise InputError(
             f"{root / 'dataset.json'}: damaged ({error}); run `gazebench build-dataset` again"
         ) from None
@@ -76,15 +88,11 @@ def load_info(root: Path) -> dict[str, Any]:
                 f"{root}: no such dataset; run `gazebench build-dataset SOURCE {root}`"
             )
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        info = read_json(path, "run `gazebench build-dataset` again")
+    except MissingFileError:
         raise InputError(
             f"{root}: has no dataset.json, so it is no finished dataset; "
             f"run `gazebench build-dataset SOURCE {root}`"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: damaged ({error}); run `gazebench build-dataset` again"
         ) from None
     if not isinstance(info, dict) or info.get("format") != FORMAT:
         raise InputError(

@@ -18,6 +18,8 @@ from gazebench.dataset_card import _croissant
 from gazebench.dataset_card._croissant import files_of
 from gazebench.dataset_card._facts import Facts, escaped, facts_of
 from gazebench.dataset_card._overview import Overview
+from gazebench.errors import InputError
+from gazebench.reading import read_object
 
 __all__ = ["Overview", "card_markdown", "croissant", "files_of", "labels_digest", "write"]
 
@@ -88,9 +90,9 @@ def _how_labels_were_made(root: Path) -> str:
     if not path.is_file():
         return ""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_object(path)
         return str(facts["card"]) if facts["labels_sha256"] == labels_digest(root) else ""
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, KeyError):
         return ""
 
 

@@ -42,6 +42,7 @@ from gazebench.evaluation.predictions import Predictions
 from gazebench.evaluation.score import Scoring, flag_copies
 from gazebench.metrics import Instruments
 from gazebench.plugins import Collection
+from gazebench.reading import read_arrays
 from gazebench.results import RunResult
 
 __all__ = ["EvalReport", "Evaluation", "find", "portraits_of_camera", "portraits_to_correct"]
@@ -212,10 +213,7 @@ def _save_features(path: Path, found: Mapping[str, np.ndarray], *, keep: bool) -
     """Write the features of metrics; those of metrics that were not computed again are kept."""
     if not found:
         return
-    earlier: dict[str, np.ndarray] = {}
-    if keep and path.exists():
-        with np.load(path, allow_pickle=False) as arrays:
-            earlier = dict(arrays)
+    earlier = read_arrays(path) if keep and path.exists() else {}
     store.write(path, _npz({**earlier, **found}))
 
 

@@ -1,12 +1,14 @@
 """First half of an evaluation: a method writes one PNG per domain-Y test portrait."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from tqdm import tqdm
 
 from gazebench import store
@@ -16,11 +18,13 @@ from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.evaluation import cost, predictions
 from gazebench.evaluation.contenders import Contender
 from gazebench.methods import Method
+from gazebench.reading import MissingFileError, read_object
 from gazebench.results import Score
 
 BATCH = 8
 OF_CAMERA = "predictions_x"  # folder of the corrected domain-X portraits, below the run's
 _MOST_OF_CAMERA = 300
+_ANEW = "--overwrite makes them anew"
 
 
 def portraits_to_correct(manifest: Manifest) -> tuple[Portrait, ...]:
@@ -130,11 +134,15 @@ class _Job:
 
 def read_facts(run: Path) -> tuple[dict[str, Score], dict[str, Any]]:
     """Costs, and everything else that ``correct`` left in ``RUN/predictions.json``."""
-    facts = json.loads((run / "predictions.json").read_text(encoding="utf-8"))
-    costs = {
-        name: Score(**{**row, "interval": tuple(row["interval"]) if row["interval"] else None})
-        for name, row in facts.pop("costs").items()
-    }
+    path = run / "predictions.json"
+    facts = read_object(path, _ANEW)
+    try:
+        costs = TypeAdapter(dict[str, Score]).validate_python(facts.pop("costs", None))
+    except ValidationError:
+        raise InputError(f"{path}: damaged (costs); {_ANEW}") from None
+    unknown = costs.keys() - cost.CARDS.keys()
+    if unknown or not all(math.isfinite(score.value) for score in costs.values()):
+        raise InputError(f"{path}: damaged (costs); {_ANEW}")
     return costs, facts
 
 
@@ -156,10 +164,10 @@ def _made_from(contender: Contender, manifest: Manifest) -> dict[str, Any]:
 
 
 def _is_complete(run: Path, folder: str, made_from: Mapping[str, Any]) -> bool:
-    path = run / f"{folder}.json"
-    if not path.exists():
+    try:
+        there = read_object(run / f"{folder}.json", _ANEW)
+    except MissingFileError:
         return False
-    there = json.loads(path.read_text(encoding="utf-8"))
     differences = [
         f"{key}: {str(there.get(key))[:16]} → {str(value)[:16]}"
         for key, value in made_from.items()
@@ -167,8 +175,7 @@ def _is_complete(run: Path, folder: str, made_from: Mapping[str, Any]) -> bool:
     ]
     if differences:
         raise RefusedError(
-            f"{run}: holds predictions of something else ({'; '.join(differences)}); "
-            "--overwrite makes them anew"
+            f"{run}: holds predictions of something else ({'; '.join(differences)}); {_ANEW}"
         )
     return True
 

@@ -23,6 +23,7 @@ from gazebench.dataset import Domain, Manifest, Portrait, Split, read_csv, read_
 from gazebench.dataset.boxes import Box, Point
 from gazebench.dataset.measures import Measures
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, read_bytes
 
 FORMAT = 1
 NAME = "export.json"
@@ -250,13 +251,9 @@ def read_description(path: Path) -> Description:
     """
     path = path / NAME if path.is_dir() else path
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path}: over {_MAX_BYTES // 1024**2} MB, which no {NAME} has")
-        description = _ADAPTER.validate_json(path.read_bytes())
-    except FileNotFoundError:
+        description = _ADAPTER.validate_json(read_bytes(path, _MAX_BYTES))
+    except MissingFileError:
         raise InputError(f"{path}: no such file; give a folder of `gazebench export`") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
     except ValidationError as error:
         raise InputError(f"{path}: {_fault_of_format(error)}") from None
     fault = next(_faults(description), None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from gazebench import store
@@ -20,6 +21,7 @@ from gazebench.metrics import _open_model_zoo as zoo
 from gazebench.metrics._eye_contact import Standing, equal_error, labelled
 from gazebench.metrics._gaze import GazeEstimator, OpenModelZoo, angles_deg
 from gazebench.metrics._networks import Instruments
+from gazebench.reading import MissingFileError, read_object
 
 ANGLES = ("yaw", "pitch", "error")
 REGION = "both eyes and the pose of the head, 60x60 crops"
@@ -51,16 +53,15 @@ class Scale:
     def _found(cls, pixels: Pixels, instruments: Instruments) -> Self:
         manifest = pixels.manifest
         path = manifest.root / "cache" / f"gaze-{RECIPE}-{manifest.fingerprint}.json"
-        if path.is_file():
-            text = path.read_text(encoding="utf-8")
-        else:
-            text = json.dumps(_measured(pixels, estimator(instruments)), indent=1) + "\n"
-            if (manifest.root / "dataset.json").is_file():  # not in memory alone
-                store.write(path, text)
         try:
-            facts = json.loads(text)
-            return cls(**{**facts, "standing": Standing(**facts["standing"])})
-        except (ValueError, KeyError, TypeError):
+            facts = read_object(path)
+        except MissingFileError:
+            facts = _measured(pixels, estimator(instruments))
+            if (manifest.root / "dataset.json").is_file():  # not in memory alone
+                store.write(path, json.dumps(facts, indent=1) + "\n")
+        try:
+            return TypeAdapter(cls).validate_python(facts)
+        except ValidationError:
             raise InputError(
                 f"{path}: damaged cache; delete it and run the same command again"
             ) from None

@@ -23,6 +23,7 @@ from gazebench.dataset.batches import Batch, Pixels, eye_patches
 from gazebench.errors import InputError
 from gazebench.metrics._gaze import EyeLine
 from gazebench.metrics._networks import Instruments
+from gazebench.reading import check_tensors, read_bytes
 
 RECIPE = 1  # rises when the same labels would give another judge
 FEWEST = 20  # training portraits of each domain
@@ -100,12 +101,13 @@ class Judge:
         manifest = pixels.manifest
         name = f"eye-contact-{RECIPE}-{manifest.fingerprint}.safetensors"
         path = manifest.root / "cache" / name
-        data = path.read_bytes() if path.is_file() else _train(pixels)
-        if (manifest.root / "dataset.json").is_file() and not path.is_file():  # not in memory alone
+        there = path.exists()
+        data = read_bytes(check_tensors(path)) if there else _train(pixels)
+        if (manifest.root / "dataset.json").is_file() and not there:  # not in memory alone
             store.write(path, data)
         try:
             return cls._read(data)
-        except (ValueError, KeyError, RuntimeError, safetensors.SafetensorError):
+        except Exception:  # whatever damage leads the readers to
             raise InputError(
                 f"{path}: damaged cache; delete it and run the same command again"
             ) from None

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from gazebench import weights
 from gazebench.errors import MissingPartError
+from gazebench.reading import sha256_of
 
 if TYPE_CHECKING:
     import lpips
@@ -152,7 +153,7 @@ def _lpips_linear() -> Path:
     spec = importlib.util.find_spec("lpips")
     roots = spec.submodule_search_locations if spec else None
     path = Path(roots[0], "weights", "v0.1", "alex.pth") if roots else None
-    if path and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == _LPIPS_LINEAR:
+    if path and path.is_file() and sha256_of(path) == _LPIPS_LINEAR:
         return path
     raise MissingPartError(
         f"{path or 'lpips'}: not the file of lpips 0.1.4; run `pip install lpips==0.1.4`"

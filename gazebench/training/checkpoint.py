@@ -13,7 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -21,6 +20,7 @@ from torch.optim import Optimizer
 
 from gazebench import store
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, check_tensors, read_object, sha256_of
 
 FORMAT = 1
 KEPT = 2
@@ -70,8 +70,9 @@ def write(
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     store.remove(path / FACTS)
     store.write_many((path / name, data) for name, data in files.items())
-    text = json.dumps({"format": FORMAT, **facts, "sha256": hashes}, indent=1, sort_keys=True)
-    store.write(path / FACTS, text + "\n")
+    told = {"format": FORMAT, **facts, "sha256": hashes}
+    told["sha256"] = {**hashes, FACTS: _digest(told)}
+    store.write(path / FACTS, json.dumps(told, indent=1, sort_keys=True) + "\n")
 
 
 def newest(checkpoints: Path, say: Callable[[str], None]) -> Checkpoint | None:
@@ -159,14 +160,14 @@ def load_optimisers(
     """
     for name, optimiser in optimisers.items():
         parameters = list(chain.from_iterable(g["params"] for g in optimiser.param_groups))
-        state = {int(i): dict(entry) for i, entry in facts[name]["state"].items()}
-        for key, value in tensors.items():
-            owner, index, entry = key.split(".", 2)
-            if owner == name:
-                state[int(index)][entry] = _laid_out_as(parameters[int(index)], value)
         try:
+            state = {int(i): dict(entry) for i, entry in facts[name]["state"].items()}
+            for key, value in tensors.items():
+                owner, index, entry = key.split(".", 2)
+                if owner == name:
+                    state[int(index)][entry] = _laid_out_as(parameters[int(index)], value)
             optimiser.load_state_dict({"state": state, "param_groups": facts[name]["param_groups"]})
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise InputError(f"optimiser {name} does not fit the checkpoint: {error}") from None
 
 
@@ -202,28 +203,35 @@ def _step(path: Path) -> int:
 
 def _open(path: Path) -> Checkpoint:
     try:
-        facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
+        facts = read_object(path / FACTS)
         if facts["format"] != FORMAT or facts["step"] != _step(path):
             raise InputError(f"{path}: a checkpoint of another version or step")
+        # checkpoints of earlier versions have no digest of this file itself
+        if facts["sha256"].get(FACTS, own := _digest(facts)) != own:
+            raise InputError(f"{path / FACTS}: damaged, its sha256 is not the one in it")
         for name in (WEIGHTS, STATE):
-            _verify(path / name, facts["sha256"][name])
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: unfinished checkpoint, no {Path(error.filename).name}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path / FACTS}: damaged ({error})") from None
+            if sha256_of(path / name) != facts["sha256"][name]:
+                raise InputError(f"{path / name}: damaged, its sha256 is not the one in {FACTS}")
+    except MissingFileError as error:
+        raise InputError(f"{path}: unfinished checkpoint ({error})") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path / FACTS}: damaged ({error!r})") from None
     return Checkpoint(path, facts)
 
 
-def _verify(path: Path, sha256: str) -> None:
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise InputError(f"{path}: damaged, its sha256 is not the one in {FACTS}")
+def _digest(facts: Mapping[str, Any]) -> str:
+    """Of what ``state.json`` says, its digest of itself left out."""
+    hashes = {name: sha256 for name, sha256 in facts["sha256"].items() if name != FACTS}
+    text = json.dumps({**facts, "sha256": hashes}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     try:
-        return safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
+        return safetensors.torch.load_file(check_tensors(path))
+    except InputError:
+        raise
+    except Exception as error:  # whatever damage leads its reader to
         raise InputError(f"{path}: cannot be read ({error})") from None
 
 

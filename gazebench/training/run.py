@@ -3,17 +3,17 @@
 import json
 import os
 import time
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gazebench import config, store
 from gazebench.config import Settings
 from gazebench.errors import InputError, RefusedError
+from gazebench.reading import MissingFileError, opened, read_toml
 
 _FLUSH_SECONDS = 1.0
 _TAIL = 1 << 16  # bytes, more than a line
@@ -114,14 +114,17 @@ class Recipe:
         Raises:
             InputError: missing or damaged.
         """
+        anew = "train anew with `gazebench train --overwrite`"
         try:
-            return cls.of_table(tomllib.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+            return cls.of_table(read_toml(path, anew))
+        except MissingFileError:
             raise InputError(f"{path}: no such file; run `gazebench train` first") from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(
-                f"{path}: damaged ({error}); train anew with `gazebench train --overwrite`"
-            ) from None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if isinstance(error, ValidationError):
+                fault = error.errors()[0]
+                first = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            raise InputError(f"{path}: damaged ({first}); {anew}") from None
 
     def table(self) -> dict[str, Any]:
         """The values of its ``config.toml``."""
@@ -139,7 +142,8 @@ class Recipe:
         tables = values.pop("methods", {})
         height, width = values.pop("window")
         settings = tables.get(values["method"], {})
-        return cls(**values, window=(height, width), settings=settings)
+        recipe = cls(**values, window=(height, width), settings=settings)
+        return TypeAdapter(cls).validate_python(vars(recipe))
 
     def save(self, path: Path) -> None:
         """Write it as TOML."""
@@ -209,10 +213,12 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    with opened(path) as file:
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict) and isinstance(row.get("step"), int):
             rows.append(row)
@@ -223,13 +229,13 @@ def read_last(path: Path) -> dict[str, Any] | None:
     """The newest line of a log, from the file's end alone; None where there is none."""
     if not path.exists():
         return None
-    with path.open("rb") as file:
+    with opened(path) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
         lines = file.read().decode("utf-8", "replace").splitlines()
     for line in reversed(lines):
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return row if isinstance(row, dict) else None
     return None

@@ -14,6 +14,7 @@ from gazebench.dataset import Manifest
 from gazebench.errors import InputError, RefusedError
 from gazebench.methods import Task, TrainableMethod, fits_any, pick_device, settings_of
 from gazebench.plugins import Collection
+from gazebench.reading import check_tensors
 from gazebench.training import checkpoint
 from gazebench.training.job import trainable
 from gazebench.training.monitor import aloud
@@ -101,7 +102,7 @@ def load_shipped(
     recipe = Recipe.of_table(card.recipe)
     if manifest is not None:
         _refuse_geometry(content, recipe, manifest, card.path)
-    half = safetensors.torch.load_file(card.path)
+    half = safetensors.torch.load_file(check_tensors(card.path))
     weights = {key: tensor.float() for key, tensor in half.items()}
     return Trained(
         name=recipe.method,

@@ -10,12 +10,12 @@ import functools
 import importlib.util
 import os
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazebench import store
 from gazebench.errors import InputError, MissingPartError
+from gazebench.reading import check_tensors, sha256_of
 from gazebench.weights.catalogue import ENTRIES, Member, Original, Shipped, Tensorial, WeightsEntry
 from gazebench.weights.convert import digest_of
 from gazebench.weights.fetch import obtain, obtain_file, obtain_member
@@ -124,7 +124,7 @@ def tensors(name: str) -> "dict[str, Tensor]":
         raise InputError(f"weights {name} are a file, not tensors; use its path")
     import safetensors.torch
 
-    return safetensors.torch.load_file(path(name))
+    return safetensors.torch.load_file(check_tensors(path(name)))
 
 
 def cache_folder() -> Path:
@@ -174,10 +174,11 @@ def _hash(place: Path, is_tensors: bool, _changed: int, _size: int) -> str:
     import safetensors.numpy
 
     try:
-        data = place.read_bytes()
-        return digest_of(safetensors.numpy.load(data)) if is_tensors else sha256(data).hexdigest()
-    except (safetensors.SafetensorError, OSError):
-        return ""  # of no file
+        if not is_tensors:
+            return sha256_of(place)
+        return digest_of(safetensors.numpy.load_file(check_tensors(place)))
+    except (InputError, safetensors.SafetensorError, OSError, KeyError, ValueError):
+        return ""  # of no such file
 
 
 def _sources(entry: WeightsEntry) -> tuple[str, ...]:

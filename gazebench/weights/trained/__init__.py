@@ -7,16 +7,16 @@ makes a method of them, and ``training.export_weights`` such files of a run.
 """
 
 import difflib
-import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gazebench.errors import InputError
+from gazebench.reading import read_toml, sha256_of
 
 FOLDER = Path(__file__).parent
+_INSTALL = "install the package again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +67,12 @@ def card(name: str) -> ShippedRun:
             "Train it with `gazebench train` and give the folder of the run"
         )
     path = FOLDER / f"{name}.toml"
+    values = read_toml(path, _INSTALL)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
         recipe = values.pop("recipe")
         return ShippedRun(name=name, recipe=recipe, **values)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: damaged ({error}); install the package again") from None
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path}: damaged ({error}); {_INSTALL}") from None
 
 
 def verify(name: str) -> ShippedRun:
@@ -83,9 +83,9 @@ def verify(name: str) -> ShippedRun:
     """
     found = card(name)
     try:
-        digest = hashlib.sha256(found.path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"{found.path}: {error.strerror}; install the package again") from None
+        digest = sha256_of(found.path)
+    except InputError as error:
+        raise InputError(f"{error}; {_INSTALL}") from None
     if digest != found.sha256:
         raise InputError(f"{found.path}: damaged, not the sha256 of its card; install it again")
     return found
