@@ -146,7 +146,7 @@ class RunResult:
             raise InputError(f"{path}: no such file; run `gazebench eval` first") from None
         if row.pop("format", None) != FORMAT:
             raise InputError(f"{path}: no scores of this version (another format); {again}")
-        return cls.checked(row, f"{path}: no scores of this version", again)
+        return cls.checked(row, f"{path}: damaged", again)
 
     @classmethod
     def checked(cls, row: Mapping[str, Any], what: str, remedy: str) -> Self:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from gazebench.dataset import FORMAT, Portrait, Split, csv_text, manifest_csv
 from gazebench.dataset.boxes import Box, Point
+from gazebench.dataset.intact import Tree
 
 SIDE = 64
 
@@ -38,10 +40,27 @@ def make_dataset(root: Path, number: int, *, test: int = 0) -> Path:
         )
         for n in range(number)
     )
-    (root / "manifest.csv").write_text(manifest_csv(portraits))
-    (root / "quarantine.csv").write_text(csv_text(("id", "source_name", "reason", "sentence"), ()))
-    (root / "dataset.json").write_text(json.dumps(_info(number)))
+    write_lists(root, _info(number), portraits)
     return root
+
+
+def write_lists(root: Path, info: dict, portraits: Iterable[Portrait]) -> None:
+    """Manifest, an empty quarantine, and ``dataset.json`` with the tree hash of them."""
+    tree = Tree()
+
+    def counted() -> Iterator[Portrait]:
+        for portrait in portraits:
+            tree.add(portrait)
+            yield portrait
+
+    texts = {
+        "manifest.csv": manifest_csv(counted()),
+        "quarantine.csv": csv_text(("id", "source_name", "reason", "sentence"), ()),
+    }
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts.values()]
+    texts["dataset.json"] = json.dumps({**info, "tree_hash": tree.hash(*digests)})
+    for name, text in texts.items():
+        (root / name).write_text(text)
 
 
 def _id(number: int) -> str:
@@ -85,7 +104,6 @@ def _info(number: int) -> dict:
         "license": "none",
         "resolution": SIDE,
         "window": [12, 20],
-        "tree_hash": "0" * 64,
         "gazebench": "0",
         "recipe": 0,
         "padding": "none",

@@ -1,6 +1,5 @@
 """A small folder of runs, drawn and invented, for the tests of reports."""
 
-import hashlib
 import json
 import math
 from dataclasses import asdict, replace
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from made_datasets import write_lists
 from PIL import Image, ImageDraw
 
 from gazebench import store
@@ -19,7 +19,7 @@ from gazebench.dataset import (
     Portrait,
     Split,
     csv_text,
-    manifest_csv,
+    sha256_of,
 )
 from gazebench.dataset.boxes import Box, Point, eye_window
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult, Score
@@ -120,24 +120,23 @@ METRICS = {
 def make_dataset(root: Path, *, name: str = "drawn faces", portraits: int = PORTRAITS) -> Manifest:
     """A finished dataset of drawn faces that look aside."""
     window = eye_window(SIDE)
-    rows, files = [], []
+    rows: list[Portrait] = []
     for number in range(portraits):
         pixels = draw_face(number, gaze=3)
-        rows.append(_portrait(number, window))
+        row = _portrait(number, window, name)
         store.make_folder(root / "images")
-        pixels.save(root / ImageFormat.PNG.file(rows[-1].id))
+        path = root / ImageFormat.PNG.file(row.id)
+        pixels.save(path)
+        rows.append(replace(row, sha256=sha256_of(path)))
     info = {
         "format": FORMAT,
         "name": name,
         "source": "folder",
         "resolution": SIDE,
         "window": window,
-        "tree_hash": hashlib.sha256(name.encode()).hexdigest(),
     }
-    files.append((root / "manifest.csv", manifest_csv(rows)))
-    files.append((root / "labels.csv", csv_text(("id", "label"), ((p.id, "Y") for p in rows))))
-    files.append((root / "dataset.json", json.dumps(info)))
-    store.write_many(files)
+    store.write(root / "labels.csv", csv_text(("id", "label"), ((p.id, "Y") for p in rows)))
+    write_lists(root, info, rows)
     return Manifest.load(root)
 
 
@@ -154,11 +153,11 @@ def draw_face(number: int, *, gaze: int) -> Image.Image:
     return image
 
 
-def _portrait(number: int, window: tuple[int, int]) -> Portrait:
+def _portrait(number: int, window: tuple[int, int], dataset: str) -> Portrait:
     left, right = Point(20, 28), Point(44, 28)
     return Portrait(
         id=f"face-{number:03d}",
-        source_name=f"{number}.jpg",
+        source_name=f"{dataset}/{number}.jpg",
         identity=None,
         split=Split.TEST,
         left_eye=Box.around(left, *window),

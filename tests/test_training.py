@@ -1,11 +1,13 @@
 """The training engine: what it writes, what it refuses, and how a method comes back."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import toy_methods
@@ -205,10 +207,26 @@ def test_the_name_is_told_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_cache_that_was_cut_off_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut off", "changed", "no array", "of unknown origin"])
+def test_a_damaged_cache_is_made_again(tmp_path: Path, damage: str) -> None:
+    manifest = make_dataset(tmp_path / "dataset")
+    whole = np.array(Pixels.open(manifest).array)
+    (cache,) = (manifest.root / "cache").glob("pixels-*.npy")
+    data = bytearray(cache.read_bytes())
+    data[-100] ^= 255
+    changes = {"cut off": data[:100], "changed": data, "no array": b"no array"}
+    if damage in changes:
+        cache.write_bytes(changes[damage])
+    else:
+        cache.with_suffix(".json").unlink()
+    assert np.array_equal(Pixels.open(manifest).array, whole)
+
+
+def test_a_cache_that_was_only_touched_is_kept(tmp_path: Path) -> None:
     manifest = make_dataset(tmp_path / "dataset")
     Pixels.open(manifest)
     (cache,) = (manifest.root / "cache").glob("pixels-*.npy")
-    cache.write_bytes(cache.read_bytes()[:100])
-    with pytest.raises(InputError, match="damaged cache; delete it"):
-        Pixels.open(manifest)
+    before = cache.stat().st_ino
+    os.utime(cache)
+    Pixels.open(manifest)
+    assert cache.stat().st_ino == before

@@ -2,16 +2,16 @@
 
 import hashlib
 import io
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import toy_methods
+from made_datasets import write_lists
 from PIL import Image
 
 from gazebench import contract, store, training
-from gazebench.dataset import ImageFormat, Manifest, csv_text, manifest_csv
+from gazebench.dataset import ImageFormat, Manifest, csv_text
 from gazebench.training.run import read_log
 
 
@@ -25,7 +25,6 @@ def make_dataset(root: Path, resolution: int = 64) -> Manifest:
         data = buffer.getvalue()
         store.write(root / ImageFormat.PNG.file(portrait.id), data)
         portraits.append(replace(portrait, sha256=hashlib.sha256(data).hexdigest()))
-    text = manifest_csv(portraits)
     labels = csv_text(("id", "label"), [(p.id, p.domain or "") for p in portraits])
     info = {
         "format": 2,
@@ -33,10 +32,9 @@ def make_dataset(root: Path, resolution: int = 64) -> Manifest:
         "source": "folder",
         "resolution": resolution,
         "window": list(pixels.manifest.window),
-        "tree_hash": hashlib.sha256(text.encode()).hexdigest(),
     }
-    store.write_many([(root / "manifest.csv", text), (root / "labels.csv", labels)])
-    store.write(root / "dataset.json", json.dumps(info))
+    store.write(root / "labels.csv", labels)
+    write_lists(root, info, portraits)
     return Manifest.load(root)
 
 

@@ -7,30 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from gazebench.dataset import ImageFormat, Portrait, Split
-
-
-class Tree:
-    """One digest of everything a build made: image files, manifest and quarantine.
-
-    Masks are not in it: they follow from the eye boxes of the manifest, so a dataset is the same
-    with and without them. `gazebench verify` checks them against the boxes.
-    """
-
-    def __init__(self, images: ImageFormat = ImageFormat.PNG) -> None:
-        self._images = images
-        self._digest = hashlib.sha256()
-
-    def add(self, portrait: Portrait) -> None:
-        """Its image file, in the order of the manifest."""
-        line = f"{self._images.file(portrait.id)} {portrait.sha256}\n"
-        self._digest.update(line.encode())
-
-    def hash(self, manifest: str, quarantine: str) -> str:
-        """The digest, given the sha256 of ``manifest.csv`` and of ``quarantine.csv``."""
-        whole = self._digest.copy()
-        for name, digest in (("manifest.csv", manifest), ("quarantine.csv", quarantine)):
-            whole.update(f"{name} {digest}\n".encode())
-        return whole.hexdigest()
+from gazebench.dataset.intact import Tree
 
 
 class Leaks:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from gazebench.curation.encoding import is_mask, mask_file
-from gazebench.curation.tally import Tree, short_digest
+from gazebench.curation.tally import short_digest
 from gazebench.dataset import (
     LABELS,
     Heading,
     Portrait,
+    box_faults,
     iter_manifest,
     load_info,
     manifest_lines,
@@ -29,6 +30,7 @@ from gazebench.dataset import (
     sha256_of,
 )
 from gazebench.dataset.attributes import FILE
+from gazebench.dataset.intact import Tree
 from gazebench.dataset.pictures import PictureError, decode, read_bytes
 from gazebench.dataset_card import Overview
 from gazebench.errors import InputError
@@ -159,14 +161,7 @@ def _portrait_faults(dataset: Heading, portrait: Portrait) -> list[str]:
             found.append(f"{name}: not {side}x{side} pixels")
     except PictureError as error:
         found.append(str(error).replace(f"{dataset.root}/", ""))
-    for box in portrait.eyes:
-        if (box.height, box.width) != window or not box.inside(side, side):
-            found.append(
-                f"{portrait.id}: eye box {box} is not {window[0]}x{window[1]} in the frame"
-            )
-    if portrait.left_eye.overlaps(portrait.right_eye):
-        found.append(f"{portrait.id}: eye boxes overlap")
-    return found
+    return [*found, *box_faults(portrait, side, window)]
 
 
 def _mask_faults(dataset: Heading, portrait: Portrait) -> Iterator[str]:

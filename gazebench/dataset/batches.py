@@ -5,20 +5,24 @@ two runs with one seed see the same pictures.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from gazebench import store
-from gazebench.dataset import Manifest, Portrait
+from gazebench.dataset import Manifest, Portrait, intact
 from gazebench.dataset.masks import eye_mask
 from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError
+from gazebench.reading import read_array, read_object, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +73,19 @@ class Pixels:
     def open(cls, manifest: Manifest) -> Self:
         """The cache of decoded portraits under ``DATASET/cache``, made when it is not there.
 
+        Also when it is not what was made: its name has a digest of ids and image files in their
+        order, and beside it stands its own.
+
         Raises:
-            InputError: a portrait cannot be read or has another size; see `gazebench verify`.
+            InputError: the dataset was changed after it was built, see ``intact.hold``; or a
+                portrait cannot be read or has another size, see `gazebench verify`.
             DiskError: no space for the cache.
         """
-        side = manifest.resolution
-        shape = (len(manifest.portraits), side, side, 3)
-        path = manifest.root / "cache" / f"pixels-{manifest.tree_hash[:16]}.npy"
-        if not path.exists():
-            with store.new_array(path, shape) as array:
-                for row, portrait in enumerate(manifest.portraits):
-                    array[row] = read_portrait(manifest, portrait)
-        try:
-            array = np.load(path, mmap_mode="r")
-        except (ValueError, EOFError):  # cut off, or no array at all
-            array = np.zeros(0, np.uint8)
-        if array.shape != shape or array.dtype != np.uint8:
-            raise InputError(f"{path}: damaged cache; delete it and run the same command again")
+        intact.hold(manifest)
+        path = manifest.root / "cache" / f"pixels-{_key(manifest)}.npy"
+        if not _is_whole(path):
+            _decode(manifest, path)
+        array = np.asarray(read_array(path, mapped=True), np.uint8)
         return cls(manifest, array, {p.id: i for i, p in enumerate(manifest.portraits)})
 
     def batch(self, portraits: Sequence[Portrait], device: torch.device | str = "cpu") -> Batch:
@@ -98,6 +98,44 @@ class Pixels:
         """The portraits in order, ``size`` at a time."""
         for start in range(0, len(portraits), size):
             yield self.batch(portraits[start : start + size])
+
+
+def _key(manifest: Manifest) -> str:
+    """Of what a cache of pixels is made from."""
+    digest = hashlib.sha256(f"{manifest.resolution} {manifest.image_format}\n".encode())
+    for portrait in manifest.portraits:
+        digest.update(f"{portrait.id} {portrait.sha256}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _decode(manifest: Manifest, path: Path) -> None:
+    """Write the cache of pixels, and beside it what it is known by."""
+    store.remove(path.with_name(f"pixels-{manifest.tree_hash[:16]}.npy"))  # its earlier name
+    side = manifest.resolution
+    bar = tqdm(manifest.portraits, "decode", unit="portrait", disable=None, delay=2)
+    with store.new_array(path, (len(manifest.portraits), side, side, 3)) as array:
+        for row, portrait in enumerate(bar):
+            array[row] = read_portrait(manifest, portrait)
+    _note(path, sha256_of(path))
+
+
+def _note(path: Path, sha256: str) -> None:
+    stamp = intact.file_stamps([path])[0].tolist()
+    store.write(path.with_suffix(".json"), json.dumps({"sha256": sha256, "stamp": stamp}) + "\n")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the cache at ``path`` is the one that was made: read again where its times differ."""
+    try:
+        noted = read_object(path.with_suffix(".json"))
+        if noted.get("stamp") == intact.file_stamps([path])[0].tolist():
+            return True
+        if sha256_of(path) != noted.get("sha256"):
+            return False
+    except InputError:
+        return False
+    _note(path, noted["sha256"])
+    return True
 
 
 def read_portrait(manifest: Manifest, portrait: Portrait) -> NDArray[np.uint8]:

@@ -31,7 +31,8 @@ from gazebench.dataset.heading import (
     load_info,
     read_heading,
 )
-from gazebench.dataset.portraits import Domain, ImageFormat, Portrait, Split
+from gazebench.dataset.portraits import Domain, ImageFormat, Portrait, Split, box_faults
+from gazebench.errors import InputError
 
 __all__ = [
     "COLUMNS",
@@ -42,6 +43,7 @@ __all__ = [
     "Manifest",
     "Portrait",
     "Split",
+    "box_faults",
     "csv_lines",
     "csv_text",
     "fingerprint_of",
@@ -76,6 +78,10 @@ class Manifest(Heading):
         """
         heading = read_heading(root)
         portraits = tuple(read_manifest(root / "manifest.csv"))
+        side, window = heading.resolution, heading.window
+        fault = next((f for p in portraits for f in box_faults(p, side, window)), None)
+        if fault:
+            raise InputError(f"{root / 'manifest.csv'}: {fault}; build the dataset again")
         manifest = cls(**vars(heading), portraits=portraits)
         return manifest.with_labels(read_labels(root / "labels.csv"))
 

@@ -64,3 +64,15 @@ class Portrait:
     def eyes(self) -> tuple[Box, Box]:
         """Left and right eye box."""
         return self.left_eye, self.right_eye
+
+
+def box_faults(portrait: Portrait, side: int, window: tuple[int, int]) -> list[str]:
+    """What is wrong with the eye boxes in a square of ``side`` pixels; ``window``: their size."""
+    found = [
+        f"{portrait.id}: eye box {box} is not {window[0]}x{window[1]} in the frame"
+        for box in portrait.eyes
+        if (box.height, box.width) != window or not box.inside(side, side)
+    ]
+    if portrait.left_eye.overlaps(portrait.right_eye):
+        found.append(f"{portrait.id}: eye boxes overlap")
+    return found

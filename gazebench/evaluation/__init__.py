@@ -74,10 +74,11 @@ class Evaluation:
         """Correct and score every entry; a bad one is recorded and the others go on.
 
         Raises:
-            InputError: the dataset has no labelled test portrait.
+            InputError: the dataset has no labelled test portrait, or was changed after its build.
             DiskError: no space or not writable; run the same command again later.
         """
-        portraits_to_correct(self.manifest)  # none is the dataset's fault, not a method's
+        portraits_to_correct(self.manifest)  # none is the dataset's fault, not a method's,
+        _ = self._pixels  # nor is a dataset that was changed
         scored: list[tuple[RunResult, Predictions]] = []
         refused: list[RunResult] = []
         failures: list[str] = []
@@ -113,6 +114,7 @@ class Evaluation:
             InputError: names or sizes do not match the dataset's test portraits.
         """
         portraits = portraits_to_correct(self.manifest)
+        _ = self._pixels  # a dataset that was changed is told first
         made = Predictions.check(folder, self.manifest, portraits, allow_partial=allow_partial)
         entry = Entry(run=run, name=run, folder=self.runs / run, trained=False)
         camera = self._of_camera(of_camera) if of_camera else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from gazebench.dataset import Domain, Manifest, Portrait, Split
+from gazebench.dataset import Domain, Manifest, Portrait, Split, intact
 from gazebench.dataset.boxes import Box
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
@@ -95,6 +95,7 @@ def _manifest(grid: Grid, runs: Sequence[Run], dataset: Path | None) -> Manifest
         except InputError:
             continue
         if manifest.fingerprint == grid.fingerprint:
+            _refuse_changed(manifest)
             return manifest
         other = manifest.fingerprint
     if other:
@@ -106,6 +107,15 @@ def _manifest(grid: Grid, runs: Sequence[Run], dataset: Path | None) -> Manifest
         "The dataset is not where the runs say it is; "
         "run `gazebench report` again with --dataset DATASET."
     )
+
+
+def _refuse_changed(manifest: Manifest) -> None:
+    if changed := intact.faults(manifest):
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise InputError(
+            f"The dataset was changed after it was built ({changed[0]}{more}): its pictures would "
+            "not be the ones that were scored."
+        )
 
 
 def _named_places(runs: Sequence[Run]) -> list[Path]:
