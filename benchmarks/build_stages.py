@@ -16,7 +16,7 @@ from gazebench.sources import SourceFace
 
 PLACES: dict[str, tuple[Any, str]] = {
     "read": (portraitist, "read_bytes"),
-    "decode": (portraitist, "decode"),
+    "decode": (portraitist, "original"),
     "detect": (Dlib, "_search"),
     "landmarks": (Dlib, "_landmarks"),
     "cut": (align, "cut"),

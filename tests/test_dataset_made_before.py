@@ -1,13 +1,14 @@
-"""A dataset, a journal and an export of gazebench 0.1.0 (commit fa5fa19) work as they did.
+"""A dataset and an export of an earlier recipe (commit fa5fa19) are read as they were.
+
+Its build is finished by nobody else: recipe 4 makes other portraits of pictures with a colour
+profile. Where there is none, its export still gives the same dataset.
 
 ``made_before/dataset`` is three shipped portraits and a grey wall, built there at 64 pixels as JPEG
 with masks, and labelled; ``made_before/export`` is its export to hf-folder.
 """
 
-import contextlib
 import json
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -39,14 +40,6 @@ def faces(demo_portraits: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def forget(dataset: Path, *ids: str) -> None:
-    """Leave the dataset as a build that was stopped before it came to these faces."""
-    (dataset / "dataset.json").unlink()
-    with contextlib.closing(sqlite3.connect(dataset / "build.sqlite")) as journal:
-        journal.executemany("DELETE FROM faces WHERE id = ?", [(id_,) for id_ in ids])
-        journal.commit()
-
-
 def test_it_is_read_and_verified(before: Path) -> None:
     manifest = Manifest.load(before)
     assert manifest.tree_hash == TREE
@@ -56,32 +49,14 @@ def test_it_is_read_and_verified(before: Path) -> None:
     assert TREE[:16] in result.output
 
 
-def test_the_same_command_finds_nothing_to_do(before: Path, faces: Path) -> None:
-    result = gazebench("build-dataset", faces, before, *FLAGS)
-    assert result.exit_code == 0, result.output
-    assert "complete already" in result.output
-    assert tree_hash(before) == TREE
-
-
-@pytest.mark.parametrize("lost", [("wall",), ("00030", "wall")], ids="-".join)
-def test_a_stopped_build_is_resumed_to_the_same_tree(
-    before: Path, faces: Path, lost: tuple[str, ...]
-) -> None:
-    built_with = json.loads((before / "dataset.json").read_text())["libraries"]
-    if lost != ("wall",) and built_with != libraries():
-        pytest.skip("other versions of the libraries may make another JPEG of a portrait")
-    forget(before, *lost)
-    result = gazebench("build-dataset", faces, before, *FLAGS)
-    assert result.exit_code == 0, result.output
-    assert "4 found = 3 portraits" in result.output
-    assert tree_hash(before) == TREE
-    assert gazebench("verify", before, "--quiet").exit_code == 0
-
-
-def test_other_settings_are_refused_as_before(before: Path, faces: Path) -> None:
-    result = gazebench("build-dataset", faces, before, *FLAGS, "--test-fraction", "0.5")
-    assert result.exit_code == 7
+def test_nothing_is_added_to_it_by_another_recipe(before: Path, faces: Path) -> None:
+    for flags in (FLAGS, (*FLAGS, "--test-fraction", "0.5")):
+        result = gazebench("build-dataset", faces, before, *flags)
+        assert result.exit_code == 7
+        assert "recipe: 3 → 4" in result.output
     assert "test_fraction: 0.1 → 0.5" in result.output
+    assert "image_format" not in result.output  # settings that were added since are no difference
+    assert tree_hash(before) == TREE
 
 
 def test_the_lists_of_its_export_are_byte_for_byte_those_of_before(
@@ -100,7 +75,8 @@ def test_its_export_is_made_again(faces: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     words = ("build-dataset", faces, again, "--from-export", BEFORE / "export", "--quiet")
     result = gazebench(*words)
-    if json.loads((BEFORE / "dataset" / "dataset.json").read_text())["libraries"] != libraries():
+    built_with = json.loads((BEFORE / "dataset" / "dataset.json").read_text())["libraries"]
+    if not built_with.items() <= libraries().items():
         assert result.exit_code in (0, 4), result.output
         return
     assert result.exit_code == 0, result.output

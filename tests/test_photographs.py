@@ -24,7 +24,7 @@ from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.landmarks import FaceError
 from gazebench.methods import Task
-from gazebench.photographs import Photographer
+from gazebench.photographs import Photograph, Photographer, Pixels
 from gazebench.photographs.correct import correct, destinations
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -43,6 +43,11 @@ class Red(Still):
 
 def red() -> Red:
     return Red(Red.Config(), TASK)
+
+
+def painted(found: Photograph) -> Pixels:
+    """The photograph's pixels with red eye boxes, (H, W, 3)."""
+    return np.asarray(found.with_portraits(red().correct(found.batch("cpu"))).pixels)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +94,7 @@ def test_a_method_that_changes_nothing_gives_the_photograph_back(
 
 def test_only_pixels_in_the_turned_boxes_change(photographer: Photographer, photo: Path) -> None:
     found = photographer.open(photo)
-    after = found.with_portraits(red().correct(found.batch("cpu")))
+    after = painted(found)
     y, x = np.nonzero((after != found.pixels).any(axis=2))
     (portrait,) = found.portraits
     a, b, c, d, e, f = portrait.transform
@@ -107,7 +112,7 @@ def test_the_middle_of_each_eye_is_what_the_method_painted(
     photographer: Photographer, photo: Path
 ) -> None:
     found = photographer.open(photo)
-    after = found.with_portraits(red().correct(found.batch("cpu")))
+    after = painted(found)
     (portrait,) = found.portraits
     back = align.invert(portrait.transform)
     for center in (portrait.left_center, portrait.right_center):
@@ -142,7 +147,7 @@ def test_two_faces_are_corrected_where_that_is_asked_for(
         photographer.open(tmp_path / "both.png")
     every = Photographer(TASK, align="ffhq", finder="dlib", all_faces=True)
     found = every.open(tmp_path / "both.png")
-    changed = found.with_portraits(red().correct(found.batch("cpu"))) != found.pixels
+    changed = painted(found) != found.pixels
     assert len(found.portraits) == 2
     assert changed[:, :400].any()
     assert changed[:, 400:].any()

@@ -68,11 +68,11 @@ def test_a_flipped_bit_in_a_png_is_damaged() -> None:
 
 def test_an_html_page_named_jpg_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("<!DOCTYPE html><html>Not found</html>")
-    with pytest.raises(PictureError, match=r"a\.jpg: is no JPEG, PNG, WebP or BMP"):
+    with pytest.raises(PictureError, match=r"a\.jpg: is no JPEG, PNG, WebP, BMP, TIFF"):
         read_picture(tmp_path / "a.jpg")
 
 
-@pytest.mark.parametrize("kind", ["GIF", "TIFF", "PPM", "ICO"])
+@pytest.mark.parametrize("kind", ["GIF", "PPM", "ICO"])
 def test_other_formats_are_no_pictures(kind: str) -> None:
     assert code_of(encoded(texture(), kind)) == "not_a_picture"
 

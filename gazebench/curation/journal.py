@@ -143,6 +143,11 @@ class Journal:
             "SELECT id, name, reason, sentence FROM faces WHERE portrait IS NULL ORDER BY id"
         )
 
+    def has_notes(self) -> bool:
+        """Whether any portrait has a note."""
+        query = "SELECT 1 FROM faces WHERE json_extract(portrait, '$.note') <> '' LIMIT 1"
+        return self._db.execute(query).fetchone() is not None
+
     def hashes(self) -> Iterator[str]:
         """Perceptual hashes of the portraits, in the order of their ids."""
         for (text,) in self._db.execute(_PORTRAITS):

@@ -14,6 +14,7 @@ def libraries() -> dict[str, str]:
     found = {
         "pillow": PIL.__version__,
         "libjpeg": features.version("libjpeg_turbo") or features.version("jpg"),
+        "littlecms": features.version("littlecms2"),
         "libwebp": features.version("webp"),
         "libvips": _libvips(),
         "imagecodecs": _installed("imagecodecs"),  # with a libpng and a zlib of its own

@@ -13,7 +13,7 @@ from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Portrait, Split
 from gazebench.dataset.boxes import Box, Point
 from gazebench.dataset.measures import Measures, of_portrait
-from gazebench.dataset.pictures import PictureError, decode, read_bytes
+from gazebench.dataset.pictures import PictureError, original, read_bytes
 from gazebench.landmarks import FaceError, FoundFace, LandmarkFinder
 from gazebench.sources import SourceFace
 
@@ -49,9 +49,21 @@ class Portraitist:
         try:
             data = read_bytes(face.path, face.member)
             digest = hashlib.sha256(data).hexdigest()
-            picture = decode(data, face.name)
-            portrait, files = self._portrait(picture, face, digest)
-        except (PictureError, FaceError) as error:
+            source = original(data, face.name)
+        except PictureError as error:
+            return quarantined(face, error.code, str(error), digest)
+        return self.portray(source.on_black(), face, digest, source.note)
+
+    def portray(
+        self, picture: Image.Image, face: SourceFace, digest: str = "", note: str = ""
+    ) -> BuildOutcome:
+        """The outcome for one face of a picture that was read.
+
+        ``digest``: sha256 of its file; ``note``: what was not as it should be with that.
+        """
+        try:
+            portrait, files = self._portrait(picture, face, digest, note)
+        except FaceError as error:
             return quarantined(face, error.code, str(error), digest)
         except align.AlignmentError as error:
             return quarantined(face, "alignment_failed", str(error), digest)
@@ -60,7 +72,7 @@ class Portraitist:
         )
 
     def _portrait(
-        self, picture: Image.Image, face: SourceFace, digest: str
+        self, picture: Image.Image, face: SourceFace, digest: str, note: str
     ) -> tuple[Portrait, Files]:
         found = self._find(picture, face)
         frame = align.square(
@@ -95,6 +107,7 @@ class Portraitist:
             source_sha256=digest,
             sha256=hashlib.sha256(data).hexdigest(),
             phash=perceptual_hash(grey),
+            note=note,
         )
         return portrait, self._files(portrait, data)
 

@@ -73,7 +73,7 @@ def publish(
         made = f"{faces - refused} portraits and {refused} in quarantine"
         raise GazebenchError(f"{out}: {found} faces found, but {made}; please report")
     tally = Tally(image_format(description))
-    lines = manifest_lines(tally.of(with_groups(journal)))
+    lines = manifest_lines(tally.of(with_groups(journal)), notes=journal.has_notes())
     manifest = _written(out / "manifest.csv", lines)
     lines = csv_lines(QUARANTINE_COLUMNS, journal.quarantine())
     quarantine = _written(out / "quarantine.csv", lines)

@@ -19,7 +19,7 @@ from gazebench import config as settings_files
 from gazebench.curation.expected import Recreation
 from gazebench.curation.libraries import libraries
 from gazebench.curation.portraitist import assign_split
-from gazebench.curation.settings import RECIPE, DatasetSettings
+from gazebench.curation.settings import ALIKE, RECIPE, DatasetSettings
 from gazebench.dataset import Portrait, load_info, manifest_csv, read_csv, read_manifest
 from gazebench.errors import InputError, RefusedError
 from gazebench.exports import Exported, Origin, read_description
@@ -139,7 +139,7 @@ def _words(version: str, recipe: int, versions: dict[str, str]) -> str:
 
 
 def _settings(export: Path, origin: Origin) -> DatasetSettings:
-    if origin.recipe != RECIPE:
+    if origin.recipe not in ALIKE:  # each portrait that differs is named in any case
         raise RefusedError(
             f"{export}: {circumstances(origin)}; another recipe makes other portraits, so "
             f"install gazebench {origin.gazebench}"
@@ -224,7 +224,7 @@ def _other_columns(recreation: Recreation, made: list[Portrait]) -> dict[str, in
         column
         for ours, theirs in pairs
         for column, cell in theirs.items()
-        if ours[column] != cell and (column != "identity" or cell)
+        if ours.get(column, "") != cell and (column != "identity" or cell)
     )
 
 

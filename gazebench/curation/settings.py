@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from gazebench.curation import BuildPlan
 
 # Raised when the same picture would give another portrait, box or decision.
-RECIPE = 3
+RECIPE = 4
+ALIKE = (3, RECIPE)  # that make the same portrait of a picture without a colour profile
 
 # What a build that was begun before there was such a setting has done.
 BEFORE: dict[str, Any] = {"image_format": "png", "jpeg_quality": None, "write_masks": False}

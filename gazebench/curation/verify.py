@@ -21,6 +21,7 @@ from gazebench.dataset import (
     Heading,
     Portrait,
     box_faults,
+    has_notes,
     iter_manifest,
     load_info,
     manifest_lines,
@@ -81,7 +82,7 @@ def _walk(path: Path, tree: Tree, strange: set[str]) -> _Listed:
             yield portrait
 
     text = hashlib.sha256()
-    for line in manifest_lines(seen()):
+    for line in manifest_lines(seen(), notes=has_notes(path)):
         text.update(line.encode())
     if len(np.unique(np.frombuffer(lower, np.uint64))) < len(lower):
         read_manifest(path)  # says in which line an id stands a second time

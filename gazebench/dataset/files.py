@@ -49,6 +49,10 @@ COLUMNS = (
     "phash",
     "near_duplicate",
 )
+NOTE = "note"  # a last column, in the manifest of a dataset where a portrait has one
+
+
+_LONGEST_HEADER = 10_000
 
 
 class _Line:
@@ -60,12 +64,25 @@ class _Line:
 
 def manifest_csv(portraits: Iterable[Portrait]) -> str:
     """Text of ``manifest.csv``, byte for byte the same for the same portraits."""
-    return "".join(manifest_lines(portraits))
+    rows = list(portraits)
+    return "".join(manifest_lines(rows, notes=any(p.note for p in rows)))
 
 
-def manifest_lines(portraits: Iterable[Portrait]) -> Iterator[str]:
-    """Lines of ``manifest.csv``, the header first, as they are asked for."""
-    return csv_lines(COLUMNS, ([_cell(v) for v in _row(p)] for p in portraits))
+def manifest_lines(portraits: Iterable[Portrait], *, notes: bool = False) -> Iterator[str]:
+    """Lines of ``manifest.csv``, the header first, as they are asked for.
+
+    ``notes``: with the column of notes, which a manifest has where one of its portraits has one.
+    """
+    columns = (*COLUMNS, NOTE) if notes else COLUMNS
+    return csv_lines(columns, ([_cell(v) for v in _row(p)[: len(columns)]] for p in portraits))
+
+
+def has_notes(path: Path) -> bool:
+    """Whether the ``manifest.csv`` at ``path`` has the column of notes."""
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.readline(_LONGEST_HEADER).rstrip("\r\n").endswith(f",{NOTE}")
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -169,7 +186,7 @@ def _row(p: Portrait) -> list[Any]:
         # enough digits to cut the same portrait from the source again
         *(f"{value:.12g}" for value in p.transform),
         *(getattr(p.measures, name) for name in _MEASURES),
-        *(p.score, p.faces, p.source_sha256, p.sha256, p.phash, p.near_duplicate),
+        *(p.score, p.faces, p.source_sha256, p.sha256, p.phash, p.near_duplicate, p.note),
     ]
 
 
@@ -199,5 +216,6 @@ def _portrait(row: Mapping[str, str], hold: Callable[[Any], Any]) -> Portrait:
         sha256=row["sha256"],
         phash=row["phash"],
         near_duplicate=hold(row["near_duplicate"]),
+        note=hold(row.get(NOTE) or ""),
         measures=Measures(**{n: real_number(row[n]) if row[n] else None for n in _MEASURES}),
     )

@@ -5,29 +5,46 @@ how colours are made RGB is decided here. One writer of PNG files for portraits,
 what is made of them.
 """
 
+import contextlib
 import functools
 import io
 import os
 import stat
+import struct
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
+from gazebench.dataset import _mending
+from gazebench.dataset.colours import BROKEN, Colours
+from gazebench.dataset.picture_types import HEAD, KNOWN, READ, kind_of, why_not
 from gazebench.errors import InputError
 
 MAX_BYTES = 256 * 1024**2
 MAX_RATIO = 200  # of a picture in an archive: bytes per compressed byte
 MAX_PIXELS = 50_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
-
 
 _WITH_TEXT = 3  # zlib's level for files that carry more than pixels
+_WITH_OTHERS = ("MPO", "HEIF")  # what phones write: the picture, and others that belong to it
+_TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
+_ORIENTATION, _PHOTOMETRIC = 0x0112, 262  # tags of EXIF and TIFF
+_WHITE_IS_ZERO = 0
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class PictureError(InputError):
@@ -101,8 +118,33 @@ def _opened(path: Path, mtime_ns: int, process: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A picture as its file has it, upright: its own colours, and the pixels under transparency."""
+
+    pixels: Image.Image  # 8 bit, mode "L" or "RGB"
+    colours: Colours  # of the pixels
+    alpha: Image.Image | None  # mode "L", 0 is transparent; None: all is opaque
+
+    @property
+    def note(self) -> str:
+        """What was not as it should be, as a sentence; "" for nothing."""
+        return self.colours.note
+
+    def opaque(self) -> Image.Image:
+        """All its pixels as 8-bit RGB of sRGB, whatever is transparent."""
+        return _plain(self.colours.to_srgb(self.pixels))
+
+    def on_black(self) -> Image.Image:
+        """As 8-bit RGB of sRGB, with transparency laid on black."""
+        image = self.opaque()
+        if self.alpha is None:
+            return image
+        return Image.composite(image, Image.new("RGB", image.size), self.alpha)
+
+
 def read_picture(path: Path) -> Image.Image:
-    """The picture at ``path`` as upright 8-bit RGB.
+    """The picture at ``path`` as upright 8-bit RGB of sRGB.
 
     Raises:
         PictureError: refused, see ``decode`` and ``read_bytes``.
@@ -111,36 +153,96 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """The picture in ``data`` as upright 8-bit RGB; the type is detected by content, not by name.
+    """The picture in ``data`` as upright 8-bit RGB of sRGB; its type is told by content.
 
-    EXIF orientation is applied, 16-bit values are scaled, transparency is laid on black. Nothing
-    but pixels is kept: no EXIF, no colour profile, no comment. Of a JPEG with further pictures
-    behind the first (MPO, as phones write), the first is read.
+    Transparency is laid on black; nothing but pixels is kept. See ``original``.
 
     Raises:
-        PictureError: no JPEG, PNG, WebP or BMP; damaged, truncated, animated, over 50 Mpx.
+        PictureError: see ``original``.
     """
+    return original(data, name).on_black()
+
+
+def original(data: bytes, name: str) -> Original:
+    """The picture in ``data`` in its own colours; its type is told by content, not by name.
+
+    EXIF orientation is applied (one that cannot be read means upright), 16-bit values are scaled,
+    CMYK becomes sRGB. Wrong metadata is no damage; a JPEG that only lacks its end marker is whole.
+    Of a JPEG with further pictures behind the first (MPO, as phones write), the first is read.
+
+    Raises:
+        PictureError: of no type that is read; pixels damaged or cut off; animated, several pages;
+            values that are no integers of 8 or 16 bits; over 50 Mpx.
+    """
+    kind = kind_of(data[:HEAD])
+    _check_kind(kind, name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.simplefilter("ignore", DeprecationWarning)  # ours to fix, not the picture's
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check(image, name)
-                if image.format == "PNG":  # its checksums, and that it ends where it should
-                    Image.open(io.BytesIO(data), formats=["PNG"]).verify()
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)  # else it copies upright ones
-                return _rgb(image)
+        with warnings.catch_warnings(), _most_pixels(MAX_PIXELS):
+            warnings.simplefilter("ignore")  # of metadata, which says nothing of the pixels
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _first_whole(data, kind, name)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError("too_many_pixels", f"{name}: over {MAX_PIXELS:,} pixels") from None
-    except Image.UnidentifiedImageError:
-        raise PictureError("not_a_picture", f"{name}: is no JPEG, PNG, WebP or BMP") from None
     except MemoryError:
         raise PictureError("too_many_pixels", f"{name}: too little memory to decode it") from None
     except Exception as error:  # decoders raise whatever damage leads them to
         raise PictureError("damaged", f"{name}: damaged picture ({error})") from None
+
+
+def _check_kind(kind: str, name: str) -> None:
+    if not kind:
+        raise PictureError("not_a_picture", f"{name}: is no {KNOWN}")
+    if kind not in READ:
+        raise PictureError("not_a_picture", f"{name}: is {kind}, no {KNOWN}; convert it")
+    if fault := why_not(kind):
+        raise PictureError("unread_type", f"{name}: {fault}")
+
+
+@contextlib.contextmanager
+def _most_pixels(limit: int) -> Iterator[None]:
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = limit
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _first_whole(data: bytes, kind: str, name: str) -> Original:
+    """Of the first version of the file that decodes; a later one has less metadata."""
+    fault: Exception | None = None
+    for version in _mending.versions(data, kind):
+        try:
+            found = _loaded(version, kind, name)
+        except (PictureError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+            raise
+        except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error) as error:
+            fault = fault or error
+            continue
+        if found.colours == Colours() and _mending.claims_profile(data, kind):
+            return replace(found, colours=BROKEN)
+        return found
+    raise fault or ValueError("no pixels")
+
+
+def _loaded(data: bytes, kind: str, name: str) -> Original:
+    if kind == "HEIF":
+        _register_heif()
+    with Image.open(io.BytesIO(data), formats=[kind]) as image:
+        _check(image, name)
+        image.load()
+        turn = _TURNS.get(_orientation(image))  # after loading: some decoders turn it themselves
+        upright = image if turn is None else image.transpose(turn)
+        return _original(upright, image.info.get("icc_profile"))
+
+
+@functools.cache
+def _register_heif() -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener(thumbnails=False)
 
 
 def _check(image: Image.Image, name: str) -> None:
@@ -148,20 +250,66 @@ def _check(image: Image.Image, name: str) -> None:
         size = f"{image.width}x{image.height}"
         raise PictureError("too_many_pixels", f"{name}: {size}, over {MAX_PIXELS:,} pixels")
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
+    if frames > 1 and image.format == "TIFF":
+        raise PictureError("animated", f"{name}: has {frames} pages")
+    if frames > 1 and image.format not in _WITH_OTHERS:
         raise PictureError("animated", f"{name}: has {frames} frames")
+    if _has_other_values(image):
+        sentence = f"{name}: its values are not integers of 8 or 16 bits; convert it"
+        raise PictureError("unread_type", sentence)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _has_other_values(image: Image.Image) -> bool:
+    # a PNG of mode I has 16 bits, a TIFF 32
+    return image.mode == "F" or (image.mode == "I" and image.format != "PNG")
+
+
+def _orientation(image: Image.Image) -> int:
+    """Of EXIF, 1 to 8; 1 where it cannot be read."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # it looks at XMP too, and either may hold anything
+        return _orientation_of(image.info.get("exif"))
+
+
+def _orientation_of(block: bytes | None) -> int:
+    try:
+        exif = Image.Exif()
+        exif.load(block or b"")
+        return int(exif.get(_ORIENTATION, 1))
+    except Exception:  # likewise
+        return 1
+
+
+def _original(image: Image.Image, profile: bytes | None) -> Original:
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip to white
-        values = np.asarray(image, np.float64)
-        image = Image.fromarray(np.round(values / 257.0).clip(0, 255).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    rgb = image.convert("RGB")
-    rgb.info = {}
-    return rgb
+        image = _eight_bits(image)
+    alpha = None
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
+        image = image.convert("LA" if image.mode in ("L", "1", "LA", "La") else "RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert(image.mode[:-1])
+    mode = image.mode if image.mode in ("L", "RGB", "CMYK") else _plainest(image)
+    colours = Colours.of(profile, mode)
+    if mode == "CMYK":
+        image, colours = colours.to_srgb(image), Colours(note=colours.note)
+    return Original(_plain(image.convert("L" if mode == "L" else "RGB")), colours, alpha)
+
+
+def _plainest(image: Image.Image) -> str:
+    return "L" if image.mode == "1" else "RGB"
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, np.float64)
+    grey = np.round(values / 257.0).clip(0, 255).astype(np.uint8)
+    tags = getattr(image, "tag_v2", {})
+    return Image.fromarray(255 - grey if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else grey)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    image.info = {}
+    return image
 
 
 def png(
@@ -170,12 +318,14 @@ def png(
     profile: bytes | None = None,
     text: Mapping[str, str] | None = None,
 ) -> bytes:
-    """A PNG file of 8-bit ``pixels`` (H, W, 3), with a colour profile and texts by keyword.
+    """A PNG file of 8-bit ``pixels``, with a colour profile and texts by keyword.
+
+    ``pixels``: (H, W, C) with 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels.
 
     Made for photographs, three times as fast as zlib's fastest level at about the same size; what
     is flat (a mask) wants another. A file with more than pixels is compressed by Pillow.
     """
-    if profile is None and not text:
+    if profile is None and not text and pixels.shape[2] == 3:
         import imagecodecs
 
         return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), **_png_effort()))
@@ -183,7 +333,7 @@ def png(
     for key, value in (text or {}).items():
         chunks.add_text(key, value)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
         buffer, "PNG", compress_level=_WITH_TEXT, icc_profile=profile, pnginfo=chunks
     )
     return buffer.getvalue()

@@ -59,6 +59,7 @@ class Portrait:
     sha256: str  # of the portrait's image file: an edited image is another portrait
     phash: str = ""  # perceptual hash of the portrait, 64 hex digits
     near_duplicate: str = ""  # first id of its group of look-alikes, "" for none
+    note: str = ""  # what was not as it should be with the source file, "" for nothing
 
     @property
     def eyes(self) -> tuple[Box, Box]:

@@ -66,7 +66,8 @@ class Overview(Heading):
     def of(cls, manifest: Manifest) -> Self:
         """That of portraits in memory, with their domains."""
         digest = hashlib.sha256()
-        for line in manifest_lines(manifest.portraits):
+        notes = any(p.note for p in manifest.portraits)
+        for line in manifest_lines(manifest.portraits, notes=notes):
             digest.update(line.encode())
         numbers = _Numbers(
             _Row(

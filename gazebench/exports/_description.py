@@ -91,6 +91,7 @@ class Exported:
     faces: Count
     phash: str
     near_duplicate: str
+    note: str = ""  # of the source file; left out of the export where there is none
 
     @property
     def portrait(self) -> Portrait:
@@ -112,6 +113,7 @@ class Exported:
             sha256=self.sha256,
             phash=self.phash,
             near_duplicate=self.near_duplicate,
+            note=self.note,
         )
 
 
@@ -231,6 +233,7 @@ def _exported(portrait: Portrait, label: Any, with_identity: bool) -> Exported:
         faces=portrait.faces,
         phash=portrait.phash,
         near_duplicate=portrait.near_duplicate,
+        note=portrait.note,
     )
 
 
@@ -238,6 +241,9 @@ def text_of(description: Description) -> str:
     """The file's text, a line per portrait and per quarantined face."""
     values = _ADAPTER.dump_python(description, mode="json")
     lists = {name: values.pop(name) for name in ("quarantine", "portraits")}
+    for row in lists["portraits"]:
+        if not row["note"]:  # as exports were before there were notes
+            del row["note"]
     head = json.dumps(values, indent=1, ensure_ascii=False).removesuffix("\n}")
     tail = [f' "{name}": {_lines(rows)}' for name, rows in lists.items()]
     return ",\n".join([head, *tail]) + "\n}\n"

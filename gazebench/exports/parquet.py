@@ -84,9 +84,9 @@ def _kind(column: str) -> type:
 
 def _values(content: ExportContent, row: Exported) -> dict[str, Any]:
     line = manifest_csv([row.portrait])  # the manifest's own cells, digit by digit
-    values = {
-        column: _kind(column)(cell) if cell else None
-        for column, cell in next(csv.DictReader(io.StringIO(line, newline=""))).items()
+    cells = next(csv.DictReader(io.StringIO(line, newline="")))
+    values: dict[str, Any] = {
+        column: _kind(column)(cells[column]) if cells[column] else None for column in COLUMNS
     }
     values["domain"] = row.label if row.label in ("X", "Y") else None
     return {**values, "image": content.image(row)} if content.with_pixels else values

@@ -1,15 +1,14 @@
 """Photographs of any size: their faces as portraits, and what a method makes of them put back.
 
 It uses `curation` to find and cut a face as a build does, and `methods`. Of the photograph only
-pixels inside the rotated eye boxes change. It is read as any picture is (upright, RGB, transparency
-on black) and written as PNG, which alone keeps every other pixel; an RGB colour profile is kept,
-all other metadata is dropped.
+pixels inside the rotated eye boxes change. Faces are cut as sRGB, and what a method makes of them
+goes back in the photograph's own colours: grey stays grey, and colour profile, transparency and the
+pixels under it are kept. All other metadata is dropped.
 """
 
-import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Portrait
 from gazebench.dataset.batches import Batch, batch_of, to_float, to_uint8
 from gazebench.dataset.boxes import eye_window
-from gazebench.dataset.pictures import decode, read_bytes
+from gazebench.dataset.pictures import Original, decode, original, read_bytes
 from gazebench.errors import InputError
 from gazebench.landmarks import FaceDetector, FaceError, FoundFace, LandmarkFinder
 from gazebench.methods import Task
@@ -42,23 +41,42 @@ _FULL = 0.8  # portrait pixels to a photograph's, from which on nothing is lost
 class Photograph:
     """A photograph with the portraits of its faces."""
 
-    pixels: Pixels  # (H, W, 3)
+    original: Original
     portraits: tuple[Portrait, ...]  # N
-    crops: Pixels  # (N, S, S, 3), the portraits' pixels
-    profile: bytes | None  # ICC, of RGB pixels
+    crops: Pixels  # (N, S, S, 3), the portraits' pixels, sRGB
+
+    @property
+    def pixels(self) -> Pixels:
+        """(H, W, C) in its own colours: 3 channels, or 1 of grey."""
+        return _channels(self.original.pixels)
 
     def batch(self, device: torch.device | str) -> Batch:
         """The portraits as a batch."""
         pixels = torch.from_numpy(self.crops).to(device).permute(0, 3, 1, 2)
         return batch_of(self.portraits, to_float(pixels.contiguous()))
 
-    def with_portraits(self, images: Tensor) -> Pixels:
-        """The photograph, (H, W, 3), with what ``images`` (N, 3, S, S) have in the eye boxes."""
+    def with_portraits(self, images: Tensor) -> "Original":
+        """The photograph with what ``images`` (N, 3, S, S) have in the eye boxes."""
         made = to_uint8(images).permute(0, 2, 3, 1).cpu().numpy()
         pixels = self.pixels.copy()
         for portrait, before, after in zip(self.portraits, self.crops, made, strict=True):
-            paste(pixels, portrait.transform, portrait.eyes, before, after)
-        return pixels
+            pair = self._own(before), self._own(after)
+            paste(pixels, portrait.transform, portrait.eyes, *pair)
+        return replace(self.original, pixels=_image(pixels))
+
+    def _own(self, crop: Pixels) -> Pixels:
+        """A portrait's pixels in the photograph's colours, (S, S, C)."""
+        mode = self.original.pixels.mode
+        return _channels(self.original.colours.from_srgb(Image.fromarray(crop), mode))
+
+
+def _channels(image: Image.Image) -> Pixels:
+    values = np.asarray(image)
+    return np.atleast_3d(values)
+
+
+def _image(pixels: Pixels) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 class Photographer:
@@ -96,31 +114,30 @@ class Photographer:
             PictureError: it cannot be read.
             FaceError: no face of it can be used; the code is that of the quarantine list.
         """
-        data = read_bytes(path)
-        picture = decode(data, str(path))
-        outcomes = self._outcomes(list(self._faces(path, picture)))
-        found = [(o.portrait, o.files) for o in outcomes if o.portrait]
-        if not found:
+        found = original(read_bytes(path), str(path))
+        picture = found.opaque()
+        outcomes = self._outcomes(picture, list(self._faces(path, picture)))
+        made = [(o.portrait, o.files) for o in outcomes if o.portrait]
+        if not made:
             reason, sentence = outcomes[0].reason, outcomes[0].sentence
             hint = "; --all-faces takes them all" if reason == "multiple_faces" else ""
             raise FaceError(reason, f"{path}: {sentence}{hint}")
         return Photograph(
-            pixels=np.asarray(picture),
-            portraits=tuple(portrait for portrait, _ in found),
-            crops=np.stack([np.asarray(decode(files[0][1], str(path))) for _, files in found]),
-            profile=_profile(data),
+            original=found,
+            portraits=tuple(portrait for portrait, _ in made),
+            crops=np.stack([np.asarray(decode(files[0][1], str(path))) for _, files in made]),
         )
 
-    def _outcomes(self, faces: Sequence[SourceFace]) -> list[BuildOutcome]:
+    def _outcomes(self, picture: Image.Image, faces: Sequence[SourceFace]) -> list[BuildOutcome]:
         """Portraits of the first resolution, or of the first that shows every face in full."""
         first, *finer = self._portray
-        outcomes = [first(face) for face in faces]
+        outcomes = [first.portray(picture, face) for face in faces]
         portraits = [outcome.portrait for outcome in outcomes if outcome.portrait]
         if finer and portraits:
             scale = min(math.hypot(*p.transform[:2]) for p in portraits) / RESOLUTIONS[0]
             enough = next((i for i, r in enumerate(RESOLUTIONS) if r * scale >= _FULL), -1)
             if enough:
-                outcomes = [self._portray[enough](face) for face in faces]
+                outcomes = [self._portray[enough].portray(picture, face) for face in faces]
         self._finder.forget()
         return outcomes
 
@@ -178,14 +195,7 @@ def animate(move: Mover, photograph: Photograph, *, device: torch.device | str) 
     return np.stack(moments)[None]
 
 
-def _reduced(pixels: Pixels) -> Pixels:
-    picture = Image.fromarray(pixels)
+def _reduced(photograph: Original) -> Pixels:
+    picture = photograph.on_black()
     picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     return np.asarray(picture)
-
-
-def _profile(data: bytes) -> bytes | None:
-    """The colour profile of a picture that ``decode`` takes, if it is one of RGB."""
-    with Image.open(io.BytesIO(data)) as image:
-        profile = image.info.get("icc_profile")
-    return profile if profile and profile[16:20] == b"RGB " else None

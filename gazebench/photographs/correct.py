@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from gazebench import store
-from gazebench.dataset.pictures import PictureError, png, read_bytes
+from gazebench.dataset.pictures import Original, PictureError, png, read_bytes
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
 from gazebench.photographs import Photographer
@@ -113,14 +115,23 @@ def correct(
         before = _unchanged(method)
         with torch.no_grad():
             corrected = method.correct(photograph.batch(device))
-        pixels = photograph.with_portraits(corrected)
-        changed = bool((pixels != photograph.pixels).any())
+        made = photograph.with_portraits(corrected)
+        changed = made.pixels.tobytes() != photograph.original.pixels.tobytes()
         if not changed:
             reasons = ", ".join(_unchanged(method) - before) or "nothing to change"
             say(f"{path}: left as it is: {reasons}")
         mark = {_KEY: _mark(path, made_by, changed=changed)}
-        store.write(left[path], png(pixels, profile=photograph.profile, text=mark))
+        store.write(left[path], png(_channels(made), profile=made.colours.profile, text=mark))
     return failures
+
+
+def _channels(photograph: Original) -> NDArray[np.uint8]:
+    """(H, W, C): grey or RGB, and alpha where there is some."""
+    picture = photograph.pixels
+    if photograph.alpha is not None:
+        picture = picture.copy()
+        picture.putalpha(photograph.alpha)
+    return np.atleast_3d(np.asarray(picture))
 
 
 def _unchanged(method: Method) -> Counter[str]:

@@ -54,21 +54,22 @@ class Window:
 def paste(
     photograph: Pixels, transform: Transform, eyes: Sequence[Box], source: Pixels, corrected: Pixels
 ) -> None:
-    """Change ``photograph`` (H, W, 3) by what differs in the eye boxes of a portrait cut from it.
+    """Change ``photograph`` (H, W, C) by what differs in the eye boxes of a portrait cut from it.
 
-    ``source``, ``corrected``: the portrait (S, S, 3) before and after; ``transform`` maps
+    ``source``, ``corrected``: the portrait (S, S, C) before and after; ``transform`` maps
     photograph pixels to portrait pixels. Every pixel outside the turned boxes stays.
     """
     height, width = photograph.shape[:2]
     changes = _changes(source, corrected, eyes[0].height)
-    planes = np.concatenate([source, corrected, changes[..., None]], axis=2)  # (S, S, 7)
+    planes = np.concatenate([source, corrected, changes[..., None]], axis=2)  # (S, S, 2 C + 1)
+    channels = source.shape[2]
     for window in (Window.of(eye, transform, (width, height)) for eye in eyes):
         if window is None:
             continue
         box = window.box
         there = photograph[box.top : box.bottom, box.left : box.right]
         turned = [_turned(planes[..., i], transform, box) for i in range(planes.shape[2])]
-        old, new, seen = np.split(np.stack(turned, axis=2), (3, 6), axis=2)
+        old, new, seen = np.split(np.stack(turned, axis=2), (channels, 2 * channels), axis=2)
         replaced = ((seen - _SEEN[0]) / (_SEEN[1] - _SEEN[0])).clip(0, 1)
         change = new - old + replaced * (old - there)
         mixed = there + window.share[..., None] * change

@@ -1,0 +1,217 @@
+"""Pictures of other colour spaces become sRGB; photographs keep theirs."""
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from build_runs import gazebench
+from PIL import Image, ImageCms
+from profiles import (
+    ADOBE_RGB,
+    DISPLAY_P3,
+    PROPHOTO,
+    grey_profile,
+    rgb_profile,
+    seen_as_srgb,
+)
+from torch import Tensor
+from toy_methods.still import Still
+
+from gazebench.curation import align
+from gazebench.dataset import read_manifest
+from gazebench.dataset.batches import Batch
+from gazebench.dataset.boxes import Point
+from gazebench.dataset.pictures import decode, original, read_picture
+from gazebench.methods import Task
+from gazebench.photographs import Photographer
+from gazebench.photographs.correct import correct
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SPACES = {"p3": (DISPLAY_P3, 2.2), "adobe": (ADOBE_RGB, 2.2), "prophoto": (PROPHOTO, 1.8)}
+TASK = Task(256, (30, 50))
+
+
+def colours() -> Image.Image:
+    """Every mixture of seven levels of red, green and blue."""
+    levels = np.linspace(0, 255, 7).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
+    return Image.fromarray(grid.reshape(7, 49, 3))
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("space", SPACES)
+def test_colours_of_another_space_become_srgb(space: str, kind: str) -> None:
+    primaries, gamma = SPACES[space]
+    wide = colours().resize((490, 70), Image.Resampling.NEAREST)
+    data = encoded(wide, kind, icc_profile=rgb_profile(primaries, gamma), **_exact(kind))
+    expected = seen_as_srgb(np.asarray(wide), primaries, gamma)
+    apart = np.abs(np.asarray(decode(data, "x")) - expected)
+    assert apart.mean() < 1  # AVIF loses a little, and more at edges
+    assert kind == "AVIF" or apart.max() <= 3
+
+
+def _exact(kind: str) -> dict[str, object]:
+    lossless = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}
+    return lossless.get(kind, {})
+
+
+def test_srgb_under_any_name_keeps_every_pixel() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    np.testing.assert_array_equal(decode(encoded(image, icc_profile=profile), "x"), image)
+
+
+def test_grey_of_another_curve_becomes_srgb() -> None:
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None].repeat(8, 0))
+    made = np.asarray(decode(encoded(ramp, icc_profile=grey_profile(1.0)), "x"))
+    expected = seen_as_srgb(np.asarray(ramp.convert("RGB")), DISPLAY_P3, 1.0)
+    assert np.abs(made - expected).max() <= 3
+
+
+def test_cmyk_goes_by_its_profile() -> None:
+    import pyvips
+
+    image = Image.new("RGB", (32, 32), (200, 60, 90))
+    vips = pyvips.Image.new_from_array(np.asarray(image)).copy(interpretation="srgb")
+    data = vips.icc_transform(
+        "cmyk", intent="relative", black_point_compensation=True
+    ).jpegsave_buffer(Q=100)
+    assert Image.open(io.BytesIO(data)).mode == "CMYK"
+    assert decode(data, "x").getpixel((9, 9)) == pytest.approx((200, 60, 90), abs=6)
+
+
+def broken(fault: str) -> bytes:
+    whole = rgb_profile(DISPLAY_P3, 2.2)
+    return {
+        "cut off": whole[:200],
+        "noise": bytes(range(256)) * 4,
+        "of grey": grey_profile(2.2),
+        "no curves": whole.replace(b"TRC", b"xxx"),
+    }[fault]
+
+
+@pytest.mark.parametrize("fault", ["cut off", "noise", "of grey", "no curves"])
+def test_a_broken_profile_means_srgb_and_is_noted(fault: str) -> None:
+    for kind in ("PNG", "JPEG"):
+        found = original(encoded(colours(), kind, icc_profile=broken(fault)), "x")
+        assert found.note.endswith("read as sRGB")
+        np.testing.assert_array_equal(found.on_black(), decode(encoded(colours(), kind), "x"))
+
+
+@pytest.fixture
+def wide(demo_portraits: Path, tmp_path: Path) -> Path:
+    """A folder with a face in Display P3, one with a broken profile, and one of plain sRGB."""
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    paths = sorted(demo_portraits.glob("*.jpg"))[:3]
+    profiles = {"p3": rgb_profile(DISPLAY_P3, 2.2), "broken": broken("noise"), "plain": None}
+    for path, (name, profile) in zip(paths, profiles.items(), strict=True):
+        read_picture(path).save(folder / f"{name}.png", icc_profile=profile)
+    return folder
+
+
+def test_a_dataset_has_srgb_and_says_which_profile_was_broken(wide: Path, tmp_path: Path) -> None:
+    converted = tmp_path / "converted"
+    converted.mkdir()
+    for path in wide.iterdir():
+        read_picture(path).save(converted / path.name)
+    for folder in (wide, converted):
+        words = (folder, tmp_path / f"of-{folder.name}", "--res", "64", "--align", "none")
+        result = gazebench("build-dataset", *words, "--quiet")
+        assert result.exit_code == 0, result.output
+    notes, plain = (
+        {p.id: p for p in read_manifest(tmp_path / f"of-{name}" / "manifest.csv")}
+        for name in ("wide", "converted")
+    )
+    assert {id_: p.sha256 for id_, p in notes.items()} == {
+        id_: p.sha256 for id_, p in plain.items()
+    }
+    assert {id_: p.note for id_, p in notes.items() if p.note} == {
+        "broken": "its colour profile is damaged; read as sRGB"
+    }
+    assert "note" not in (tmp_path / "of-converted" / "manifest.csv").read_text().splitlines()[0]
+    for name in ("wide", "converted"):
+        assert gazebench("verify", tmp_path / f"of-{name}", "--quiet").exit_code == 0
+
+
+class Red(Still):
+    """Paints the eye boxes red."""
+
+    def correct(self, batch: Batch) -> Tensor:
+        red = torch.tensor([1.0, -1.0, -1.0])[:, None, None]
+        return torch.where(batch.mask > 0, red, batch.image)
+
+
+def photographed(path: Path, out: Path) -> tuple[np.ndarray, np.ndarray, list[Point]]:
+    """Pixels as they are in the file, before and after, and the eye centres in it."""
+    photographer = Photographer(TASK, align="ffhq", finder="dlib")
+    how = {"weights_sha256": "", "device": "cpu"}
+    assert correct(Red(Red.Config(), TASK), photographer, {path: out}, **how) == []  # type: ignore[arg-type]
+    (portrait,) = photographer.open(path).portraits
+    back = align.invert(portrait.transform)
+    eyes = [align.apply(back, eye) for eye in (portrait.left_center, portrait.right_center)]
+    with Image.open(path) as before, Image.open(out) as after:
+        assert (before.mode, before.size) == (after.mode, after.size)
+        assert before.info.get("icc_profile") == after.info.get("icc_profile")
+        return np.atleast_3d(np.asarray(before)), np.atleast_3d(np.asarray(after)), eyes
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_photograph_keeps_its_space_and_eyes_are_right_in_it(
+    space: str, demo_portraits: Path, tmp_path: Path
+) -> None:
+    face = read_picture(sorted(demo_portraits.glob("*.jpg"))[0]).resize((500, 500))
+    primaries, gamma = SPACES[space]
+    face.save(tmp_path / "a.png", icc_profile=rgb_profile(primaries, gamma))
+    before, after, eyes = photographed(tmp_path / "a.png", tmp_path / "out.png")
+    changed = (before != after).any(2)
+    assert 0 < changed.mean() < 0.05  # eye boxes alone
+    seen = np.asarray(read_picture(tmp_path / "out.png"))
+    for eye in eyes:
+        assert seen[round(eye.y), round(eye.x)] == pytest.approx((255, 0, 0), abs=4)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA"])
+def test_grey_and_transparency_stay(mode: str, demo_portraits: Path, tmp_path: Path) -> None:
+    face = read_picture(sorted(demo_portraits.glob("*.jpg"))[0]).resize((500, 500)).convert(mode)
+    if "A" in mode:
+        alpha = np.full((500, 500), 255, np.uint8)
+        alpha[:40], alpha[-40:], alpha[:, :40] = 0, 90, 3  # the colours below are not lost
+        face.putalpha(Image.fromarray(alpha))
+    face.save(tmp_path / "a.png")
+    before, after, eyes = photographed(tmp_path / "a.png", tmp_path / "out.png")
+    if "A" in mode:
+        assert np.array_equal(before[..., -1], after[..., -1])
+    changed = (before != after).any(2)
+    assert 0 < changed.mean() < 0.05
+    assert not changed[:40].any()
+    assert not changed[:, :40].any()
+    expected = (255, 0, 0) if mode == "RGBA" else (76,)
+    for eye in eyes:
+        there = after[round(eye.y), round(eye.x)][: len(expected)]
+        assert there == pytest.approx(expected, abs=3)
+
+
+CASES = Path(__file__).parents[2] / "shared" / "cases"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="../shared is not here")
+def test_the_small_inputs_of_users(tmp_path: Path) -> None:
+    photo = CASES / "02_transparent_border.png"
+    before, after, _ = photographed(photo, tmp_path / "out.png")
+    assert np.array_equal(before[..., 3], after[..., 3])
+    assert 0 < (before != after).any(2).mean() < 0.05
+    shutil.copy(CASES / "03_display_p3.png", tmp_path / "p3.png")
+    before, after, _ = photographed(tmp_path / "p3.png", tmp_path / "out3.png")
+    assert 0 < (before != after).any(2).mean() < 0.05
+    stored = np.asarray(Image.open(tmp_path / "p3.png").convert("RGB"), int)
+    assert np.abs(np.asarray(read_picture(tmp_path / "p3.png"), int) - stored).max() > 5
