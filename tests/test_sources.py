@@ -306,6 +306,7 @@ def test_a_folder_is_searched_at_any_depth(tmp_path: Path) -> None:
         ("b", "b.JPG"),
         ("e", "e.bmp"),
         ("f", "f.jpeg"),
+        ("h", "h.gif"),  # for the quarantine
     ]
 
 

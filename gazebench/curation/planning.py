@@ -11,6 +11,7 @@ from gazebench.curation import align, paper_split
 from gazebench.curation.checks import check_settings, remarks
 from gazebench.curation.settings import DatasetSettings, fingerprint
 from gazebench.curation.shards import Shard, part
+from gazebench.dataset.picture_types import KNOWN
 from gazebench.errors import InputError
 from gazebench.plugins import Collection
 from gazebench.sources import Source, SourceFace, SpooledFaces, with_eye_points, with_labels
@@ -99,7 +100,7 @@ def plan(
     if limit is not None:
         faces = faces[:limit]
     if not faces:
-        raise InputError(f"{root}: no pictures found (JPEG, PNG, WebP, BMP, at any depth)")
+        raise InputError(f"{root}: no pictures found ({KNOWN}, at any depth)")
     settings = _settled(settings, layout, eyes)
     check_settings(settings, faces)
     if settings.split == "paper":

@@ -14,6 +14,7 @@ ENDINGS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff",
     ".avif", ".heic", ".heif", ".hif",
 )  # fmt: skip
+HEIF_ENDINGS = (".heic", ".heif", ".hif")
 KNOWN = "JPEG, PNG, WebP, BMP, TIFF, AVIF or HEIC"
 
 # endings of pictures that are not read: vector, layered, raw and rare formats

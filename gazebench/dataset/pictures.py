@@ -82,6 +82,20 @@ def _file_bytes(path: Path) -> bytes:
         raise PictureError("unreadable", f"{path}: {error.strerror or error}") from None
 
 
+def type_at(path: Path) -> str:
+    """What the regular file at ``path`` is by its first bytes, see ``picture_types.kind_of``.
+
+    "" for what is no regular file or cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return ""
+        with path.open("rb") as file:
+            return kind_of(file.read(HEAD))
+    except OSError:
+        return ""
+
+
 def _member_bytes(path: Path, member: str) -> bytes:
     try:
         archive = _opened(path, path.stat().st_mtime_ns, os.getpid())

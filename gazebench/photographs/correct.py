@@ -21,7 +21,7 @@ from gazebench.dataset.pictures import Original, PictureError, png, read_bytes
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
 from gazebench.photographs import Photographer
-from gazebench.sources.folder import ENDINGS
+from gazebench.sources.folder import Claim, claim_of
 
 _KEY = "gazebench"  # of the text in the PNG file
 
@@ -54,7 +54,7 @@ def photographs_of(words: Iterable[Path]) -> list[Path]:
     for word in words:
         with store.asking(word):
             if word.is_dir():
-                inside = sorted(p for p in word.iterdir() if p.suffix.lower() in ENDINGS)
+                inside = sorted(p for p in word.iterdir() if _is_shown(p))
                 if not inside:
                     raise InputError(
                         f"{word}: has neither photographs nor a run; "
@@ -66,6 +66,11 @@ def photographs_of(words: Iterable[Path]) -> list[Path]:
             else:
                 raise InputError(f"{word}: no such photograph, folder or run")
     return list(dict.fromkeys(found))
+
+
+def _is_shown(path: Path) -> bool:
+    is_plain = path.is_file() and not path.name.startswith(".")
+    return is_plain and claim_of(path) is Claim.PICTURE
 
 
 def correct(

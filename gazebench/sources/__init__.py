@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from gazebench import plugins
+from gazebench.dataset.picture_types import KNOWN
 from gazebench.errors import InputError
 from gazebench.plugins import Collection
 from gazebench.sources import _naming
@@ -79,7 +80,7 @@ def recognise(collection: Collection, root: Path) -> str:
     for name in sorted(known, key=lambda n: known[n].order):
         if known[name].recognises(root):
             return name
-    raise InputError(f"{root}: no pictures found (JPEG, PNG, WebP, BMP, at any depth)")
+    raise InputError(f"{root}: no pictures found ({KNOWN}, at any depth)")
 
 
 def check_place(root: Path) -> None:
