@@ -18,6 +18,7 @@ from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest, Split, read_csv
 from gazebench.dataset.masks import eye_mask
 from gazebench.sources import SourceFace
+from gazebench.sources.celeba import LANDMARKS
 
 
 def reasons(out: Path) -> dict[str, str]:
@@ -434,7 +435,7 @@ def test_celeba_with_its_own_eyes_and_partition(faces: Path, tmp_path: Path) -> 
         points = [2 * v + 0.5 for eye in (portrait.left_center, portrait.right_center) for v in eye]
         eyes.append(f"{number:06}.jpg {' '.join(f'{v:.0f}' for v in points)} 0 0 0 0 0 0\n")
         parts.append(f"{number:06}.jpg {number}\n")
-    names = " ".join("abcdefghij")
+    names = " ".join(LANDMARKS)
     (images.parent / "list_landmarks_align_celeba.txt").write_text(f"3\n{names}\n{''.join(eyes)}")
     (images.parent / "list_eval_partition.txt").write_text("".join(parts))
     done = gazebench(

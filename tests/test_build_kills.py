@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from build_runs import FLAGS, build, gazebench, many, tree_hash
 
+from gazebench.sources.celeba import LANDMARKS
+
 pytestmark = pytest.mark.slow
 
 KILLED_AT = """
@@ -41,7 +43,7 @@ def celeba(faces: Path, tmp_path: Path) -> Path:
     for number, path in enumerate(sorted(faces.iterdir())[:4]):
         shutil.copy(path, images / f"{number:06}.jpg")
         rows.append(f"{number:06}.jpg 195 240 320 240 0 0 0 0 0 0\n")
-    text = f"4\n{' '.join('abcdefghij')}\n{''.join(rows)}"
+    text = f"4\n{' '.join(LANDMARKS)}\n{''.join(rows)}"
     (tmp_path / "list_landmarks_align_celeba.txt").write_text(text)
     return images
 

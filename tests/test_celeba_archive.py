@@ -14,7 +14,7 @@ from gazebench.dataset import pictures, read_csv
 from gazebench.dataset.pictures import PictureError, read_bytes
 from gazebench.errors import InputError
 from gazebench.sources import _archive
-from gazebench.sources.celeba import CelebA
+from gazebench.sources.celeba import LANDMARKS, CelebA
 
 
 def reasons(out: Path) -> dict[str, str]:
@@ -25,7 +25,7 @@ def celeba_tree(faces: Path, root: Path) -> Path:
     """Six pictures of 178x218 with their lists, one without a line, one outside its picture."""
     images = root / "Img" / "img_align_celeba"
     images.mkdir(parents=True)
-    lines, places = [], " ".join("abcdefghij")
+    lines, places = [], " ".join(LANDMARKS)
     for number, path in enumerate(sorted(faces.glob("*.jpg"))[:6]):
         with Image.open(path) as image:
             image.resize((178, 178)).crop((0, -20, 178, 198)).save(images / f"{number:06}.jpg")

@@ -16,6 +16,7 @@ from gazebench.errors import InputError
 from gazebench.landmarks import FaceError, _meant
 from gazebench.landmarks.listed import Listed
 from gazebench.sources import SourceFace, _given
+from gazebench.sources.celeba import LANDMARKS
 from gazebench.sources.celeba_wild import CelebAWild
 
 
@@ -103,7 +104,7 @@ def test_a_mouth_outside_the_picture_is_refused(tmp_path: Path) -> None:
         Listed().find(Image.new("RGB", (100, 100)), face)
 
 
-PLACES = " ".join(f"{p}_{a}" for p in ("left", "right", "nose", "leftm", "rightm") for a in "xy")
+PLACES = " ".join(LANDMARKS)
 
 
 def wild_tree(root: Path, portraits: list[Path]) -> Path:

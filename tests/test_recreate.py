@@ -15,6 +15,7 @@ from PIL import Image
 from gazebench import __version__
 from gazebench.curation.settings import RECIPE
 from gazebench.dataset import Manifest, read_csv, read_labels
+from gazebench.sources.celeba import LANDMARKS
 from gazebench.store import locked
 
 LAYOUTS = ["celebgaze", "hf-folder", "parquet", "webdataset"]
@@ -35,7 +36,7 @@ def celeba(portraits: Path, root: Path) -> Path:
     rows = zip(names, rights, strict=True)
     eyes = "".join(f"{name} 60 95 {right} 95 0 0 0 0 0 0\n" for name, right in rows)
     lists = {
-        "list_landmarks_align_celeba.txt": f"{PICTURES}\n{' '.join('abcdefghij')}\n{eyes}",
+        "list_landmarks_align_celeba.txt": f"{PICTURES}\n{' '.join(LANDMARKS)}\n{eyes}",
         "identity_CelebA.txt": "".join(f"{name} {n // 2}\n" for n, name in enumerate(names)),
         "list_eval_partition.txt": "".join(f"{name} {n % 3}\n" for n, name in enumerate(names)),
     }

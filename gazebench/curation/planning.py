@@ -88,10 +88,9 @@ def plan(
         InputError: no such folder, no pictures, a damaged list, or settings that do not fit.
     """
     with store.asking(root):
-        sources.check_place(root)
-        name = source or sources.recognise(collection, root)
+        name, place, notes = sources.locate(collection, root, source)
         layout = sources.load(collection, name)
-        reader: Source = layout(root)
+        reader: Source = layout(place)
         faces = SpooledFaces(reader.faces())
     if eyes:
         faces = with_eye_points(faces, eyes)
@@ -110,7 +109,7 @@ def plan(
         source=name,
         title=layout.title,
         faces=faces,
-        remarks=(*reader.remarks(), *remarks(faces, eyes)),
+        remarks=(*notes, *reader.remarks(), *remarks(faces, eyes)),
         settings=settings,
         license=layout.license,
         shard=shard,

@@ -179,8 +179,8 @@ def _check_layout(
         )
     layout = sources.load(collection, made_of)
     with asking(root):
-        sources.check_place(root)
-        if not layout.recognises(root):
+        _, place, _ = sources.locate(collection, root, made_of)
+        if not layout.recognises(place):
             raise RefusedError(
                 f"{root}: is not {made_of} ({layout.title}), of which {export} was made; give "
                 "your own copy of that"

@@ -3,6 +3,7 @@
 It uses `dataset` for points and attributes, and no other room; `curation` and `landmarks` use it.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -22,12 +23,19 @@ __all__ = [
     "SpooledFaces",
     "check_place",
     "load",
+    "locate",
     "recognise",
     "safe_ids",
     "text_name",
     "with_eye_points",
     "with_labels",
 ]
+
+
+ANY_FOLDER = 90  # ``order`` of what takes any folder of pictures; known layouts come before
+
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class Source(Protocol):
@@ -70,17 +78,64 @@ def load(collection: Collection, name: str) -> type[Source]:
 
 
 def recognise(collection: Collection, root: Path) -> str:
-    """Name of the source whose layout the folder has.
+    """Name of the source whose layout the folder has, or a folder in it; see ``locate``.
 
     Raises:
-        InputError: there is no such folder, or no source knows it.
+        InputError: there is no such folder, no source knows it, or several datasets are in it.
+    """
+    return locate(collection, root)[0]
+
+
+def locate(
+    collection: Collection, root: Path, source: str | None = None
+) -> tuple[str, Path, list[str]]:
+    """Name of the source, the folder that has its layout, and what a user should know of that.
+
+    The folder is ``root``, or the one folder in it that has a layout of a dataset, as downloaders
+    put ``celeba`` into theirs. ``source``: the name, where the user gives it.
+
+    Raises:
+        InputError: there is no such folder, no source knows it, or several datasets are in it.
     """
     check_place(root)
     known = {name: load(collection, name) for name in plugins.names(collection)}
-    for name in sorted(known, key=lambda n: known[n].order):
+    in_turn = sorted(known, key=lambda n: known[n].order)
+    if source is not None:
+        load(collection, source)  # that there is one
+        in_turn = [source]
+    layouts = [name for name in in_turn if known[name].order < ANY_FOLDER]
+    for name in layouts:
         if known[name].recognises(root):
-            return name
+            return name, root, []
+    inner = [(name, place) for place in _folders(root) if (name := _of(known, layouts, place))]
+    if len(inner) == 1:
+        (name, place), beside = inner[0], len(_folders(root)) - 1
+        left_out = f"; {beside} other folders beside it are left out" if beside else ""
+        way = "; give --source-type folder to take every picture" if beside else ""
+        return name, place, [f"{place.name}/ is {known[name].title}{left_out}{way}"]
+    if inner:
+        found = ", ".join(f"{place.name}/ ({known[name].title})" for name, place in inner)
+        raise InputError(
+            f"{root}: holds {len(inner)} datasets, {found}; give one of these folders, or "
+            "--source-type folder to take every picture"
+        )
+    for name in in_turn:
+        if source is not None or known[name].recognises(root):
+            return name, root, []
     raise InputError(f"{root}: no pictures found ({KNOWN}, at any depth)")
+
+
+def _of(known: dict[str, type["Source"]], layouts: list[str], place: Path) -> str | None:
+    return next((name for name in layouts if known[name].recognises(place)), None)
+
+
+def _folders(root: Path) -> list[Path]:
+    """The folders in ``root``; none where pictures lie beside them, which nobody wants to lose."""
+    with contextlib.suppress(OSError):
+        shown = [path for path in root.iterdir() if not path.name.startswith(".")]
+        if not any(path.suffix.lower() in _PICTURES for path in shown):
+            return sorted(path for path in shown if path.is_dir())
+    return []
 
 
 def check_place(root: Path) -> None:

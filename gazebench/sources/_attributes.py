@@ -11,7 +11,7 @@ MASK_HQ = "CelebAMask-HQ-attribute-anno.txt"
 
 
 def read(name: str, places: list[Path]) -> dict[str, int]:
-    """Attributes by picture name, see ``manifest.attributes``; empty when there is no such list.
+    """Attributes by picture name, see ``dataset.attributes``; empty when there is no such list.
 
     Raises:
         InputError: the list is damaged, or its columns are not the forty attributes.
@@ -20,10 +20,10 @@ def read(name: str, places: list[Path]) -> dict[str, int]:
     table: dict[str, int] = {}
     if path is None:
         return table
-    for line, (picture, *words) in _lists.counted_rows(path, 1 + len(ATTRIBUTES), names=ATTRIBUTES):
+    for row in _lists.table(path, ATTRIBUTES, unnamed=1):
         try:
-            bits = bits_of(words)
+            bits = bits_of(row.values)
         except ValueError as error:
-            raise InputError(f"{path}, line {line}: {error}") from None
-        _lists.put(table, picture, bits, path, line)
+            raise InputError(f"{path}, line {row.line}: {error}") from None
+        _lists.enter(table, row, bits, path)
     return table

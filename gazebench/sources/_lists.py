@@ -1,24 +1,41 @@
-"""Strict readers of the text lists that come with CelebA and CelebA-HQ.
+"""Strict readers of the text lists that come with CelebA, CelebA-HQ and CelebGaze.
 
-CRLF, a BOM, tabs and blank lines are fine; anything else that is odd is an error with file and
-line, before any work.
+CRLF, a BOM, tabs and blank lines are fine, and so are the forms in which CelebA's lists go round:
+words or cells apart by commas, with or without the number of lines and the names of the columns.
+Anything else that is odd is an error with file and line, before any work.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from gazebench.errors import InputError
 
-_INTEGER = re.compile(r"-?[0-9]+")
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
+_PICTURE = re.compile(r"(.+)\.(jpe?g|png|webp|bmp)", re.IGNORECASE)
 _AGAIN = "download the list again"
+_SHOWN = 40  # characters of a value in a message
+_INDEX = ("", "unnamed: 0", "index")  # column that pandas puts in front
+_ONE_VALUE = ("identity", "partition")  # a header may call the value of such a list otherwise
+# ... but not by the name of another list's column
+_ELSEWHERE = {"identity", "partition", "lefteye_x", "x_1", "orig_idx", "orig_file", "male"}
 V = TypeVar("V")
 
 
+class Row(NamedTuple):
+    """A line of a list about pictures."""
+
+    line: int
+    picture: str  # as it is called there
+    values: list[str]
+
+
 def find(name: str, *folders: Path) -> Path | None:
-    """The first of ``folders`` that has a file ``name``, as that file's path."""
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+    """The list ``name`` in the first of ``folders`` that has it; ``.csv`` for ``.txt`` is fine."""
+    names = (name, f"{Path(name).stem}.csv")
+    places = (folder / called for folder in folders for called in names)
+    return next((place for place in places if place.is_file()), None)
 
 
 def rows(path: Path, columns: int, *, more: bool = False) -> Iterator[tuple[int, list[str]]]:
@@ -29,45 +46,72 @@ def rows(path: Path, columns: int, *, more: bool = False) -> Iterator[tuple[int,
     Raises:
         InputError: unreadable, a web page saved as a list, or a line with other columns.
     """
-    for number, line in enumerate(_lines(path), 1):
-        if line.strip():
-            kept = " ".join(line.split()[:columns]) if more else line
-            yield number, _check_width(path, number, kept, columns)
+    for number, line in _filled(path):
+        words = line.split()
+        yield number, _checked(path, number, words[:columns] if more else words, columns)
 
 
-def counted_rows(
-    path: Path, columns: int, *, unnamed: int = 1, names: Sequence[str] = ()
-) -> Iterator[tuple[int, list[str]]]:
-    """As ``rows``, for a list whose first line is a count and whose second names its columns.
+def table(path: Path, names: Sequence[str], *, unnamed: int = 0) -> Iterator[Row]:
+    """Each line of a list that gives the values ``names`` for every picture.
 
-    ``unnamed``: columns without a name; the picture's has none in the landmark lists. ``names``:
-    what the columns must be called.
+    The number of lines may come first, then a header; the values may be apart by blanks, commas
+    or semicolons. ``unnamed``: names that a header may leave out in front; the picture's has none
+    in CelebA's landmarks. Where one value is listed, a header may call it what it likes.
 
     Raises:
-        InputError: also when the count is not that of the lines, or a column has another name.
+        InputError: unreadable, a web page, a line with other columns, a header with names of
+            other columns or in another order, or another number of lines than announced.
     """
-    numbered = ((number, line) for number, line in enumerate(_lines(path), 1) if line.strip())
-    first, count = next(numbered)
-    expected = integer(count.strip(), path, first)
-    second, header = next(numbered, (first, ""))
-    _check_names(path, second, _check_width(path, second, header, columns - unnamed), names)
+    lines, columns = _filled(path), 1 + len(names)
+    number, line = next(lines)
+    separator = _separator(line)
+    words = _words(line, separator)
+    announced = None
+    if len(words) == 1 and not _PICTURE.fullmatch(words[0]) and (unnamed or words[0].isdecimal()):
+        announced = number, integer(words[0], path, number)
+        number, line = next(lines, (number, ""))
+        separator = _separator(line)
+        words = _words(line, separator)
+    left_out = 0
+    if _is_header(words):
+        left_out = _check_header(path, number, words, names, unnamed)
+        number, line = next(lines, (number, ""))
     found = 0
-    for number, line in numbered:
+    while line:
+        words = _words(line, separator)[left_out:]
+        picture, *values = _checked(path, number, words, columns)
         found += 1
-        yield number, _check_width(path, number, line, columns)
-    if found != expected:
-        raise InputError(f"{path}, line {first}: announces {expected} lines, there are {found}")
+        yield Row(number, picture, values)
+        number, line = next(lines, (number, ""))
+    if announced and found != announced[1]:
+        raise InputError(
+            f"{path}, line {announced[0]}: announces {announced[1]} lines, there are {found}"
+        )
+
+
+def picture_name(text: str) -> str:
+    """What a list calls a picture, without folders and ending: ``000001`` for ``000001.jpg``."""
+    name = text.rpartition("/")[2]
+    found = _PICTURE.fullmatch(name)
+    return found[1] if found else name
 
 
 def integer(text: str, path: Path, line: int) -> int:
-    """A plain decimal integer in ASCII digits.
+    """A plain decimal integer of at most nine ASCII digits.
 
     Raises:
         InputError: anything else, such as ``1_0``, ``NaN`` or other scripts' digits.
     """
     if not _INTEGER.fullmatch(text):
-        raise InputError(f"{path}, line {line}: {text!r} is no whole number")
+        raise InputError(f"{path}, line {line}: {shown(text)} is no whole number")
     return int(text)
+
+
+def shown(text: str) -> str:
+    """A value for a message: quoted, and cut where it is long."""
+    if len(text) <= _SHOWN:
+        return repr(text)
+    return f"{text[:_SHOWN] + '...'!r} ({len(text):,} characters)"
 
 
 def put(table: dict[str, V], key: str, value: V, path: Path, line: int) -> None:
@@ -80,28 +124,63 @@ def put(table: dict[str, V], key: str, value: V, path: Path, line: int) -> None:
         raise InputError(f"{path}, line {line}: {key!r} is listed twice, with two values")
 
 
-def _check_width(path: Path, number: int, line: str, columns: int) -> list[str]:
-    words = line.split()
+def enter(table: dict[str, V], row: Row, value: V, path: Path) -> None:
+    """``put`` for a line about a picture; the key is its ``picture_name``."""
+    key = picture_name(row.picture)
+    if table.setdefault(key, value) != value:
+        put({row.picture: table[key]}, row.picture, value, path, row.line)
+
+
+def _separator(line: str) -> str | None:
+    """What cells are apart by: a comma or semicolon if there is one, else any blanks."""
+    return next((mark for mark in ",;" if mark in line), None)
+
+
+def _words(line: str, separator: str | None) -> list[str]:
+    if separator is None:
+        return line.split()
+    return [word.strip(' \t\r\n"') for word in line.split(separator)]
+
+
+def _is_header(words: list[str]) -> bool:
+    is_data = any(_PICTURE.fullmatch(word) or _INTEGER.fullmatch(word) for word in words)
+    return len(words) > 1 and not is_data
+
+
+def _check_header(
+    path: Path, number: int, words: list[str], names: Sequence[str], unnamed: int
+) -> int:
+    """How many columns stand in front of the picture's."""
+    columns = 1 + len(names)
+    left_out = 1 if len(words) == columns + 1 and words[0].lower() in _INDEX else 0
+    if len(words) - left_out not in (columns, columns - unnamed):
+        _checked(path, number, words, columns - unnamed)
+    for word, name in zip(words[-len(names) :], names, strict=True):
+        is_named = word.lower() == name.lower()
+        is_free = name in _ONE_VALUE and word.lower() not in _ELSEWHERE
+        if not is_named and not is_free:
+            raise InputError(f"{path}, line {number}: column {word!r}, expected {name!r}")
+    return left_out
+
+
+def _checked(path: Path, number: int, words: list[str], columns: int) -> list[str]:
     if len(words) != columns:
         raise InputError(f"{path}, line {number}: {len(words)} columns, expected {columns}")
     return words
 
 
-def _check_names(path: Path, number: int, words: list[str], names: Sequence[str]) -> None:
-    for word, name in zip(words, names, strict=False):
-        if word != name:
-            raise InputError(f"{path}, line {number}: column {word!r}, expected {name!r}")
-
-
-def _lines(path: Path) -> Iterator[str]:
+def _filled(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their numbers; there is at least one."""
     is_empty = True
     try:
         with path.open(encoding="utf-8-sig") as file:  # line by line: a list may have 200,000
-            for line in file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
                 if is_empty and line.lstrip().startswith("<"):
                     raise InputError(f"{path}, line 1: a web page, not the list; {_AGAIN}")
-                is_empty = is_empty and not line.strip()
-                yield line
+                is_empty = False
+                yield number, line
     except UnicodeDecodeError:
         raise InputError(f"{path}: is no text file") from None
     except OSError as error:

@@ -16,6 +16,8 @@ from gazebench.sources import Source, SourceFace, _archive, _attributes, _lists,
 _PARTITIONS = {"0": "train", "1": "val", "2": "test"}
 _NAME = "img_align_celeba"
 _ARCHIVE = f"{_NAME}.zip"
+_PLACES_OF_POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
+LANDMARKS = tuple(f"{place}_{axis}" for place in _PLACES_OF_POINTS for axis in "xy")
 
 
 class CelebA(Source):
@@ -45,7 +47,7 @@ class CelebA(Source):
         """One face per picture; a list that names other pictures than are there is fine."""
         for id_, path, member in self._found():
             picture = PurePosixPath(member or path.name)
-            listed = f"{picture.stem}.jpg"  # the lists say .jpg for the PNG release too
+            listed = picture.stem
             yield SourceFace(
                 id=id_,
                 name=text_name(Path(picture.name)),
@@ -101,6 +103,7 @@ def read_identities(places: list[Path]) -> dict[str, str]:
     """``identity_CelebA.txt``: person by picture name; empty when there is no such list."""
     return _two_columns(
         "identity_CelebA.txt",
+        "identity",
         places,
         lambda text, path, line: str(_lists.integer(text, path, line)),
     )
@@ -111,10 +114,10 @@ def read_partitions(places: list[Path]) -> dict[str, str]:
 
     def part(text: str, path: Path, line: int) -> str:
         if text not in _PARTITIONS:
-            raise InputError(f"{path}, line {line}: partition {text!r}, expected 0, 1 or 2")
+            raise InputError(f"{path}, line {line}: partition {text[:12]!r}, expected 0, 1 or 2")
         return _PARTITIONS[text]
 
-    return _two_columns("list_eval_partition.txt", places, part)
+    return _two_columns("list_eval_partition.txt", "partition", places, part)
 
 
 def missing_lists(identities: dict[str, str], partitions: dict[str, str]) -> list[str]:
@@ -122,8 +125,9 @@ def missing_lists(identities: dict[str, str], partitions: dict[str, str]) -> lis
     remarks = []
     if not identities:
         remarks.append(
-            "identity_CelebA.txt not found: the split treats each picture as a different person; "
-            "put the list beside the pictures or into Anno/"
+            "identity_CelebA.txt not found: the split treats each picture as a different person, "
+            "and people can be in both halves; put the list beside the pictures or into Anno/ "
+            "(Kaggle's copy lacks it, CelebA's own page has it)"
         )
     if not partitions:
         remarks.append("list_eval_partition.txt not found: --split partition is not possible")
@@ -131,14 +135,14 @@ def missing_lists(identities: dict[str, str], partitions: dict[str, str]) -> lis
 
 
 def _two_columns(
-    name: str, places: list[Path], parse: Callable[[str, Path, int], str]
+    name: str, column: str, places: list[Path], parse: Callable[[str, Path, int], str]
 ) -> dict[str, str]:
     path = _lists.find(name, *places)
     table: dict[str, str] = {}
     if path is None:
         return table
-    for line, (picture, text) in _lists.rows(path, 2):
-        _lists.put(table, picture, parse(text, path, line), path, line)
+    for row in _lists.table(path, [column]):
+        _lists.enter(table, row, parse(row.values[0], path, row.line), path)
     return table
 
 
@@ -147,10 +151,10 @@ def _read_eyes(places: list[Path]) -> dict[str, tuple[Point, Point]]:
     table: dict[str, tuple[Point, Point]] = {}
     if path is None:
         return table
-    for line, (picture, *texts) in _lists.counted_rows(path, 11):
-        x1, y1, x2, y2, *_ = [_lists.integer(text, path, line) for text in texts]
+    for row in _lists.table(path, LANDMARKS, unnamed=1):
+        x1, y1, x2, y2, *_ = [_lists.integer(text, path, row.line) for text in row.values]
         left, right = sorted([Point(x1, y1), Point(x2, y2)])
-        _lists.put(table, picture, (left, right), path, line)
+        _lists.enter(table, row, (left, right), path)
     return table
 
 

@@ -49,9 +49,7 @@ class CelebAHQ(Source):
                 path=path,
                 identity=self._identities.get(original),
                 partition=self._partitions.get(original),
-                attributes=self._attributes.get(
-                    original, self._own_attributes.get(f"{path.stem}.jpg")
-                ),
+                attributes=self._attributes.get(original, self._own_attributes.get(path.stem)),
             )
 
     def remarks(self) -> list[str]:
@@ -65,7 +63,7 @@ def _read_mapping(path: Path | None) -> dict[str, str]:
     table: dict[str, str] = {}
     if path is None:
         return table
-    for line, (index, _, original) in _lists.rows(path, 3):
-        if index != "idx":  # the header
-            _lists.put(table, str(_lists.integer(index, path, line)), original, path, line)
+    for line, index, (_, original) in _lists.table(path, ("orig_idx", "orig_file")):
+        number = str(_lists.integer(index, path, line))
+        _lists.put(table, number, _lists.picture_name(original), path, line)
     return table

@@ -14,6 +14,7 @@ from gazebench.sources import Source, SourceFace, _attributes, _lists, celeba, t
 _NAME = "img_celeba"
 _BOXES = "list_bbox_celeba.txt"
 _LANDMARKS = "list_landmarks_celeba.txt"
+_BOX = ("x_1", "y_1", "width", "height")
 _Points = tuple[Point, Point, Point]  # left eye, right eye, middle of the mouth
 _BoxXYWH = tuple[float, float, float, float]
 
@@ -43,7 +44,7 @@ class CelebAWild(Source):
     def faces(self) -> Iterator[SourceFace]:
         """One face per picture, with the box and the points of the lists."""
         for id_, path in celeba.numbered(self._images):
-            listed = f"{path.stem}.jpg"
+            listed = path.stem
             points = self._points.get(listed)
             yield SourceFace(
                 id=id_,
@@ -69,12 +70,12 @@ def _read_boxes(path: Path | None) -> dict[str, _BoxXYWH]:
     table: dict[str, _BoxXYWH] = {}
     if path is None:
         return table
-    for line, (picture, *texts) in _lists.counted_rows(path, 5, unnamed=0):
-        x, y, width, height = (_lists.integer(text, path, line) for text in texts)
+    for row in _lists.table(path, _BOX):
+        x, y, width, height = (_lists.integer(text, path, row.line) for text in row.values)
         if width < 0 or height < 0:
-            raise InputError(f"{path}, line {line}: a box of {width}x{height} pixels")
+            raise InputError(f"{path}, line {row.line}: a box of {width}x{height} pixels")
         if width and height:  # an empty box says nothing
-            _lists.put(table, picture, (x, y, width, height), path, line)
+            _lists.enter(table, row, (x, y, width, height), path)
     return table
 
 
@@ -82,9 +83,9 @@ def _read_points(path: Path | None) -> dict[str, _Points]:
     table: dict[str, _Points] = {}
     if path is None:
         return table
-    for line, (picture, *texts) in _lists.counted_rows(path, 11):
-        values = [_lists.integer(text, path, line) for text in texts]
+    for row in _lists.table(path, celeba.LANDMARKS, unnamed=1):
+        values = [_lists.integer(text, path, row.line) for text in row.values]
         eye, other, _, *mouth = (Point(*xy) for xy in zip(values[::2], values[1::2], strict=True))
         left, right = sorted([eye, other])
-        _lists.put(table, picture, (left, right, mean_point(mouth)), path, line)
+        _lists.enter(table, row, (left, right, mean_point(mouth)), path)
     return table

@@ -13,7 +13,7 @@ from pathlib import Path
 from gazebench.dataset.picture_types import ENDINGS, HEIF_ENDINGS, UNREAD, is_read, why_not
 from gazebench.dataset.pictures import type_at
 from gazebench.errors import InputError
-from gazebench.sources import Source, SourceFace, _naming, text_name
+from gazebench.sources import ANY_FOLDER, Source, SourceFace, _naming, text_name
 from gazebench.store import asking
 
 _NAMED = 8  # kinds of files that were passed over
@@ -37,7 +37,7 @@ class Folder(Source):
     title = "folder of pictures"
     license = "unknown: see the terms of the pictures"
     alignment = "ffhq"
-    order = 90
+    order = ANY_FOLDER
 
     def __init__(self, root: Path) -> None:
         self._root = root
