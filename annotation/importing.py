@@ -23,6 +23,7 @@ class VotesReport:
     read: int
     new: int
     quarantined: int
+    unlabelled: int  # lines that say nothing
     annotators: tuple[str, ...]
 
 
@@ -77,14 +78,20 @@ def import_votes(
     manifest = Manifest.load(dataset)
     lines = imports.read(path, mapping)
     practice = [said for said in lines if _is_practice(said)]
-    found, quarantined = resolve(manifest, path, [s for s in lines if not _is_practice(s)])
-    found = [*((said.name, said) for said in practice), *found]
+    resolved = resolve(manifest, path, [s for s in lines if not _is_practice(s)])
+    found = [*((said.name, said) for said in practice), *resolved.found]
     _check(path, found, annotator)
     events = list(_events(path, found, annotator))
     with Votes.open(dataset) as votes:
         new = votes.add(events)
     people = tuple(sorted({event.annotator for event in events}))
-    return VotesReport(read=len(events), new=len(new), quarantined=quarantined, annotators=people)
+    return VotesReport(
+        read=len(events),
+        new=len(new),
+        quarantined=resolved.quarantined,
+        unlabelled=resolved.unlabelled,
+        annotators=people,
+    )
 
 
 def _is_practice(said: Said) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from gazebench import dataset_card, store
 from gazebench.annotation import imports
 from gazebench.annotation.imports import Said
-from gazebench.annotation.meant import first_few, resolve
+from gazebench.annotation.meant import Resolved, first_few, resolve
 from gazebench.dataset import (
     LABELS,
     Domain,
@@ -54,6 +54,8 @@ class ImportReport:
     changed: int
     quarantined: int  # labels of faces that the build put into quarantine: kept out, not an error
     counts: dict[tuple[str, str], int]  # (label, split) → portraits, over the whole file
+    unlabelled: int = 0  # lines without a label, left out
+    renamed: tuple[tuple[str, str], ...] = ()  # names there that the dataset writes otherwise → ids
 
 
 def import_csv(
@@ -72,9 +74,9 @@ def import_csv(
     """
     manifest = Manifest.load(dataset)
     with store.locked(dataset):
-        found, quarantined = resolve(manifest, path, imports.read(path, mapping))
-        read = _agreed(path, found)
-        return _merge(manifest, read, quarantined, name=str(path), replace=replace)
+        resolved = resolve(manifest, path, imports.read(path, mapping))
+        read = _agreed(path, resolved.found)
+        return _merge(manifest, read, resolved, name=str(path), replace=replace)
 
 
 def _agreed(path: Path, found: list[tuple[str, Said]]) -> dict[str, str]:
@@ -94,7 +96,7 @@ def _agreed(path: Path, found: list[tuple[str, Said]]) -> dict[str, str]:
 
 
 def _merge(
-    manifest: Manifest, read: Mapping[str, str], quarantined: int, *, name: str, replace: bool
+    manifest: Manifest, read: Mapping[str, str], resolved: Resolved, *, name: str, replace: bool
 ) -> ImportReport:
     before = read_rows(manifest.root)
     changed = [id_ for id_, label in read.items() if id_ in before and before[id_].label != label]
@@ -110,7 +112,9 @@ def _merge(
         read=len(read),
         new=len(read.keys() - before.keys()),
         changed=len(changed),
-        quarantined=quarantined,
+        quarantined=resolved.quarantined,
+        unlabelled=resolved.unlabelled,
+        renamed=tuple(resolved.renamed),
         counts=counts_of(manifest, {id_: row.label for id_, row in {**before, **new}.items()}),
     )
 

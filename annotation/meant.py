@@ -1,31 +1,42 @@
 """Which portraits the names of a file mean."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gazebench.annotation.imports import Said
 from gazebench.dataset import Manifest, read_csv
+from gazebench.dataset.tables import Names
 from gazebench.errors import InputError
 
 _SHOWN = 5
 
 
-def resolve(
-    manifest: Manifest, path: Path, lines: Sequence[Said]
-) -> tuple[list[tuple[str, Said]], int]:
-    """The lines with the portraits' ids, and how many are about quarantined faces.
+class Resolved(NamedTuple):
+    """The lines of a file, and what they are about."""
+
+    found: list[tuple[str, Said]]  # with the portrait's id
+    quarantined: int  # lines about faces in quarantine
+    unlabelled: int  # lines that say nothing
+    renamed: list[tuple[str, str]]  # names that are written otherwise in the dataset, with the ids
+
+
+def resolve(manifest: Manifest, path: Path, lines: Sequence[Said]) -> Resolved:
+    """What the lines of a file are about.
+
+    A name may have folders and an ending that the dataset's has not, and lack zeros in front, as
+    spreadsheets take them away, where that can mean one portrait only.
 
     Raises:
         InputError: a name that no portrait has, or that may mean two; nothing is left but
             quarantined faces.
     """
-    meant = _names(manifest)
-    found: list[tuple[str, Said]] = []
+    meant = Names(_names(manifest))
+    resolved = Resolved([], 0, sum(not said.vote for said in lines), [])
     unknown: list[str] = []
     quarantined = 0
-    for said in lines:
-        faces = _faces(said, meant)
+    for said in (said for said in lines if said.vote):
+        faces = meant.find(said.name)
         if not faces:
             unknown.append(f"{said.where}: {said.name!r}")
         elif len(faces) > 1:
@@ -33,30 +44,24 @@ def resolve(
         elif (id_ := next(iter(faces))) is None:
             quarantined += 1
         else:
-            found.append((id_, said))
+            resolved.found.append((id_, said))
     if unknown:
         raise InputError(_unknown_sentence(path, unknown, len(lines), manifest))
-    if not found:
+    if not resolved.found:
         raise InputError(f"{path}: no label of a portrait of {manifest.root}")
-    return found, quarantined
+    plain = {(p.id, name) for p in manifest.portraits for name in (p.id, p.source_name)}
+    renamed = [(s.name, id_) for id_, s in resolved.found if (id_, s.name) not in plain]
+    return resolved._replace(quarantined=quarantined, renamed=renamed)
 
 
-def _names(manifest: Manifest) -> dict[str, set[str | None]]:
+def _names(manifest: Manifest) -> Iterator[tuple[str, str | None]]:
     """What an id or a source name may mean: portraits' ids, None for a quarantined face."""
-    meant: dict[str, set[str | None]] = defaultdict(set)
     for portrait in manifest.portraits:
-        meant[portrait.id].add(portrait.id)
-        meant[portrait.source_name].add(portrait.id)
+        yield portrait.id, portrait.id
+        yield portrait.source_name, portrait.id
     for _, row in read_csv(manifest.root / "quarantine.csv", ("id", "source_name")):
-        meant[row["id"]].add(None)
-        meant[row["source_name"]].add(None)
-    return meant
-
-
-def _faces(said: Said, meant: dict[str, set[str | None]]) -> set[str | None]:
-    if said.name in meant or not said.by_base_name:
-        return meant.get(said.name, set())
-    return meant.get(Path(said.name).stem, set())
+        yield row["id"], None
+        yield row["source_name"], None
 
 
 def _ambiguous_sentence(path: Path, said: Said, faces: set[str | None]) -> str:
@@ -65,10 +70,11 @@ def _ambiguous_sentence(path: Path, said: Said, faces: set[str | None]) -> str:
 
 
 def _unknown_sentence(path: Path, unknown: list[str], lines: int, manifest: Manifest) -> str:
-    sentence = f"{path}: no portrait of {manifest.root} is called {first_few(unknown, ', ')}"
+    one = manifest.portraits[0]
+    sentence = f"{path}: names that no portrait of {manifest.root} has: {first_few(unknown, ', ')}"
     if len(unknown) == lines:
         sentence += "; these are labels for another dataset"
-    return sentence
+    return f"{sentence} (its portraits are called such as {one.id} or {one.source_name})"
 
 
 def first_few(sentences: Iterable[str], between: str = "; ") -> str:

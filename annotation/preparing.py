@@ -78,7 +78,7 @@ def _before(dataset: Path) -> Session | None:
 
 
 def _gold(dataset: Path, path: Path, faces: Faces) -> Mapping[str, str]:
-    found, _ = resolve(Manifest.load(dataset), path, imports.read(path))
+    found = resolve(Manifest.load(dataset), path, imports.read(path)).found
     known = {id_: said.vote for id_, said in found if said.vote in VOTES}
     check_gold(known, set(faces.ids))
     if not known:

@@ -56,7 +56,7 @@ BAD_POINTS = {
     "line 2: has not as many cells": f"{HEADER}\na.jpg,1,2,3\n",
     "line 3: has not as many cells": f"{HEADER}\na.jpg,1,2,3,4\na.jpg,1,2,3,4,5\n",
     "line 3: 'a' is listed twice": f"{HEADER}\na.jpg,1,2,3,4\na,1,2,3,5\n",
-    "no picture is called line 2: 'c.jpg'": f"{HEADER}\nc.jpg,1,2,3,4\n",
+    "names that no picture has: line 2: 'c.jpg'": f"{HEADER}\nc.jpg,1,2,3,4\n",
     "'c4' and 2 more": HEADER + "".join(f"\nc{n},1,2,3,4" for n in range(7)),
     "line 2: mouth_y is ''": f"{HEADER},mouth_x,mouth_y\na.jpg,1,2,3,4,5,\n",
     "line 2: 'twin' may mean a and twin": f"{HEADER}\ntwin,1,2,3,4\n",

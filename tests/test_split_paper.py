@@ -161,7 +161,10 @@ def test_given_labels_make_the_split_of_a_plain_folder(faces: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("line", "sentence"),
-    [("nobody.jpg,X", "no picture is called line 2: 'nobody.jpg'"), ("x.jpg,left", "label 'left'")],
+    [
+        ("nobody.jpg,X", "names that no picture has: line 2: 'nobody.jpg'"),
+        ("x.jpg,left", "label 'left'"),
+    ],
 )
 def test_a_list_of_labels_is_read_strictly(
     line: str, sentence: str, faces: Path, tmp_path: Path

@@ -30,4 +30,4 @@ def _tags(path: Path, root: ET.Element, words: Mapping[str, str]) -> Iterator[Sa
             word = values[0] if values and tag.get("label", "").lower() not in words else None
             vote = label_of(word or tag.get("label"), words, path, where)
             base = name.replace("\\", "/").rpartition("/")[2]
-            yield Said(name=base, vote=vote, where=where, by_base_name=True)
+            yield Said(name=base, vote=vote, where=where)

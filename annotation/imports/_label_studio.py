@@ -69,7 +69,6 @@ def _said(
         annotator="" if who is None else str(who),
         milliseconds=round(1000 * seconds) if isinstance(seconds, int | float) else None,
         time=_time(facts.get("created_at")),
-        by_base_name=True,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gazebench.dataset import LABELS
+from gazebench.dataset import LABELS, tables
 from gazebench.errors import InputError
 
 MAX_BYTES = 1 << 30
@@ -17,7 +17,7 @@ class Said:
     """One line: somebody, or nobody in particular, says something of a face."""
 
     name: str  # portrait id or source name
-    vote: str  # one of LABELS, or "undo" in a list of events
+    vote: str  # one of LABELS, "" where nothing is said, or "undo" in a list of events
     where: str  # for messages: "line 7"
     annotator: str = ""
     milliseconds: int | None = None
@@ -25,7 +25,6 @@ class Said:
     event: str = ""  # "" where the file has no such thing
     round: str = "label"
     client: str = "import"
-    by_base_name: bool = False  # the tool puts folders in front of names
 
 
 def meaning(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -58,18 +57,19 @@ def label_of(word: object, words: Mapping[str, str], path: Path, where: str) -> 
 
 
 def text_of(path: Path) -> str:
-    """Text of a file in UTF-8, with or without a byte order mark, or in UTF-16 with one.
+    """Text of a file in UTF-8 or UTF-16, with or without a byte order mark.
 
     Raises:
-        InputError: missing, too large, or no text.
+        InputError: missing, too large, no text, or the file of a spreadsheet program.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: over {MAX_BYTES >> 20} MB; give it in parts")
         data = path.read_bytes()
-        wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        return data.decode("utf-16" if wide else "utf-8-sig")
+        return data.decode(tables.encoding_of(path, data[:64]))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeError:
+        raise InputError(tables.no_text(path)) from None
+    except OSError as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from None

@@ -1,46 +1,33 @@
 """Tables with a header line, as spreadsheets and scripts write them."""
 
-import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gazebench.annotation.imports._lines import Said, label_of
+from gazebench.dataset import tables
 from gazebench.errors import InputError
 
-_NAMES = ("id", "source_name", "name", "file", "image", "filename")
+_NAMES = ("id", "source_name", "name", "file", "image", "filename", "file_name", "image_id")
 _VALUES = ("label", "domain", "vote")
 _PEOPLE = ("annotator", "rater", "worker")
 _DURATIONS = ("milliseconds", "ms")
-_DELIMITERS = (",", ";", "\t")
 
 
 def read(path: Path, text: str, words: Mapping[str, str]) -> list[Said]:
-    """The lines of a table; with a column of annotators they are votes."""
-    delimiter = _delimiter(text)
-    rows = list(_rows(path, text, delimiter))
+    """The lines of a table; with a column of annotators they are votes.
+
+    A line without a label says nothing: its ``vote`` is "".
+    """
+    rows = list(tables.rows(path, io.StringIO(text, newline="")))
     if not rows:
         raise InputError(f"{path}: has no lines below its header")
     name, value = _column(path, rows, _NAMES), _column(path, rows, _VALUES)
     person, duration = _optional(rows, _PEOPLE), _optional(rows, _DURATIONS)
-    return [_said(path, line, row, (name, value, person, duration), words) for line, row in rows]
-
-
-def _delimiter(text: str) -> str:
-    """The one that the header has most of."""
-    header = text.lstrip("\r\n").splitlines()[:1] or [""]
-    return max(_DELIMITERS, key=header[0].count)
-
-
-def _rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, dict[str, str | None]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-    try:
-        for row in reader:
-            if any(cell for cell in row.values()):
-                # columns as people write them: any case, blanks around
-                yield reader.line_num, {str(k or "").strip().lower(): v for k, v in row.items()}
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: no table ({error})") from None
+    found = [_said(path, line, row, (name, value, person, duration), words) for line, row in rows]
+    if not any(said.vote for said in found):
+        raise InputError(f"{path}: no line has a label; the first is {found[0].where}: label ''")
+    return found
 
 
 def _said(
@@ -58,7 +45,7 @@ def _said(
         raise InputError(f"{path}, {where}: the column {person} is empty")
     return Said(
         name=(row[name] or "").strip(),
-        vote="undo" if is_undo else label_of(row[value], words, path, where),
+        vote="undo" if is_undo else _vote(row[value], words, path, where),
         where=where,
         annotator=who,
         milliseconds=_number(row.get(duration), path, where),
@@ -67,6 +54,11 @@ def _said(
         round=(row.get("round") or "label").strip(),
         client=(row.get("client") or "import").strip(),
     )
+
+
+def _vote(cell: str | None, words: Mapping[str, str], path: Path, where: str) -> str:
+    is_empty = cell is not None and not cell.strip()
+    return "" if is_empty and "" not in words else label_of(cell, words, path, where)
 
 
 def _number(text: str | None, path: Path, where: str) -> int | None:
@@ -78,13 +70,13 @@ def _number(text: str | None, path: Path, where: str) -> int | None:
         raise InputError(f"{path}, {where}: {text!r} is no number of milliseconds") from None
 
 
-def _column(path: Path, rows: list[tuple[int, dict[str, str | None]]], names: Iterable[str]) -> str:
+def _column(path: Path, rows: list[tuple[int, tables.Row]], names: Iterable[str]) -> str:
     found = _optional(rows, names)
     if not found:
-        columns = ", ".join(rows[0][1])
+        columns = ", ".join(filter(None, rows[0][1]))
         raise InputError(f"{path}: no column {' or '.join(names)}; it has: {columns}")
     return found
 
 
-def _optional(rows: list[tuple[int, dict[str, str | None]]], names: Iterable[str]) -> str:
+def _optional(rows: list[tuple[int, tables.Row]], names: Iterable[str]) -> str:
     return next((name for name in names if name in rows[0][1]), "")

@@ -105,6 +105,11 @@ def show_labels(dataset: Path, report: "ImportReport") -> None:
         f"{report.read:,} labels read, {report.new:,} new, {report.changed:,} changed; "
         f"{report.quarantined:,} for quarantined faces left out"
     )
+    if report.unlabelled:
+        click.echo(f"{report.unlabelled:,} lines without a label left out")
+    if report.renamed:
+        name, id_ = report.renamed[0]
+        click.echo(f"{len(report.renamed):,} names are written otherwise here: {name} is {id_} ...")
     show_counts(report.counts)
     if missing := shortage(report.counts):
         click.secho(f"note: {missing}", err=True)

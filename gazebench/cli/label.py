@@ -219,8 +219,10 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
 
     \b
     A table (commas, semicolons or tabs) with `id` (portrait id or source name) and `label`: X, Y,
-    unsure, reject. With a column `annotator` its lines are votes and go to DATASET/votes.sqlite
-    (count them with `label finalize`); without one they are labels and go to DATASET/labels.csv.
+    unsure, reject; an empty cell says nothing. A spreadsheet program saves one as "CSV UTF-8".
+    Names may have folders or an ending, or lack zeros in front. With a column `annotator` its lines
+    are votes and go to DATASET/votes.sqlite (count them with `label finalize`); without one they
+    are labels and go to DATASET/labels.csv.
     Also: the file of a labelling page (`label pack`), `label export`, the lists of CelebGaze (0.txt
     and 1.txt), Label Studio's JSON (choices), "CVAT for images" (tags).
 
@@ -236,6 +238,8 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
             f"{report.read:,} votes of {', '.join(report.annotators)} read, {report.new:,} new; "
             f"{report.quarantined:,} on quarantined faces left out"
         )
+        if report.unlabelled:
+            click.echo(f"{report.unlabelled:,} lines without a vote left out")
         click.echo(f"next: gazebench label finalize {dataset}")
     else:
         show_labels(dataset, report)

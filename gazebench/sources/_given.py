@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
-from gazebench.dataset import LABELS, read_csv
+from gazebench.dataset import LABELS, tables
 from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
 from gazebench.sources import _temporary
@@ -18,8 +18,9 @@ from gazebench.sources._spooled import SpooledFaces
 
 EYES = ("left_x", "left_y", "right_x", "right_y")
 MOUTH = ("mouth_x", "mouth_y")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_SHOWN = 5
+_NUMBER = re.compile(r"-?[0-9]{1,7}([.,][0-9]{1,20})?")  # spreadsheets may write 92,5
+_SHOWN = 5  # names in a message
+_LONGEST = 40  # characters of a value in a message
 _Values = tuple[float, ...]  # x and y of left eye, right eye and, where known, the mouth
 _Value = TypeVar("_Value")
 
@@ -34,8 +35,8 @@ class _Given(Protocol[_Value]):
         ...
 
     @staticmethod
-    def parse(row: dict[str, str], path: Path, line: int) -> _Value:
-        """The value of a row."""
+    def parse(row: dict[str, str], path: Path, line: int) -> _Value | None:
+        """The value of a row; None where it says nothing."""
         ...
 
 
@@ -90,9 +91,11 @@ class _Labels:
         return self._labels.setdefault(place, label) == label
 
     @staticmethod
-    def parse(row: dict[str, str], path: Path, line: int) -> str:
+    def parse(row: dict[str, str], path: Path, line: int) -> str | None:
         meant = {label.lower(): label for label in LABELS}
         given = row["label"].strip()
+        if not given:
+            return None
         if given.lower() not in meant:
             raise InputError(f"{path}, line {line}: label {given!r}, expected {', '.join(LABELS)}")
         return meant[given.lower()]
@@ -136,12 +139,12 @@ def _placed(face: SourceFace, values: _Values | None) -> SourceFace:
 def _read(path: Path, there: SpooledFaces, given: _Given[_Value]) -> None:
     unknown: list[str] = []  # the first ones
     lines = strangers = 0
-    for line, row in read_csv(path, given.columns):
+    for line, row in tables.read(path, given.columns):
         lines += 1
-        if None in row or None in row.values():
-            raise InputError(f"{path}, line {line}: has not as many cells as the header")
         name, value = row[given.columns[0]].strip(), given.parse(row, path, line)
-        meant = there.called(name)
+        if value is None:
+            continue
+        meant = there.called(name) or there.called(tables.stem(name))
         if len(meant) > 1:
             which = " and ".join(sorted(id_ for _, id_ in meant))
             raise InputError(f"{path}, line {line}: {name!r} may mean {which}; give the other name")
@@ -153,12 +156,13 @@ def _read(path: Path, there: SpooledFaces, given: _Given[_Value]) -> None:
             raise InputError(f"{path}, line {line}: {name!r} is listed twice, with two values")
     if strangers:
         more = f" and {strangers - _SHOWN} more" if strangers > _SHOWN else ""
-        raise InputError(f"{path}: no picture is called {', '.join(unknown)}{more}")
+        raise InputError(f"{path}: names that no picture has: {', '.join(unknown)}{more}")
     if not lines:
         raise InputError(f"{path}: has no lines below its header")
 
 
 def _number(text: str, column: str, path: Path, line: int) -> float:
     if not _NUMBER.fullmatch(text.strip()):
-        raise InputError(f"{path}, line {line}: {column} is {text!r}, expected pixels such as 92.5")
-    return float(text)
+        cell = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        raise InputError(f"{path}, line {line}: {column} is {cell!r}, expected pixels such as 92.5")
+    return float(text.replace(",", "."))
