@@ -134,7 +134,7 @@ def test_faults_of_the_lists_are_counted_and_named(celebgaze: Path) -> None:
     assert remarks[:6] == [
         "the first picture, bo-1.jpg, is 256x256: build with --res 256 "
         "(eye boxes 30x50 in the papers, 40x60 in the released weights)",
-        "1 names in both domains, taken as X-NAME and Y-NAME: 'bo-1'",
+        "1 names in both domains, taken as X-NAME and Y-NAME and kept in one half: 'bo-1'",
         "1 names twice in 1.txt, taken once: 'cy-1'",
         "1 pictures of 1/ not in 1.txt, left out: 'new-1.jpg'",
         "4 names of 0.txt without a picture, left out: 'u-1', 'v-1', 'w-1' ...",

@@ -17,8 +17,12 @@ from gazebench.errors import InputError
 from gazebench.sources import SourceFace, SpooledFaces
 
 
-def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> SpooledFaces:
+def parted(
+    faces: Sequence[SourceFace], settings: DatasetSettings, *, apart: frozenset[str] = frozenset()
+) -> SpooledFaces:
     """The faces with ``partition`` set to the half they belong to.
+
+    ``apart``: ids that stay in the training half, because the source has their picture twice.
 
     A face that ends in quarantine is missing from its half; nothing takes its place, because a
     half must not depend on what other pictures turn out to be.
@@ -27,7 +31,7 @@ def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> SpooledFac
         InputError: the source does not know who looks at the camera, or has too few portraits.
     """
     wanted = {"Y": settings.test_y, "X": settings.test_x}
-    counts = Counter(face.label for face in faces)
+    counts = Counter(face.label for face in faces if face.id not in apart)
     known = {label: counts[label] for label in wanted}
     if not any(known.values()):
         raise InputError(
@@ -43,7 +47,8 @@ def parted(faces: Sequence[SourceFace], settings: DatasetSettings) -> SpooledFac
         )
     test: set[str] = set()
     for label, number in wanted.items():
-        test |= _lowest((f.id for f in faces if f.label == label), number, settings)
+        ids = (f.id for f in faces if f.label == label and f.id not in apart)
+        test |= _lowest(ids, number, settings)
     return SpooledFaces(replace(f, partition="test" if f.id in test else "train") for f in faces)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gazebench import sources, store
-from gazebench.curation import align, paper_split
+from gazebench.curation import align, paper_split, twins
 from gazebench.curation.checks import check_settings, remarks
 from gazebench.curation.settings import DatasetSettings, fingerprint
 from gazebench.curation.shards import Shard, part
@@ -100,10 +100,12 @@ def plan(
         faces = faces[:limit]
     if not faces:
         raise InputError(f"{root}: no pictures found ({KNOWN}, at any depth)")
-    settings = _settled(settings, layout, eyes)
+    settings = _settled(settings, reader, eyes)
     check_settings(settings, faces)
+    pairs = reader.twins()
     if settings.split == "paper":
-        faces = paper_split.parted(faces, settings)
+        faces = paper_split.parted(faces, settings, apart=twins.paired(pairs))
+    faces = twins.together(faces, pairs)
     return BuildPlan(
         root=root,
         source=name,
@@ -116,12 +118,12 @@ def plan(
     )
 
 
-def _settled(settings: DatasetSettings, layout: type[Source], eyes: Path | None) -> DatasetSettings:
-    finder = "listed" if eyes else layout.landmarks
+def _settled(settings: DatasetSettings, reader: Source, eyes: Path | None) -> DatasetSettings:
+    finder = "listed" if eyes else reader.landmarks
     if "landmarks" not in settings.model_fields_set:
         settings = settings.model_copy(update={"landmarks": finder})
     if eyes and settings.landmarks != "listed":
         raise InputError(
             f"--eyes {eyes}: can only be used with --landmarks listed, not {settings.landmarks}"
         )
-    return settings.resolved(layout.alignment)
+    return settings.resolved(reader.alignment)

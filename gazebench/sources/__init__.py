@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from gazebench import plugins
-from gazebench.dataset.picture_types import KNOWN
+from gazebench.dataset.picture_types import ENDINGS, KNOWN
 from gazebench.errors import InputError
 from gazebench.plugins import Collection
 from gazebench.sources import _naming
@@ -35,7 +35,6 @@ __all__ = [
 ANY_FOLDER = 90  # ``order`` of what takes any folder of pictures; known layouts come before
 
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 class Source(Protocol):
@@ -46,7 +45,7 @@ class Source(Protocol):
     redistributable: ClassVar[bool] = (
         False  # whether the pictures are known to be free to redistribute
     )
-    alignment: ClassVar[str]  # default of --align for such pictures
+    alignment: str  # default of --align for such pictures; of the class, or of one folder
     landmarks: ClassVar[str] = "dlib"  # default of --landmarks
     order: ClassVar[int]  # sources are asked in this order whether a folder is theirs
 
@@ -70,6 +69,10 @@ class Source(Protocol):
     def remarks(self) -> list[str]:
         """What a user should know: a list that is missing and what follows from it."""
         ...
+
+    def twins(self) -> list[tuple[str, str]]:
+        """Ids of pictures that are known to be one picture twice: they stay in one half."""
+        return []
 
 
 def load(collection: Collection, name: str) -> type[Source]:
@@ -133,7 +136,7 @@ def _folders(root: Path) -> list[Path]:
     """The folders in ``root``; none where pictures lie beside them, which nobody wants to lose."""
     with contextlib.suppress(OSError):
         shown = [path for path in root.iterdir() if not path.name.startswith(".")]
-        if not any(path.suffix.lower() in _PICTURES for path in shown):
+        if not any(path.suffix.lower() in ENDINGS for path in shown):
             return sorted(path for path in shown if path.is_dir())
     return []
 

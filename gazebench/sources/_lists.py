@@ -38,6 +38,11 @@ def find(name: str, *folders: Path) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
+def find_exactly(name: str, *folders: Path) -> Path | None:
+    """The first of ``folders`` that has a file ``name``, as that file's path."""
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
 def rows(path: Path, columns: int, *, more: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Line number and words of each line that is not blank; every line has ``columns`` words.
 

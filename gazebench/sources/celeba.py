@@ -75,7 +75,12 @@ class CelebA(Source):
 
 def is_named(root: Path, name: str) -> bool:
     """Whether a folder has a name, also where it is given as "."."""
-    return Path(os.path.abspath(root)).name == name  # noqa: PTH100 - links keep their own names
+    return name_of(root) == name
+
+
+def name_of(root: Path) -> str:
+    """A folder's name, also where it is given as "."."""
+    return Path(os.path.abspath(root)).name  # noqa: PTH100 - links keep their own names
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -188,5 +193,5 @@ def _archive_at(root: Path) -> Path | None:
     try:
         image_folder(root, _NAME)
     except InputError:  # extracted pictures win over their archive
-        return _lists.find(_ARCHIVE, root / "Img", root)
+        return _lists.find_exactly(_ARCHIVE, root / "Img", root)
     return None

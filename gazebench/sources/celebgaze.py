@@ -57,6 +57,13 @@ class CelebGaze(Source):
         """One face per listed name whose picture is there."""
         yield from self._faces
 
+    def twins(self) -> list[tuple[str, str]]:
+        """Ids of the two portraits of each name that both domains have."""
+        by_name: dict[str, list[str]] = {}
+        for face in self._faces:
+            by_name.setdefault(face.path.stem, []).append(face.id)
+        return [(ids[0], ids[1]) for ids in by_name.values() if len(ids) == 2]
+
     def remarks(self) -> list[str]:
         """Size and windows, faults of the lists, and what was inferred."""
         return [*self._remarks_on_size(), *self._remarks_on_lists(), *self._remarks_on_people()]
@@ -74,7 +81,7 @@ class CelebGaze(Source):
     def _remarks_on_lists(self) -> list[str]:
         x, y = self._domains
         both = [name for name in x.eyes if name in y.eyes]
-        found = {"names in both domains, taken as X-NAME and Y-NAME": both}
+        found = {"names in both domains, taken as X-NAME and Y-NAME and kept in one half": both}
         for domain in self._domains:
             listed = f"{domain.folder}.txt"
             repeated = [name for name, count in Counter(domain.lines).items() if count > 1]
