@@ -10,9 +10,9 @@ from label_servers import needs_fiftyone, run, serving
 from made_datasets import make_dataset
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from gazebench.annotation.votes import UNDO, Event, Votes
+from gazebench.annotation.votes import UNDO, VOTES, Event, Votes
 
-pytestmark = [needs_fiftyone, pytest.mark.slow]
+pytestmark = needs_fiftyone
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 MINUTES = 240_000  # a busy machine takes its time to show the App
 
@@ -36,6 +36,32 @@ def opened(context: BrowserContext, link: str) -> Page:
     return page
 
 
+def test_a_volunteer_labels_by_keys_leaves_and_comes_back(
+    context: BrowserContext, small_dataset: Path, tmp_path: Path
+) -> None:
+    """The short one, on every submission: a few real faces, one undo, the page closed once."""
+    dataset = Path(shutil.copytree(small_dataset, tmp_path / "it's 数据 100%"))
+    done = run("label", "prepare", dataset, "--annotators", "ana", "--repeats", "0")
+    assert done.returncode == 0, done.stderr
+    with serving(dataset) as served:
+        page = opened(context, served.links["ana"])
+        practise(page)
+        until(page, "0 of 24")
+        label_until(page, 5)
+        page.keyboard.press("z")
+        until(page, "4 of 24")
+        page.close()
+        page = opened(context, served.links["ana"])
+        until(page, "4 of 24")
+        label_until(page, 8)
+        until(page, "8 of 24")
+        page.close()
+    labels = [e for e in _events(dataset) if e.round == "label"]
+    assert [e.vote for e in labels] == [*VOTES, "X", UNDO, *VOTES]
+    assert len({e.portrait for e in labels}) == 8
+    assert labels[4].portrait == labels[5].portrait == labels[6].portrait
+
+
 def practise(page: Page) -> None:
     page.locator("[data-part=start]").click()
     for _ in range(20):
@@ -56,12 +82,13 @@ def until(page: Page, words: str) -> None:
 
 
 def label_until(page: Page, done: int) -> None:
-    """A key each 80 ms until so many faces are done."""
-    while int(where(page).split(" of ")[0]) < done:
-        page.keyboard.press("fjur"[done % 4])
+    """A key each 80 ms, the four choices in turn, until so many faces are done."""
+    while (number := int(where(page).split(" of ")[0])) < done:
+        page.keyboard.press("fjur"[number % 4])
         page.wait_for_timeout(80)
 
 
+@pytest.mark.slow
 def test_a_volunteer_labels_undoes_leaves_and_comes_back(context, tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "it's 数据 100%", 220)
     done = run("label", "prepare", dataset, "--annotators", "ana", "--repeats", "0")
@@ -103,6 +130,7 @@ def _check(events: list[Event]) -> None:
     assert len(held) == 200
 
 
+@pytest.mark.slow
 def test_keys_pressed_while_the_server_is_away_arrive_once(context, tmp_path: Path) -> None:
     import os
     import signal
