@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from gazebench.annotation import examples
+from gazebench.annotation import examples, proposals
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.queue import Queue, Task
 from gazebench.annotation.session import Session
@@ -52,10 +52,11 @@ class Desk:
         """Get the faces in order.
 
         Raises:
-            InputError: somebody who takes no part.
+            InputError: somebody who takes no part, or proposals that are lost.
         """
         session.check(self.annotator)
-        self._queue = Queue(self.annotator, session, self.faces)
+        weights = proposals.weights(self.dataset, session, self.faces)
+        self._queue = Queue(self.annotator, session, self.faces, weights)
 
     def catch_up(self) -> None:
         """Take note of the votes that came in since, anybody's."""
@@ -70,7 +71,9 @@ class Desk:
         self._queue.apply(event)
 
     def start(self) -> dict[str, Any]:
-        """What the screen needs once: who it is for, and the worked examples."""
+        """What the screen needs once: whose it is, worked examples, the practice that is left."""
+        with self._lock:
+            self.catch_up()
         return {
             "annotator": self.annotator,
             "round": self.round.value,

@@ -10,6 +10,7 @@ from typing import Any
 from gazebench import dataset_card, store
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.labels import Label, read_rows, write_rows
+from gazebench.annotation.proposals import Proposals
 from gazebench.annotation.session import FOLDER, Session
 from gazebench.annotation.summary import (
     AMBIGUOUS,
@@ -149,7 +150,9 @@ def facts_of(
         "majority": summary.majority,
         "most_disputed": [asdict(d) for d in disputed],
     }
-    return {**_without_nan(facts), "card": paragraph(summary, min_votes)}
+    learned = Proposals.of(dataset)
+    order = learned and learned.model_dump(include={"x", "y", "auc"})
+    return {**_without_nan(facts), "order": order, "card": paragraph(summary, min_votes, learned)}
 
 
 def _without_nan(value: Any) -> Any:
@@ -160,8 +163,8 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def paragraph(summary: Summary, min_votes: int) -> str:
-    """How the labels were made, for the dataset's card."""
+def paragraph(summary: Summary, min_votes: int, learned: Proposals | None = None) -> str:
+    """How the labels were made, for the dataset's card; ``learned``: what the order followed."""
     people, decided = summary.people, len(summary.decisions)
     votes = sum(person.votes for person in people)
     several = ", ".join(f"{n:,} portraits have {k}" for k, n in summary.by_number.items())
@@ -182,5 +185,11 @@ def paragraph(summary: Summary, min_votes: int) -> str:
         said.append(
             f"{adjudicated:,} disputed portraits were decided by {summary.adjudicator}, who saw "
             "the votes."
+        )
+    if learned:
+        said.append(
+            "Portraits of the train half came in a random order weighted by the odds of Y "
+            f"that a logistic regression on eye patches learned from {learned.x:,} X and "
+            f"{learned.y:,} Y of that half; nobody saw it. The test half came in random order."
         )
     return " ".join(said)

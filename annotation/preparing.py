@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from gazebench import store
-from gazebench.annotation import imports, server
+from gazebench.annotation import imports, proposals, server
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.meant import resolve
+from gazebench.annotation.proposals import Proposals
 from gazebench.annotation.session import FOLDER, Plan, Session, check_gold, check_names
 from gazebench.annotation.votes import VOTES, Votes
 from gazebench.dataset import Manifest, read_heading
@@ -26,6 +28,7 @@ class Prepared:
     portraits: int
     added: tuple[str, ...]  # annotators who were not there before
     faces_each: float  # about how many faces each annotator sees, before third votes
+    proposals: Proposals | None  # learned now
 
 
 def prepare(
@@ -36,15 +39,20 @@ def prepare(
     test_votes: int | None = None,
     repeats: float | None = None,
     gold: Path | None = None,
+    order: Literal["random", "active"] | None = None,
     app: bool = True,
+    quiet: bool = False,
 ) -> Prepared:
     """Make or change the labelling session of ``dataset``.
 
     ``annotators`` join those that are there; what is None stays as it was. ``gold``: a file of
-    labels that are known, of which a few are slipped in. ``app``: also fill FiftyOne's database.
+    labels that are known, of which a few are slipped in. ``order`` "active": learn, from the labels
+    that are there now, which faces of the train half come earlier. ``app``: also fill FiftyOne's
+    database.
 
     Raises:
-        InputError: no finished dataset, or a name, plan or gold file that cannot be used.
+        InputError: no finished dataset, a name, plan or gold file that cannot be used, or too few
+            labels to learn from.
         MissingPartError: with ``app``, FiftyOne or mongod is missing.
         BusyError: another process serves or prepares this dataset.
     """
@@ -53,13 +61,16 @@ def prepare(
     before = _before(dataset)
     faces = Faces.read(dataset)
     plan = before.plan if before else Plan()
-    changes = {"votes": votes, "test_votes": test_votes, "repeats": repeats}
+    changes = {"votes": votes, "test_votes": test_votes, "repeats": repeats, "order": order}
     changes["gold"] = _gold(dataset, gold, faces) if gold else None
     plan = plan.model_copy(update={k: v for k, v in changes.items() if v is not None})
     there = before.annotators if before else ()
     added = tuple(name for name in annotators if name not in there)
     session = Session(annotators=(*there, *added), plan=plan)
+    learned = proposals.learn(dataset, faces, quiet=quiet) if order == "active" else None
     with store.locked(dataset / FOLDER):
+        if learned:
+            learned.save(dataset)
         session.save(dataset)
     with Votes.open(dataset):  # made, if it is not there
         pass
@@ -70,6 +81,7 @@ def prepare(
         portraits=len(faces.ids),
         added=added,
         faces_each=_faces_each(session, faces),
+        proposals=learned,
     )
 
 

@@ -1,6 +1,7 @@
 """Which faces a volunteer sees next.
 
-Everybody has an own random order. A face is given to as many people as the plan says (chosen at
+Everybody has an own random order, in which proposals may bring forward faces of the train half
+(see ``proposals``). A face is given to as many people as the plan says (chosen at
 random for each face), and to one more where they differ or somebody is unsure. Some faces come
 back once, hidden among the others. All of it is a function of the plan and of the votes so far,
 so that a restart changes nothing.
@@ -40,8 +41,17 @@ class Progress:
 class Queue:
     """The faces of one annotator, kept up to date by ``apply``."""
 
-    def __init__(self, annotator: str, session: Session, faces: Faces) -> None:
-        """``annotator`` need not be one of the session's."""
+    def __init__(
+        self,
+        annotator: str,
+        session: Session,
+        faces: Faces,
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        """``annotator`` need not be one of the session's.
+
+        ``weights`` (N,): how much earlier faces of the train half come; None: all the same.
+        """
         self.annotator = annotator
         self._faces = faces
         plan, people = session.plan, session.annotators
@@ -55,7 +65,7 @@ class Queue:
         base = np.where(faces.is_test, plan.test_votes, plan.votes)
         self._base = np.minimum(base, len(people)).astype(np.int16)
         self._spare = np.where((base < 3) & (self._base < len(people)), 1, 0).astype(np.int16)
-        self._order = np.argsort(mine, kind="stable")
+        self._order = _order(mine, faces.is_test, weights)
         self._repeats = _keys(seed, f"{annotator}/repeat", faces.ids) < plan.repeats * 2**64
         self._choices: dict[str, NDArray[np.int8]] = {}
         self._wanted = self._rank < self._base
@@ -126,6 +136,22 @@ class Queue:
         if annotator not in self._choices:
             self._choices[annotator] = np.full(len(self._faces.ids), _NONE, np.int8)
         return self._choices[annotator]
+
+
+def _order(
+    keys: NDArray[np.uint64], is_test: NDArray[np.bool_], weights: NDArray[np.float64] | None
+) -> NDArray[np.intp]:
+    """Places in the order of their keys; those of the train half drawn by weight among themselves.
+
+    Exponential variates divided by weights: a draw without replacement (Efraimidis and Spirakis,
+    2006). Faces of the test half stand where they would without weights.
+    """
+    order = np.argsort(keys, kind="stable")
+    if weights is not None:
+        variates = -np.log1p(-np.minimum(keys / 2**64, 1 - 2**-53))
+        train = order[~is_test[order]]
+        order[~is_test[order]] = train[np.argsort((variates / weights)[train], kind="stable")]
+    return order
 
 
 def _keys(seed: int, name: str, ids: list[str]) -> NDArray[np.uint64]:

@@ -31,6 +31,7 @@ class Plan(BaseModel):
     test_votes: int = Field(default=5, ge=1, le=20)  # of a face of the test half
     repeats: float = Field(default=0.02, ge=0, le=0.5)  # share of faces shown to a person again
     gold: Mapping[str, str] = {}  # faces whose label is known; everybody sees them
+    order: Literal["random", "active"] = "random"  # active: see ``proposals``
     seed: int = 0
 
 

@@ -1,17 +1,33 @@
 """Sessions and votes for the tests of labelling."""
 
 import itertools
+import os
 import uuid
 from collections.abc import Callable, Iterable
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.queue import Queue, Task
 from gazebench.annotation.session import Plan, Session
 from gazebench.annotation.votes import Event, Round, now
 from gazebench.dataset import Heading
+
+
+def has_fiftyone() -> bool:
+    try:
+        return bool(metadata.version("fiftyone"))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+needs_fiftyone = pytest.mark.skipif(
+    not has_fiftyone() and not os.environ.get("CI"),  # there it must not be skipped
+    reason="no FiftyOne here; run: pip install 'gazebench[label]'",
+)
 
 
 def faces(number: int, test: int = 0) -> Faces:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from label_servers import (
+from labelling import needs_fiftyone
+
+from benchmarks.label_servers import (
     Client,
     RefusedError,
     Served,
-    needs_fiftyone,
     press,
     run,
     serving,
@@ -23,7 +24,6 @@ from label_servers import (
     status_or_none,
     until_saved,
 )
-
 from gazebench.annotation.processes import wait
 from gazebench.annotation.votes import UNDO, Event, Votes
 
@@ -116,7 +116,7 @@ def test_five_volunteers_at_once(many_faces: Path) -> None:
 @pytest.fixture
 def many_faces(demo_portraits: Path, tmp_path: Path) -> Path:
     """A dataset of 400 small portraits, built from lists alone: the same picture many times."""
-    from made_datasets import make_dataset
+    from benchmarks.made_datasets import make_dataset
 
     return make_dataset(tmp_path / "many", 400)
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from label_servers import needs_fiftyone, run, serving
-from made_datasets import make_dataset
+from labelling import needs_fiftyone
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
+from benchmarks.label_servers import run, serving
+from benchmarks.made_datasets import make_dataset
 from gazebench.annotation.votes import UNDO, VOTES, Event, Votes
 
 pytestmark = needs_fiftyone

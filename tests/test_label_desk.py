@@ -91,6 +91,7 @@ def test_practice_is_remembered_and_never_undone(ready: Path, desk: Desk) -> Non
     assert len(lessons) == 20
     message = sent(desk, {**lessons[0], "round": "training"})
     desk.vote([message])
+    assert len(desk.start()["training"]) == 19  # the page is loaded again
     with Desk.open(ready, "ana") as again:
         assert len(again.start()["training"]) == 19
         assert again.undo() is None

@@ -1,6 +1,7 @@
 """``gazebench label ...``."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -60,6 +61,8 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="A file of known labels; a few are slipped in to check everybody.",
 )
+@click.option("--order", type=click.Choice(("random", "active")),
+              help="Of the train half; see below. [default: random]")  # fmt: skip
 @click.option("--no-app", is_flag=True, help="For `label pack` only: FiftyOne is not needed.")
 def prepare(
     dataset: Path,
@@ -68,6 +71,7 @@ def prepare(
     test_votes: int | None,
     repeats: float | None,
     gold: Path | None,
+    order: Literal["random", "active"] | None,
     no_app: bool,
 ) -> None:
     """Get a dataset ready for labelling: who takes part, and by which plan.
@@ -75,6 +79,10 @@ def prepare(
     Each volunteer gets an own random order. Two people see each portrait, a third one where they
     differ or are unsure, five see each portrait of the test half. Nobody sees what others say.
     Run it again to add volunteers, change the plan, or after the dataset was built again.
+
+    `--order active`, once there are labels: a small model on eye patches learns from those of the
+    train half, and its faces that are probably Y come earlier (give it again to learn from more
+    labels). Nobody sees what it says; the test half keeps its random order. The card says so.
     """
     from gazebench.annotation.preparing import prepare as make
 
@@ -86,6 +94,7 @@ def prepare(
         test_votes=test_votes,
         repeats=repeats,
         gold=gold,
+        order=order,
         app=not no_app,
     )
     plan = done.session.plan
@@ -97,6 +106,11 @@ def prepare(
         click.secho(f"note: {plan.votes} votes a portrait need {plan.votes} annotators", err=True)
     if plan.gold:
         click.echo(f"{len(plan.gold):,} faces with a known label are among them")
+    if learned := done.proposals:
+        click.echo(
+            f"order learned from {learned.x:,} X and {learned.y:,} Y of the train half (AUC "
+            f"{learned.auc:.2f}): {len(learned.probable):,} of its faces are drawn by it"
+        )
     click.echo(f"next: gazebench label {'pack' if no_app else 'serve'} {dataset}")
 
 

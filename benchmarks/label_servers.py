@@ -16,28 +16,12 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gazebench.annotation.votes import now
 
 ROOT = Path(__file__).parents[1]
-
-
-def has_fiftyone() -> bool:
-    try:
-        return bool(metadata.version("fiftyone"))
-    except metadata.PackageNotFoundError:
-        return False
-
-
-needs_fiftyone = pytest.mark.skipif(
-    not has_fiftyone() and not os.environ.get("CI"),  # there it must not be skipped
-    reason="no FiftyOne here; run: pip install 'gazebench[label]'",
-)
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
@@ -74,6 +58,7 @@ class Served:
 
 
 def children(pid: int) -> list[int]:
+    """Child processes of a process."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(word) for task in tasks for word in task.read_text().split()]
 
@@ -138,6 +123,7 @@ class Client:
         self.get(link.removeprefix(self.base))
 
     def get(self, path: str, **headers: str) -> bytes:
+        """Content of an address."""
         return self._open(urllib.request.Request(self.base + path, headers=headers))
 
     def ask(self, operator: str, **params: Any) -> Any:
@@ -145,6 +131,7 @@ class Client:
         return self.post(operator, params)["result"]
 
     def post(self, operator: str, params: Any, **headers: str) -> Any:
+        """All that comes back from an operator."""
         body = {"operator_uri": f"@gazebench/label/{operator}", "params": params}
         request = urllib.request.Request(
             f"{self.base}/operators/execute",

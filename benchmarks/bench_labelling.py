@@ -1,0 +1,148 @@
+"""What labelling costs: `label prepare`, the first face on the screen, a vote, memory.
+
+    python benchmarks/bench_labelling.py [--portraits 200000] [--volunteers 5] [--votes 300]
+
+Made-up portraits of 64 pixels; the real FiftyOne, mongod and Chromium. What `prepare` does is held
+against FiftyOne's own `add_samples` of the same files. A vote is timed as the screen sends it, from
+the request to the acknowledgement, while all volunteers vote at once without a pause.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from label_servers import Client, Served, children, command_of, press, run, serving
+from made_datasets import make_dataset
+from playwright.sync_api import Browser, sync_playwright
+
+from gazebench.annotation import app_dataset, server
+from gazebench.annotation.faces import Faces
+
+NAMES = ("ana", "bo", "chen", "dora", "emil", "fay", "gus", "hana")
+OPENED = 3  # times that the link is opened
+
+
+def main() -> None:
+    """Measure, and print a line each."""
+    asked = _arguments()
+    names = NAMES[: asked.volunteers]
+    print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} before this began")
+    with tempfile.TemporaryDirectory() as folder:
+        root = make_dataset(Path(folder) / "dataset", asked.portraits, test=asked.portraits // 10)
+        with timed() as spent:
+            done = run("label", "prepare", root, "--annotators", ",".join(names))
+        assert done.returncode == 0, done.stderr
+        print(f"prepare of {asked.portraits:,} portraits: {spent[0]:.1f} s (target 60 s)")
+        rival = add_samples(make_dataset(Path(folder) / "rival", asked.portraits))
+        print(f"FiftyOne's add_samples of the same: {rival:.1f} s; ratio {spent[0] / rival:.2f}")
+        with timed() as spent, serving(root, number=len(names)) as served:
+            print(f"{len(names)} servers ready after {time.monotonic() - spent[1]:.1f} s")
+            first_face(served, names[0])
+            vote_at_once(served, asked.votes)
+            show_memory(served)
+
+
+@contextmanager
+def timed() -> Iterator[list[float]]:
+    """Seconds of the block, once it ended, and when it began."""
+    start = time.monotonic()
+    spent = [0.0, start]
+    yield spent
+    spent[0] = time.monotonic() - start
+
+
+def add_samples(dataset: Path) -> float:
+    """Seconds that FiftyOne takes by the way of its documentation."""
+    faces = Faces.read(dataset)
+    with server.database(dataset) as (address, _):
+        fo = app_dataset.fiftyone(address)
+        with timed() as spent:
+            made = [fo.Sample(filepath=str(faces.path(id_))) for id_ in faces.ids]
+            fo.Dataset("rival").add_samples(made)
+    return spent[0]
+
+
+def first_face(served: Served, name: str) -> None:
+    """Time from opening the link to the first face, in a browser that was never here, and again."""
+    client = Client(served.links[name])
+    practised = [{**face, "round": "training"} for face in client.ask("start")["training"]]
+    client.ask("vote", events=[press(name, face) for face in practised])
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "run `apt-get install chromium`"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        cold = [opening(browser, served.links[name], 1)[0] for _ in range(OPENED)]
+        warm = opening(browser, served.links[name], 1 + OPENED)[1:]
+        browser.close()
+    told = "first face after the link is opened"
+    print(f"{told}: {statistics.median(cold):.1f} s, again {statistics.median(warm):.1f} s "
+          "(target 3 s)")  # fmt: skip
+
+
+def opening(browser: Browser, link: str, times: int) -> list[float]:
+    """Seconds of each time, in one browser that remembers nothing at first."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    found: list[float] = []
+    for _ in range(times):
+        page = context.new_page()
+        page.set_default_timeout(240_000)
+        with timed() as spent:
+            page.goto(link, wait_until="commit")
+            page.wait_for_selector("[data-part=portrait] img")
+        found.append(spent[0])
+        page.close()
+    context.close()
+    return found
+
+
+def vote_at_once(served: Served, votes: int) -> None:
+    """Everybody votes as fast as answers come."""
+    spent: list[float] = []
+
+    def label(name: str, link: str) -> None:
+        client = Client(link)
+        for _ in range(votes):
+            [face] = client.ask("next_faces", held=[], count=1)["faces"]
+            start = time.monotonic()
+            saved = client.ask("vote", events=[press(name, face)])["saved"]
+            spent.append(time.monotonic() - start)
+            assert len(saved) == 1
+
+    threads = [threading.Thread(target=label, args=pair) for pair in served.links.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(spent) == votes * len(served.links), "a volunteer's votes failed"
+    cuts = statistics.quantiles(spent, n=20)
+    print(f"a vote of {len(threads)} volunteers at once: median {1000 * cuts[9]:.0f} ms "
+          f"(target 100 ms), 95 % within {1000 * cuts[18]:.0f} ms")  # fmt: skip
+
+
+def show_memory(served: Served) -> None:
+    """The most that each process held."""
+    for pid in children(served.process.pid):
+        status = Path(f"/proc/{pid}/status").read_text()
+        [kilobytes] = re.findall(r"VmHWM:\s+(\d+)", status)
+        kind = "mongod" if "mongod" in command_of(pid).split("\0")[0] else "a volunteer's server"
+        print(f"  {kind}: {int(kilobytes) / 1000:.0f} MB")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--portraits", type=int, default=200_000)
+    parser.add_argument("--volunteers", type=int, default=5, choices=range(1, len(NAMES) + 1))
+    parser.add_argument("--votes", type=int, default=300)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
