@@ -17,25 +17,28 @@ from gazebench.dataset.intact import Tree
 SIDE = 64
 
 
-def make_dataset(root: Path, number: int, *, test: int = 0) -> Path:
-    """A dataset of ``number`` portraits of 64 pixels; files with the same picture are links."""
+def make_dataset(root: Path, number: int, *, test: int = 0, prefix: str = "p0") -> Path:
+    """A dataset of ``number`` portraits of 64 pixels; files with the same picture are links.
+
+    Their ids are ``prefix`` and five digits.
+    """
     (root / "images").mkdir(parents=True)
     buffer = io.BytesIO()
     Image.radial_gradient("L").resize((SIDE, SIDE)).convert("RGB").save(buffer, "PNG")
-    first = root / "images" / f"{_id(0)}.png"
+    first = root / "images" / f"{_id(prefix, 0)}.png"
     first.write_bytes(buffer.getvalue())
     for n in range(1, number):
-        os.link(first, root / "images" / f"{_id(n)}.png") if n % 50_000 else first.with_name(
-            f"{_id(n)}.png"
-        ).write_bytes(buffer.getvalue())
+        os.link(
+            first, root / "images" / f"{_id(prefix, n)}.png"
+        ) if n % 50_000 else first.with_name(f"{_id(prefix, n)}.png").write_bytes(buffer.getvalue())
         if n % 50_000 == 0:  # a file may have so many names
-            first = first.with_name(f"{_id(n)}.png")
+            first = first.with_name(f"{_id(prefix, n)}.png")
     model = _portrait(hashlib.sha256(buffer.getvalue()).hexdigest())
     portraits = (
         replace(
             model,
-            id=_id(n),
-            source_name=f"{_id(n)}.jpg",
+            id=_id(prefix, n),
+            source_name=f"{_id(prefix, n)}.jpg",
             split=Split.TEST if n < test else Split.TRAIN,
         )
         for n in range(number)
@@ -63,8 +66,8 @@ def write_lists(root: Path, info: dict, portraits: Iterable[Portrait]) -> None:
         (root / name).write_text(text)
 
 
-def _id(number: int) -> str:
-    return f"p{number:06}"
+def _id(prefix: str, number: int) -> str:
+    return f"{prefix}{number:05}"
 
 
 def _portrait(digest: str) -> Portrait:

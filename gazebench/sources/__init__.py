@@ -35,8 +35,6 @@ __all__ = [
 ANY_FOLDER = 90  # ``order`` of what takes any folder of pictures; known layouts come before
 
 
-
-
 class Source(Protocol):
     """A layout of folders and lists. Its file name is its name."""
 
