@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from made_datasets import write_lists
 from PIL import Image, ImageDraw
 
+from benchmarks.made_datasets import write_lists
 from gazebench import store
 from gazebench.cards import MethodCard, MetricCard
 from gazebench.dataset import (

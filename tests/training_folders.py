@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import toy_methods
-from made_datasets import write_lists
 from PIL import Image
 
+from benchmarks.made_datasets import write_lists
 from gazebench import contract, store, training
 from gazebench.dataset import ImageFormat, Manifest, csv_text
 from gazebench.training.run import read_log
