@@ -4,6 +4,7 @@ The desk is that of the server's one annotator (see ``app_server``). Nothing abo
 goes into FiftyOne's own database, so that none of it can be seen in the App.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import fiftyone.operators as foo  # pyright: ignore[reportMissingImports]
@@ -30,7 +31,7 @@ def _at() -> Desk:
     return _desk
 
 
-class _Operator(foo.Operator):
+class _Operator(foo.Operator, ABC):
     """An operator that no menu lists; a user's mistake comes back as ``refused``."""
 
     name = ""
@@ -47,8 +48,8 @@ class _Operator(foo.Operator):
         except GazebenchError as error:
             return {"refused": str(error)}
 
-    def _answer(self, params: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def _answer(self, params: dict[str, Any]) -> dict[str, Any]: ...
 
 
 class Start(_Operator):

@@ -187,7 +187,11 @@ def load(content: Collection, name: str) -> type[Method]:
     Raises:
         InputError: no such file, it cannot be imported, or it does not define exactly one method.
     """
-    return plugins.load(content, name, marker="card")
+    kind = plugins.load(content, name, marker="card")
+    if hasattr(kind, "compute") and not hasattr(kind, "Config"):
+        words = plugins.typed(content, name)
+        raise InputError(f"{words} is a metric, not a method; run `gazebench check-metric {words}`")
+    return kind
 
 
 def settings_of(

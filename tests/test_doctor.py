@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from gazebench import doctor
+from gazebench import cli, doctor
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,10 @@ def test_a_torch_that_does_not_load_is_bad_with_a_remedy() -> None:
     found = doctor._tried("torch", look, "python -m pip install torch")
     assert (found.state, found.fix) == ("bad", "python -m pip install torch")
     assert found.text == "does not work: libcudart.so: cannot open shared object file"
+
+
+def test_every_finding_starts_in_the_same_column(findings: dict[str, doctor.Finding]) -> None:
+    said = CliRunner().invoke(cli.main, ["doctor"]).output
+    starts = {line.index(f.text) for f in findings.values() for line in said.splitlines()
+              if line[6:].startswith(f"{f.name} ") and f.text in line}  # fmt: skip
+    assert len(starts) == 1

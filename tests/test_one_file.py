@@ -1,16 +1,15 @@
 """A method, a metric, a source and a table of the report are one file each and nothing else.
 
-They are added to a copy of the project, whose own tests of the contract and of the documents are
-then run there.
+All but the source are the examples of CONTRIBUTING.md and reports/README.md. They are added to a
+copy of the project, whose own tests of the contract and of the documents are then run there.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 from report_runs import make_runs
-from test_add_method import copy_of_project, python
-from test_check_method import TRAINED
-from test_check_metric import CHANGE
+from test_add_method import ROOT, copy_of_project, python
 
 SOURCE = '''
 """Pictures that a list names, one a line."""
@@ -48,49 +47,21 @@ class Listed(Source):
         return []
 '''
 
-TABLE = '''
-"""Table IX: how many portraits each run was scored on."""
 
-from collections.abc import Iterator
+def shown(document: str, path: str) -> str:
+    """The file ``path`` as a document prints it."""
+    text = (ROOT / document).read_text()
+    found = re.search(rf"<!-- example: {path} -->\n```python\n(.*?)```", text, re.S)
+    assert found, f"{document} has no example {path}"
+    return found[1]
 
-from gazebench.cards import MetricCard
-from gazebench.reports.grid import Grid, Line, Row, cells_by_line, columns_of
-from gazebench.reports.measured import Measured, groups
-from gazebench.results import Score
-
-CARDS = {"portraits": MetricCard(title="Portraits", higher_is_better=True, digits=0, group="cost")}
-
-
-def grids(measured: Measured) -> Iterator[Grid]:
-    """A table for each dataset and benchmark version."""
-    for group in groups(measured.runs):
-        results = [run.result for run in group]
-        lines = [
-            Line(key=r.run, scores={"portraits": Score(value=r.n_predicted, n=1)}) for r in results
-        ]
-        columns = columns_of(lines, CARDS)
-        cells = cells_by_line(columns, lines)
-        first = results[0]
-        yield Grid(
-            number="IX",
-            title="Portraits",
-            caption="How many portraits each run was scored on.",
-            corner="Run",
-            dataset=first.dataset.name,
-            fingerprint=first.dataset.fingerprint,
-            benchmark=first.benchmark,
-            resolution=first.dataset.resolution,
-            columns=columns,
-            rows=tuple(Row(key=r.run, label=r.run, cells=cells[r.run]) for r in results),
-        )
-'''
 
 MAKE_DOCS = ("-m", "docs.generate")  # as `make docs`, of the copy and not of what is installed
 FILES = {
-    "baselines/added_method.py": TRAINED,
-    "gazebench/metrics/added_metric.py": CHANGE,
+    "baselines/added_method.py": shown("CONTRIBUTING.md", "baselines/eye_painter.py"),
+    "gazebench/metrics/added_metric.py": shown("CONTRIBUTING.md", "gazebench/metrics/darkness.py"),
     "gazebench/sources/added_source.py": SOURCE,
-    "reports/tables/table_9.py": TABLE,
+    "reports/tables/table_9.py": shown("reports/README.md", "reports/tables/table_9.py"),
 }
 
 

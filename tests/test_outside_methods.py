@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 from test_add_method import example
 from test_check_method import TRAINED
+from test_check_metric import CHANGE
 from training_folders import make_dataset
 
-from gazebench import baselines, cli, plugins
-from gazebench.dataset import Manifest
+from gazebench import baselines, cli, methods, plugins
+from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -73,6 +74,23 @@ def test_a_crash_in_a_training_step_is_a_sentence_with_its_line(
     crashed = train(drawn, mine, tmp_path / "run")
     assert f"{mine}, line 27: NameError: name 'torhc' is not defined" in crashed.output
     assert crashed.exit_code == 3
+
+
+@pytest.fixture
+def dataset(dataset: Path) -> Path:
+    """With three labels of each domain and half: what is scored does not matter here."""
+    manifest = Manifest.load(dataset)
+    cells = [manifest.select(split=half, domain=domain) for half in Split for domain in Domain]
+    rows = "".join(f"{p.id},{p.domain}\n" for cell in cells for p in cell[:3])
+    (dataset / "labels.csv").write_text(f"id,label\n{rows}")
+    return dataset
+
+
+def test_a_metrics_file_is_not_trained_but_told_apart(tmp_path: Path) -> None:
+    mine = file(tmp_path, CHANGE, "change")
+    content, _ = plugins.extend(baselines, [str(mine)])
+    with pytest.raises(InputError, match=r"change\.py is a metric, not a method; .*check-metric"):
+        methods.load(content, "change")
 
 
 def trained_at(dataset: Path, mine: Path, run: Path) -> None:

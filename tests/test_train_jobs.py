@@ -11,11 +11,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from signal import SIGTERM
-from typing import Any
 
 import pytest
 import toy_methods
-from training_folders import losses, make_dataset
+from training_folders import losses, make_dataset, two_files
 
 from gazebench.dataset import Manifest
 from gazebench.training import TrainingSettings, checkpoint
@@ -99,22 +98,32 @@ def test_a_process_that_dies_is_a_failure_and_so_is_what_needs_it(
 def test_the_command_stops_at_a_signal_and_the_same_command_resumes(
     dataset: Manifest, tmp_path: Path
 ) -> None:
-    small = ("width=4", "residual_blocks=1", "patch=32", "discriminator_layers=3", "batch=1")
-    flags = [word for s in small for word in ("--set", f"methods.prgan.{s}")]
-    flags += ["--set", "methods.pam.width=4", "--device", "cpu", "--images", "1440"]
-    names = ["--method", "prgan", "--method", "pam", "--jobs", "2"]
-    line = [sys.executable, "-m", "gazebench", "train", *names, *flags, str(dataset.root)]
-    line.append(str(tmp_path))
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while process.poll() is None and not all(losses(tmp_path / n) for n in ("prgan", "pam")):
+    runs, words = tmp_path / "runs", two_files(tmp_path)
+    flags = ["--jobs", "2", "--device", "cpu", "--images", "1440"]  # 360 steps
+    line = [
+        sys.executable,
+        "-m",
+        "gazebench",
+        "train",
+        *words,
+        *flags,
+        str(dataset.root),
+        str(runs),
+    ]
+    slow = {**os.environ, "PACE": "0.05"}
+    process = subprocess.Popen(
+        line, env=slow, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    while process.poll() is None and not all(losses(runs / n) for n in ("one", "two")):
         time.sleep(0.1)
     process.send_signal(SIGTERM)
     said, _ = process.communicate()
     assert process.returncode == 143, said
-    stopped = {name: len(losses(tmp_path / name)) for name in ("prgan", "pam")}
+    stopped = {name: len(losses(runs / name)) for name in ("one", "two")}
+    assert min(stopped.values()) > 0
+    assert min(stopped.values()) < 360
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    ends: dict[str, Any] = {name: losses(tmp_path / name) for name in stopped}
-    assert [step for step, _ in ends["prgan"]] == list(range(1, 121))
-    assert stopped["prgan"] < 120
+    for name in stopped:
+        assert [step for step, _ in losses(runs / name)] == list(range(1, 361))
     assert "1,440" in done.stdout

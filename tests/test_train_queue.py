@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import toy_methods
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from training_folders import losses, make_dataset
+from training_folders import losses, make_dataset, two_files
 
 from gazebench import baselines, cli, config, methods, plugins
 from gazebench.dataset import Manifest
@@ -181,23 +182,22 @@ def test_a_failed_one_is_tried_again_and_the_trained_ones_are_passed_over(
 def test_ctrl_c_stops_the_queue_and_the_same_command_goes_on(
     dataset: Manifest, tmp_path: Path
 ) -> None:
-    names = ("--method", "prgan", "--method", "pam", "--set", "methods.pam.width=4")
-    batch = ("--set", "methods.prgan.batch=1")  # 12 portraits a step; PAM's 32
-    words = (*names, *batch, "--device", "cpu", "--quiet", *SET, "--images", "960")
-    line = [sys.executable, "-m", "gazebench", "train", *words, str(dataset.root), str(tmp_path)]
-    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
-    while not losses(tmp_path / "prgan") and process.poll() is None:
+    runs = tmp_path / "runs"
+    words = (*two_files(tmp_path), "--device", "cpu", "--quiet", "--images", "960")  # 240 steps
+    line = [sys.executable, "-m", "gazebench", "train", *words, str(dataset.root), str(runs)]
+    slow = {**os.environ, "PACE": "0.05"}
+    process = subprocess.Popen(line, env=slow, stderr=subprocess.PIPE, text=True)
+    while not losses(runs / "one") and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130, said
-    assert not (tmp_path / "pam").exists()
-    stopped = len(losses(tmp_path / "prgan"))
-    assert 0 < stopped < recipe(tmp_path / "prgan").steps
+    assert not (runs / "two").exists()
+    assert 0 < len(losses(runs / "one")) < recipe(runs / "one").steps
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    steps = [step for step, _ in losses(tmp_path / "prgan")]
-    assert steps == list(range(1, recipe(tmp_path / "prgan").steps + 1))
+    for name in ("one", "two"):
+        assert [step for step, _ in losses(runs / name)] == list(range(1, 241))
     assert "portraits" in done.stdout
     assert "960" in done.stdout
 

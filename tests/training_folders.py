@@ -2,12 +2,14 @@
 
 import hashlib
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import toy_methods
 from PIL import Image
+from toy_methods import small
 
 from benchmarks.made_datasets import write_lists
 from gazebench import contract, store, training
@@ -47,6 +49,13 @@ def weights(run: Path, step: int) -> tuple[bytes, bytes]:
 def losses(run: Path) -> list[tuple[int, dict[str, Any]]]:
     """Step and losses of every line of a run's log."""
     return [(row["step"], row["losses"]) for row in read_log(run / "log.jsonl")]
+
+
+def two_files(folder: Path) -> list[str]:
+    """Words of a command line for two methods, ``one`` and ``two``: files with the toy method."""
+    for name in ("one", "two"):
+        shutil.copy(small.__file__, folder / f"{name}.py")
+    return ["--method", f"{folder / 'one.py'}", "--method", f"{folder / 'two.py'}"]
 
 
 STEPS = 12  # of the toy method

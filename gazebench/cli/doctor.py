@@ -18,13 +18,13 @@ def command() -> None:
     """
     from gazebench.doctor import examine
 
-    bad = 0
-    for finding in examine(Path.cwd()):
+    findings = list(examine(Path.cwd()))
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
         sign, color = _SIGNS[finding.state]
-        bad += finding.state == "bad"
-        click.echo(f"{click.style(sign, fg=color)}  {finding.name:<28} {finding.text}")
+        click.echo(f"{click.style(sign, fg=color)}  {finding.name:<{width}}  {finding.text}")
         if finding.fix:
-            click.echo(f"      {'':<28} → {finding.fix}")
-    if bad:
+            click.echo(f"      {'':<{width}}  → {finding.fix}")
+    if bad := sum(finding.state == "bad" for finding in findings):
         raise MissingPartError(f"{bad} of these will fail; the commands after → fix them")
     click.echo("everything that is needed is installed")

@@ -10,57 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from gazebench.dataset.files import (
-    COLUMNS,
-    csv_lines,
-    csv_text,
-    has_notes,
-    iter_manifest,
-    manifest_csv,
-    manifest_lines,
-    read_csv,
-    read_labels,
-    read_manifest,
-    sha256_of,
-)
-from gazebench.dataset.heading import (
-    FORMAT,
-    Heading,
-    fingerprint_of,
-    has_masks,
-    image_format,
-    load_info,
-    read_heading,
-)
-from gazebench.dataset.portraits import Domain, ImageFormat, Portrait, Split, box_faults
+from gazebench.dataset.files import read_labels, read_manifest
+from gazebench.dataset.heading import Heading, fingerprint_of, read_heading
+from gazebench.dataset.portraits import Domain, Portrait, Split, box_faults
 from gazebench.errors import InputError
-
-__all__ = [
-    "COLUMNS",
-    "FORMAT",
-    "Domain",
-    "Heading",
-    "ImageFormat",
-    "Manifest",
-    "Portrait",
-    "Split",
-    "box_faults",
-    "csv_lines",
-    "csv_text",
-    "fingerprint_of",
-    "has_masks",
-    "has_notes",
-    "image_format",
-    "iter_manifest",
-    "load_info",
-    "manifest_csv",
-    "manifest_lines",
-    "read_csv",
-    "read_heading",
-    "read_labels",
-    "read_manifest",
-    "sha256_of",
-]
 
 LABELS = ("X", "Y", "unsure", "reject", "ambiguous")  # of labels.csv; X and Y are domains
 

@@ -1,6 +1,7 @@
 """Inception features of both eye patches of portraits, and what distances between sets share."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -69,7 +70,7 @@ class EyeFeatures:
         return digest.digest()
 
 
-class EyeSets:
+class EyeSets(ABC):
     """A metric between two sets of eye patches; what is computed of them is the subclass's."""
 
     card: ClassVar[MetricCard]
@@ -89,6 +90,6 @@ class EyeSets:
         """Take in a batch."""
         self._corrected.add(source.ids, corrected, source.eyes)
 
+    @abstractmethod
     def compute(self) -> Score:
         """The distance; ``n`` counts the corrected patches."""
-        raise NotImplementedError

@@ -1,5 +1,6 @@
 """What metrics share whose score is a mean over portraits."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from gazebench.metrics._networks import Instruments
 from gazebench.results import Score
 
 
-class PerPortrait:
+class PerPortrait(ABC):
     """A mean over corrected portraits of a number that each has; what number is the subclass's."""
 
     card: ClassVar[MetricCard]
@@ -20,15 +21,15 @@ class PerPortrait:
         self.instruments = instruments
         self._values: dict[str, float] = {}
 
+    @abstractmethod
     def measure(self, source: Batch, corrected: Tensor) -> Sequence[float]:
         """The numbers of N portraits, from their sources and (N, 3, H, W) in [-1, 1]."""
-        raise NotImplementedError
 
     def note(self) -> str:
         """What a reader needs beside the score."""
         return ""
 
-    def update_reference(self, real: Batch) -> None:
+    def update_reference(self, real: Batch) -> None:  # noqa: B027 - few metrics need one
         """Not used."""
 
     def update(self, source: Batch, corrected: Tensor) -> None:

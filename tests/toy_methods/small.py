@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from typing import ClassVar
 
 import torch
@@ -68,7 +69,11 @@ class CrashError(Exception):
 
 
 def accident(step: int) -> None:
-    """Do what the environment asks for at ``ACCIDENT_STEP``: a signal's name, or crash."""
+    """Do what the environment asks for at ``ACCIDENT_STEP``: a signal's name, or crash.
+
+    ``PACE``: seconds that every step takes longer.
+    """
+    time.sleep(float(os.environ.get("PACE", "0")))
     kind = os.environ.get("ACCIDENT")
     if kind and step == int(os.environ["ACCIDENT_STEP"]):
         if kind == "crash":
