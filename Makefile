@@ -22,7 +22,7 @@ label-demo: $(VENV)/.installed-label ## a labelling session in FiftyOne's App, o
 	$(BIN)/gazebench label serve $(OUT)-labels --open
 
 test: $(VENV)/.installed-dev ## the tests, with the linters and the type checker among them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 slow: $(VENV)/.installed-dev ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

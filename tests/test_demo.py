@@ -1,24 +1,48 @@
 """The demo, from the shipped portraits to the page, with a training of a few steps."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import choose
 from PIL import Image
 
+import gazebench.demo
+from gazebench import config
 from gazebench.cli import main
-from gazebench.dataset import Manifest
+from gazebench.curation.settings import DatasetSettings
+from gazebench.dataset import Manifest, read_csv
+
+# enough for every score of the page: a judge of eye contact learns from twenty of each domain
+WANTED = {("X", "train"): 20, ("Y", "train"): 20, ("X", "test"): 4, ("Y", "test"): 10}
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("demo")
-    result = CliRunner().invoke(main, ["demo", str(out), "--steps", "3", "--quiet"])
-    assert result.exit_code == 0, result.output
-    assert str(out / "board" / "index.html") in result.output
-    return out
+def demo(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The demo on 54 of its portraits."""
+    some, out = tmp_path_factory.mktemp("portraits"), tmp_path_factory.mktemp("demo")
+    settings = config.build(DatasetSettings, config.read(gazebench.demo.SETTINGS)["dataset"])
+    chosen = choose(demo_portraits, settings, WANTED)
+    for name in chosen:
+        shutil.copy(demo_portraits / name, some)
+    rows = "".join(f"{name},{label}\n" for name, label in chosen.items())
+    (some / "labels.csv").write_text(f"id,label\n{rows}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gazebench.demo, "PORTRAITS", some)
+        result = CliRunner().invoke(main, ["demo", str(out), "--steps", "3", "--quiet"])
+        assert result.exit_code == 0, result.output
+        assert str(out / "board" / "index.html") in result.output
+        yield out
+
+
+def test_every_shipped_portrait_has_one_label(demo_portraits: Path) -> None:
+    names = [row["id"] for _, row in read_csv(demo_portraits / "labels.csv", ("id", "label"))]
+    assert sorted(names) == sorted(path.name for path in demo_portraits.glob("*.jpg"))
+    assert len(names) == 128
 
 
 def scores(demo: Path, run: str) -> dict[str, dict[str, float]]:

@@ -45,10 +45,6 @@ def test_no_method_imports_another_not_even_through_a_third_module() -> None:
         assert not methods & graph.find_upstream_modules(method), method
 
 
-def test_types_are_clean() -> None:
-    assert "0 errors" in run("pyright")
-
-
 def test_import_gazebench_imports_only_the_standard_library() -> None:
     code = (
         "import sys, gazebench\n"
@@ -58,18 +54,19 @@ def test_import_gazebench_imports_only_the_standard_library() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(
-    "heavy", ["torch", "fiftyone", "dask", "matplotlib", "sklearn", "pandas", "numpy"]
-)
-def test_help_imports_nothing_heavy(heavy: str) -> None:
+HEAVY = {"torch", "fiftyone", "dask", "matplotlib", "sklearn", "pandas", "numpy"}
+
+
+def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "from click.testing import CliRunner\n"
         "from gazebench.cli import main\n"
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
-        f"sys.exit({heavy!r} in sys.modules)"
+        "print(*sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
 
 
 WRITES = {"write_text", "write_bytes", "mkdir", "unlink", "rename", "touch", "rmtree", "savez"}

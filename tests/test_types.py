@@ -1,0 +1,7 @@
+"""The type checker, in a file of its own: it takes as long as a hundred other tests."""
+
+from test_house import run
+
+
+def test_types_are_clean() -> None:
+    assert "0 errors" in run("pyright")
