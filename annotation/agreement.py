@@ -77,7 +77,7 @@ def alpha(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 
     ``counts``: (N, C), how many annotators made which choice for each of N portraits; portraits
     with fewer than two votes do not count.
     """
-    # portraits with the same votes weigh alike, so that a resample is one multinomial draw
+    # portraits with the same votes have the same weight, so that a resample is one multinomial draw
     pairable = counts[counts.sum(axis=1) >= 2]
     patterns, weights = np.unique(pairable, axis=0, return_counts=True)
     total = int(weights.sum())

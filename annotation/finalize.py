@@ -53,7 +53,7 @@ def finalize(dataset: Path, *, min_votes: int = 2) -> Finalized:
     """Count the votes of ``dataset`` and write ``labels.csv``, ``agreement.json`` and the card.
 
     Labels that were imported stay where there are no votes enough; labels of an earlier count are
-    made anew. Running it again is an ordinary thing.
+    replaced. It may be run again at any time.
 
     Raises:
         InputError: no finished dataset, damaged votes, or none that count.

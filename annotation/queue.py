@@ -1,8 +1,8 @@
 """Which faces a volunteer sees next.
 
-Everybody has an own random order, in which proposals may bring forward faces of the train half
-(see ``proposals``). A face is given to as many people as the plan says (chosen at
-random for each face), and to one more where they differ or somebody is unsure. Some faces come
+Everybody has a random order of their own, in which proposals may bring forward faces of the train
+half (see ``proposals``). A face is given to as many people as the plan says (chosen at random for
+each face), and to one more where they differ or somebody is unsure. Some faces come
 back once, hidden among the others. All of it is a function of the plan and of the votes so far,
 so that a restart changes nothing.
 """

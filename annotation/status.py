@@ -32,7 +32,7 @@ class Status:
 
 
 def facts_of(dataset: Path, status: Status) -> dict[str, Any]:
-    """What a page shows of a session that goes on: as if the votes were counted now."""
+    """What a page shows of a session that is not finished: as if the votes were counted now."""
     counts = finalize.would_be(dataset, status.summary)
     rows = [{"name": n, "done": p.done, "total": p.total} for n, p in status.progress.items()]
     return {**finalize.facts_of(dataset, status.summary, _MIN_VOTES, counts), "progress": rows}

@@ -93,7 +93,7 @@ def summarise(
 
     A portrait is decided on when ``min_votes`` people voted on it. Its label is Dawid and Skene's
     where that is at least 0.9 probable, and else "ambiguous". Where fewer than three people voted
-    in all, nobody's error rates can be told, and a label needs all its votes to be the same.
+    in all, nobody's error rates can be estimated, and a label needs all its votes to be the same.
     """
     gold = gold or {}
     read = _sorted_out(events, set(portraits))

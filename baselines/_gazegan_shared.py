@@ -3,7 +3,7 @@
 Papers: Zhang et al., "Dual In-painting Model for Unsupervised Gaze Correction and Animation in the
 Wild", ACM MM 2020; Zhang et al., "Unsupervised High-Resolution Portrait Gaze Correction and
 Animation", TIP 2022, arXiv 2207.00256. Layers as in the released graph and code
-(github.com/zhangqianhui/GazeAnimation, without a licence), written anew; where only the paper
+(github.com/zhangqianhui/GazeAnimation, without a licence), written again; where only the paper
 exists, sizes are those that give its parameter counts.
 
 R is the side of the image that a generator sees, S the side of the square patches. A window is
@@ -196,7 +196,7 @@ def logits_of(discriminator: nn.Module, seen: Sequence[tuple[Tensor, Tensor]]) -
 
 
 def between(start: Tensor, end: Tensor, alpha: float) -> Tensor:
-    """(1 - alpha) start + alpha end; outside 0 to 1 it goes on in a straight line."""
+    """(1 - alpha) start + alpha end; outside 0 to 1 it continues in a straight line."""
     return (1 - alpha) * start + alpha * end
 
 

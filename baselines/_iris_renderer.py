@@ -3,7 +3,7 @@
 An eye is seen as sclera, iris, lid shade and catch-lights. The sclera under the iris is completed
 from what shows of it, hidden parts of the iris from its mirror images and its radial profile. What
 the layers do not explain (lashes, glasses, grain) stays where it was. Without a shift nothing
-changes. Lengths are in units of 1/64 of the eye distance, so portraits of every size are alike.
+changes. Lengths are in units of 1/64 of the eye distance, the same for portraits of every size.
 """
 
 import math

@@ -1,7 +1,7 @@
 """GazeGANV2: correction and animation of the gaze at half size, then made fine: GCM, GAM and CFM.
 
 Paper: Zhang et al., "Unsupervised high-resolution portrait gaze correction and animation", IEEE TIP
-2022, arXiv 2207.00256. Its code was never published. This follows the paper; where it is silent,
+2022, arXiv 2207.00256. Its code was never published. This follows the paper; where it does not say,
 the code released with GazeGAN, and the layers' sizes are those that give the parameter counts of
 its tables I and VI to the printed digit.
 

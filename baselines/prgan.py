@@ -5,7 +5,7 @@ adversarial networks", ICCV 2019, arXiv 1903.12530. Code: github.com/HzDmS/gaze_
 
 What differs: the paper learns from pairs with known gaze angles. Zhang et al. (2022, section IV-C)
 train it on unpaired X and Y without the perceptual terms, and so does this module; their sheet of
-choices is silent on the rest, which is ours. The condition is one number, +1 for X and -1 for Y,
+choices does not say the rest, which is ours. The condition is one number, +1 for X and -1 for Y,
 and the target is always the other domain. Both eyes go through one network, the right one
 mirrored. An eye box is stretched to a square patch and the result shrunk back and pasted hard.
 The condition enters as a constant plane, which instance normalisation takes away but for what the

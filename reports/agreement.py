@@ -1,6 +1,6 @@
 """How far annotators agree, on one page: alpha, kappas, confusion, speed, the most disputed faces.
 
-What it shows stands in ``agreement.json``, which ``gazebench label finalize`` writes.
+What it shows is in ``agreement.json``, which ``gazebench label finalize`` writes.
 """
 
 from collections.abc import Mapping

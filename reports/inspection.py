@@ -18,7 +18,7 @@ from gazebench.errors import InputError
 from gazebench.reports.page.offline import data_uri, environment, joined, policy
 
 THUMB = 112  # side of a small picture
-SAMPLE = 24  # portraits shown by lot
+SAMPLE = 24  # portraits shown, chosen at random
 EXTREMES = 6  # portraits on either end of a measure
 SHOWN = 12  # quarantined faces per reason, groups of near-duplicates
 BARS = 24

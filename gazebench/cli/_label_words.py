@@ -86,7 +86,7 @@ def show_changes(dataset: Path, done: "Finalized") -> None:
 
 def invite(invitations: "list[Invitation]") -> None:
     """The links, and how to come from elsewhere."""
-    click.echo("ready; give each volunteer the own link, which is a key:\n")
+    click.echo("ready; give each volunteer only their own link: it is a key:\n")
     for one in invitations:
         click.echo(f"  {one.annotator:12} {one.link}")
     ports = [one.link.split(":")[2].split("/")[0] for one in invitations]

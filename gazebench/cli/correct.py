@@ -70,7 +70,7 @@ def command(
     PHOTO is a picture or a folder of pictures. Without RUN, the folder of a trained method, the
     best method that comes with the package corrects them. The face is found and cut out as for a
     dataset, corrected, and the eyes are put back. Only pixels inside the two eye boxes change; PNG
-    keeps all others bit by bit. Photographs are turned upright, their colour profile is kept, other
+    keeps all others exactly. Photographs are turned upright, their colour profile is kept, other
     metadata is not; a text in the file says that and by what the gaze was corrected. What is done
     already is kept. A photograph without a usable face is named at the end (exit code 4) and does
     not stop the others.

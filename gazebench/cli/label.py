@@ -25,7 +25,7 @@ _min_votes = click.option(
 
 
 class _InOrder(click.Group):
-    """Commands in the order in which one needs them."""
+    """Commands in the order in which they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         first = ("prepare", "serve", "status", "adjudicate", "finalize", "pack")
@@ -76,8 +76,9 @@ def prepare(
 ) -> None:
     """Get a dataset ready for labelling: who takes part, and by which plan.
 
-    Each volunteer gets an own random order. Two people see each portrait, a third one where they
-    differ or are unsure, five see each portrait of the test half. Nobody sees what others say.
+    Each volunteer gets a random order of their own. Two people see each portrait, a third one
+    where they differ or are unsure, five see each portrait of the test half. Nobody sees what
+    others say.
     Run it again to add volunteers, change the plan, or after the dataset was built again.
 
     `--order active`, once there are labels: a small model on eye patches learns from those of the
@@ -227,7 +228,7 @@ def pack(dataset: Path, annotator: str, faces: int, out: Path | None) -> None:
     "--replace", is_flag=True, help="Where labels.csv says otherwise, take the new label."
 )
 @click.option("--map", "words", metavar="1=X,0=Y", default="", help="What its words mean.")
-@click.option("--annotator", default="", help="Whose votes these are, where the file is silent.")
+@click.option("--annotator", default="", help="Whose votes these are, where the file does not say.")
 def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str) -> None:
     """Add labels or votes of a file to a dataset.
 

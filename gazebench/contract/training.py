@@ -61,7 +61,7 @@ def trains(kind: type[Method], resolution: int) -> None:
 
 
 def trains_alike(kind: type[Method], resolution: int) -> None:
-    """Two trainings with one seed end with the same weights, bit by bit."""
+    """Two trainings with one seed end with bit-identical weights."""
     pixels = drawn_dataset(resolution)
     first, second = (_trained(kind, pixels, disturbed=seed) for seed in (1, 2))
     different = other_weight(weights(first), weights(second))

@@ -98,7 +98,7 @@ def _read(root: Path) -> ShardFolder:
 
 
 def _checked(shards: Sequence[ShardFolder]) -> list[ShardFolder]:
-    """The shards by number, if they are all of one source, built alike."""
+    """The shards by number, if they are all of one source and built with the same settings."""
     first = shards[0]
     there: dict[int, ShardFolder] = {}
     for shard in shards:

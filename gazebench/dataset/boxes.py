@@ -47,7 +47,7 @@ class Box:
         return self.bottom - self.top
 
     def inside(self, height: int, width: int) -> bool:
-        """Whether every pixel of the box lies in an image of ``height`` x ``width``."""
+        """Whether every pixel of the box is inside an image of ``height`` x ``width``."""
         return 0 <= self.left < self.right <= width and 0 <= self.top < self.bottom <= height
 
     def overlaps(self, other: "Box") -> bool:

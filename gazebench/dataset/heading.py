@@ -28,7 +28,7 @@ class Heading:
     window: tuple[int, int]  # height and width of an eye box
     tree_hash: str  # of everything the build made
     image_format: ImageFormat = ImageFormat.PNG
-    has_masks: bool = False  # masks/ID.png stand beside the portraits
+    has_masks: bool = False  # masks/ID.png are written too
 
 
 class _Facts(BaseModel):

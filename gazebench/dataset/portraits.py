@@ -22,7 +22,7 @@ class Split(StrEnum):
 
 
 class ImageFormat(StrEnum):
-    """What the image files of a dataset are, all alike; WebP is the lossless one."""
+    """What the image files of a dataset are, all the same; WebP is the lossless one."""
 
     PNG = "png"
     WEBP = "webp"

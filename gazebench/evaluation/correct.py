@@ -24,7 +24,7 @@ from gazebench.results import Score
 BATCH = 8
 OF_CAMERA = "predictions_x"  # folder of the corrected domain-X portraits, below the run's
 _MOST_OF_CAMERA = 300
-_ANEW = "--overwrite makes them anew"
+_ANEW = "--overwrite makes them again"
 
 
 def portraits_to_correct(manifest: Manifest) -> tuple[Portrait, ...]:

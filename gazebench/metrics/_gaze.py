@@ -90,7 +90,7 @@ class EyeLine:
         return _cut(image, self.centers[:, eye], across, down, fine=_times_256(image))
 
     def face(self, image: Tensor) -> Tensor:
-        """The face as it stands in the portrait (N, 3, 60, 60), BGR 0-255."""
+        """The face as it is in the portrait (N, 3, 60, 60), BGR 0-255."""
         center = self.centers.mean(dim=1) + _FACE_BELOW * self.distance[:, None] * self.down
         right, down = torch.tensor([[1.0, 0.0], [0.0, 1.0]], device=image.device)
         right, down = (axis.expand_as(center) for axis in (right, down))

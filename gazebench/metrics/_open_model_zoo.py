@@ -90,7 +90,7 @@ class Skipped(nn.Module):
 
 
 class _Affine(nn.Module):
-    """A batch normalisation as it stands in the file: each channel scaled, then shifted."""
+    """A batch normalisation as the file has it: each channel scaled, then shifted."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -27,14 +27,14 @@ Transform = tuple[float, float, float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """An eye box as it lies in the photograph: the rows and columns it touches, and how much."""
+    """An eye box as it is in the photograph: the rows and columns it touches, and how much."""
 
     box: Box  # photograph pixels
     share: NDArray[np.float64]  # (h, w) of the box: 0 outside the turned eye box, 1 well inside
 
     @classmethod
     def of(cls, eye: Box, transform: Transform, size: tuple[int, int]) -> "Window | None":
-        """Where ``eye`` lies in a photograph of ``size`` (width, height); None: outside it.
+        """Where ``eye`` is in a photograph of ``size`` (width, height); None: outside it.
 
         ``transform`` maps photograph pixels to portrait pixels.
         """

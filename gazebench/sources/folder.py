@@ -1,6 +1,6 @@
 """Any folder of pictures, searched at any depth.
 
-Nothing is known of the people, so each picture counts as a person of its own; a folder per
+Nothing is known of the people, so each picture counts as another person; a folder per
 person, or a list, is what ``celeba`` and later sources are for.
 """
 

@@ -2,7 +2,7 @@
 
 ``weights.safetensors`` holds the networks that correct, ``state.safetensors`` the other networks
 and the optimisers, ``state.json`` everything that is no tensor and the sha256 of the two; it is
-written last. The newest two are kept. Tensors go in and come back bit by bit.
+written last. The newest two are kept. Tensors are restored bit-identically.
 """
 
 import hashlib

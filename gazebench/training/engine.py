@@ -265,7 +265,7 @@ class Average:
 
 
 def accelerator_for(options: TrainingSettings) -> Accelerator:
-    """Hugging Face accelerate for the options' device and precision, made anew.
+    """Hugging Face accelerate for the options' device and precision, newly made.
 
     Raises:
         InputError: there is no such device, or it has no such precision.

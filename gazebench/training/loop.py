@@ -128,7 +128,7 @@ def train_job(
 def step(engine: Engine, number: int, loader: Loader, stop: Stop) -> StepOutcome:
     """One update of the method, with the learning rates and random numbers of step ``number``."""
     method, recipe = engine.method, engine.recipe
-    # a method that draws from the global generator resumes bit by bit all the same
+    # a method that draws from the global generator resumes bit-identically too
     torch.manual_seed(seed_of(recipe.seed, number, engine.accelerator.process_index))
     engine.scale_rates(method.learning_rate_scale(number, recipe.steps))
     norms = engine.gradients.norms

@@ -80,7 +80,7 @@ class Trainer:
                 failures.append(f"{entry.run.name}: {self._sentence(error, entry)}")
                 self._tell(failures[-1])
                 if _processes() > 1 and not isinstance(error, _ALIKE):
-                    raise  # the others would wait for this one for ever
+                    raise  # the others would wait for this one forever
         return QueueReport(results=tuple(results), failures=tuple(failures))
 
     def one(self, entry: QueueEntry) -> TrainingResult:

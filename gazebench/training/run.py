@@ -159,7 +159,7 @@ class Recipe:
         if changes:
             raise RefusedError(
                 f"{root}: was trained with other settings: {'; '.join(changes)}. Give those "
-                "settings again to go on, or another folder, or --overwrite to start anew"
+                "settings again to resume, or another folder, or --overwrite to start again"
             )
 
 

@@ -1,7 +1,7 @@
 """Table VI: up-samplers compared, from the ``upsampling.json`` of a run.
 
 Paper: Zhang et al. 2022, section IV-F. Whether its numbers are of the full image or of the eyes is
-not stated, so both are measured, and the printed ones stand beside the full image.
+not stated, so both are measured, and the printed ones are shown beside those of the full image.
 """
 
 import math

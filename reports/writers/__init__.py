@@ -1,6 +1,6 @@
 """How a table is written: each format in one module, each with one function, ``write(grid)``.
 
-Every text of a grid is escaped for its format here, whatever stands in it.
+Every text of a grid is escaped for its format here, whatever it contains.
 """
 
 from collections.abc import Callable

@@ -15,7 +15,7 @@ def escape(text: str) -> str:
 
 
 def write(grid: Grid) -> str:
-    """The text; a column that nothing stands in is left out."""
+    """The text; an empty column is left out."""
     rows = [_cells(row, grid) for row in grid.all_rows]
     used = {key for row in rows for key, value in row.items() if value != ""}
     always = {key for row in grid.all_rows for key in row.facts}
