@@ -1,6 +1,5 @@
 """Options under several headings, for commands whose help is longer than a screen."""
 
-import inspect
 from typing import Any
 
 import click
@@ -23,12 +22,11 @@ class GroupedOption(click.Option):
 class GroupedCommand(click.Command):
     """A command whose options are listed by heading, in the order of their first option.
 
-    ``--help`` fits a screen; ``--help-all`` also shows the text ``more`` and the rare options.
+    ``--help`` fits a screen; ``--help-all`` also shows the rare options and the epilog.
     """
 
-    def __init__(self, *args: Any, more: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.more = inspect.cleandoc(more)
         self.params.append(
             click.Option(
                 ["--help-all"],
@@ -40,12 +38,9 @@ class GroupedCommand(click.Command):
             )
         )
 
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super().format_help_text(ctx, formatter)
-        if self.more and ctx.meta.get(_ALL):
-            formatter.write_paragraph()
-            with formatter.indentation():
-                formatter.write_text(self.more)
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if ctx.meta.get(_ALL):
+            super().format_epilog(ctx, formatter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}

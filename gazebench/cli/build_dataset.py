@@ -34,7 +34,7 @@ _MORE = """
     """
 
 
-@click.command(cls=GroupedCommand, more=_MORE)
+@click.command(cls=GroupedCommand, epilog=_MORE)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @option(

@@ -33,7 +33,7 @@ _MORE = """
     """
 
 
-@click.command(cls=GroupedCommand, more=_MORE)
+@click.command(cls=GroupedCommand, epilog=_MORE)
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
 @option(
