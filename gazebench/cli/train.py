@@ -159,23 +159,19 @@ def command(
     gazebench train --method my/own.py data runs/own
     """
     from gazebench import baselines, plugins, training
-    from gazebench.config import build
     from gazebench.dataset import Manifest
     from gazebench.training import queue
     from gazebench.training import tables as settings_tables
 
-    if config and track:
-        raise click.UsageError("--config and --track exclude each other; --set changes either")
+    _refuse_both(config, track)
     collection, names = plugins.extend(baselines, methods)
-    training_table, tables = settings_tables.read(
-        collection, file=config, track=track, overrides=overrides, batch=batch
-    )
     given = {key: value for key, value in flags.items() if value is not None}
-    settings = build(training.TrainingSettings, {**training_table, **given}, "training")
+    settings, tables = settings_tables.read(
+        collection, file=config, track=track, overrides=overrides, batch=batch, **given
+    )
     budget = _budget(images, minutes, given)
     if dry_run:
-        wanted = queue.every(collection) if "all" in names else names
-        text = settings_tables.resolved(collection, wanted, settings, tables, budget)
+        text = settings_tables.resolved(collection, names, settings, tables, budget)
         click.echo(text, nl=False)
         return
     manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
@@ -183,13 +179,10 @@ def command(
         plan = queue.plan(manifest, collection, names, tables, run, parts)
         shared: dict[str, Any] = {"settings": settings, "budget": budget, "overwrite": overwrite}
         if jobs > 1:
-            report = train_side_by_side(plan, jobs, methods, dataset, **shared)
-        else:
-            trainer = queue.Trainer(
-                manifest=manifest, package=collection, progress=not quiet, **shared
-            )
-            report = trainer.run(plan)
-        conclude(report, dataset, run)
+            conclude(train_side_by_side(plan, jobs, methods, dataset, **shared), dataset, run)
+            return
+        trainer = queue.Trainer(manifest=manifest, package=collection, progress=not quiet, **shared)
+        conclude(trainer.run(plan), dataset, run)
         return
     (name,) = names
     with plugins.blaming(collection, name):
@@ -197,6 +190,11 @@ def command(
         job = training.Job.of(manifest, run, collection, name, table, parts, settings, budget)
         result = training.train_job(job, overwrite=overwrite, progress=not quiet)
     _summarise(collection, result, dataset)
+
+
+def _refuse_both(config: Path | None, track: str | None) -> None:
+    if config and track:
+        raise click.UsageError("--config and --track exclude each other; --set changes either")
 
 
 def _budget(images: int | None, minutes: float | None, given: Mapping[str, object]) -> "Budget":

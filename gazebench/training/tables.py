@@ -8,6 +8,7 @@ from gazebench import config, methods, plugins
 from gazebench.methods import TrainableMethod
 from gazebench.plugins import Collection
 from gazebench.training.job import Budget, trainable
+from gazebench.training.queue import every
 from gazebench.training.run import TrainingSettings
 
 _DEMO_STEPS = 100  # of a method that the track demo does not mention
@@ -22,14 +23,15 @@ def read(
     track: str | None = None,
     overrides: Sequence[str] = (),
     batch: int | None = None,
-) -> tuple[Mapping[str, Any], Tables]:
-    """The table ``[training]``, and the tables ``[methods.NAME]`` by name.
+    **training: Any,
+) -> tuple[TrainingSettings, Tables]:
+    """The settings of the table ``[training]``, and the tables ``[methods.NAME]`` by name.
 
-    They come from ``file``, or from the shipped ``track``; ``overrides`` ("table.key=value") and
-    ``batch``, which holds for every method, are laid over them.
+    They come from ``file``, or from the shipped ``track``. Laid over them are ``overrides``
+    ("table.key=value"), then ``batch``, which holds for every method, and ``training``.
 
     Raises:
-        InputError: the file cannot be used, or there is no such track, table or method.
+        InputError: the file cannot be used, or there is no such track, table, method or setting.
     """
     tables = config.read(config.track(track) if track else file, overrides)
     by_method = config.table(tables, "methods")
@@ -40,7 +42,8 @@ def read(
         found = demo_tables(collection, found)
     if batch:
         found = {n: {**found.get(n, {}), "batch": batch} for n in plugins.names(collection)}
-    return config.table(tables, "training"), found
+    values = {**config.table(tables, "training"), **training}
+    return config.build(TrainingSettings, values, "training"), found
 
 
 def demo_tables(collection: Collection, tables: Tables) -> dict[str, Mapping[str, Any]]:
@@ -64,13 +67,14 @@ def resolved(
     tables: Tables,
     budget: Budget,
 ) -> str:
-    """TOML text of every setting of the trainings of ``names``: a settings file for them.
+    """TOML text of every setting of the trainings of ``names`` (or "all"), as a settings file.
 
     Raises:
         InputError: no such method or setting.
     """
+    wanted = every(collection) if "all" in names else names
     plain = {
-        name: _settings(collection, name, tables.get(name, {}), settings.steps) for name in names
+        name: _settings(collection, name, tables.get(name, {}), settings.steps) for name in wanted
     }
     training = settings.model_dump(mode="json")
     if len(plain) == 1:
