@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from gazebench.errors import DiskError, InputError
+from gazebench.store import refuse_link
 
 FILE = "votes.sqlite"
 VOTES = ("X", "Y", "unsure", "reject")
@@ -129,7 +130,7 @@ class Votes:
         """
         path = dataset / FILE
         with _sentences(path):
-            connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
+            connection = sqlite3.connect(refuse_link(path), timeout=30, check_same_thread=False)
         with contextlib.closing(connection):
             with _sentences(path):
                 connection.execute("PRAGMA journal_mode = WAL")

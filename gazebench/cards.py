@@ -4,7 +4,9 @@ Kept with every result, so that a report is made without importing either.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
+
+from gazebench.errors import InputError
 
 MetricGroup = Literal["preservation", "quality", "gaze", "harm", "cost", "other"]
 METRIC_GROUPS: tuple[MetricGroup, ...] = get_args(MetricGroup)  # as columns of a table stand
@@ -55,3 +57,31 @@ class MetricCard:
     def meaning(self) -> tuple[object, ...]:
         """What two cards must agree on for their scores to compare."""
         return self.higher_is_better, self.unit, self.region
+
+
+CardType = TypeVar("CardType", MethodCard, MetricCard)
+
+
+def checked(card: object, kind: type[CardType], where: str) -> CardType:
+    """``card``, if it is a card with values of the right kinds; ``where`` it stands, for messages.
+
+    Raises:
+        InputError: it is another thing, or has a value that a table cannot show.
+    """
+    from pydantic import TypeAdapter, ValidationError  # here, because --help needs none of it
+
+    if not isinstance(card, kind):
+        raise InputError(f"{where}: its card is a {type(card).__name__}, no {kind.__name__}")
+    try:
+        plain = TypeAdapter(kind).validate_python(vars(card))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise InputError(f"{where}: card.{key} = {first['input']!r}: {first['msg']}") from None
+    for key, value in vars(card).items():
+        if getattr(plain, key) != value:
+            raise InputError(f"{where}: card.{key} = {value!r}: is {type(value).__name__}")
+        # bytes of a command line that are no UTF-8 become half surrogate pairs
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise InputError(f"{where}: card.{key} = {value!r}: is no text in UTF-8")
+    return card

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gazebench import config, plugins
-from gazebench.cards import MethodCard
+from gazebench.cards import MethodCard, checked
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw
 from gazebench.errors import InputError, MethodError
@@ -191,6 +191,7 @@ def load(content: Collection, name: str) -> type[Method]:
     if hasattr(kind, "compute") and not hasattr(kind, "Config"):
         words = plugins.typed(content, name)
         raise InputError(f"{words} is a metric, not a method; run `gazebench check-metric {words}`")
+    checked(kind.card, MethodCard, name)
     return kind
 
 

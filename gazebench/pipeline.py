@@ -8,7 +8,7 @@ resumes when it is called again with the same arguments, and returns at once whe
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,6 +195,7 @@ def evaluate(
     device: str | None = None,
     overwrite: bool = False,
     quiet: bool = False,
+    isolate: bool | None = None,
     command: str = "gazebench.evaluate",
 ) -> "EvalReport":
     """Correct the test portraits of domain Y with every method, and score the pictures.
@@ -210,6 +211,8 @@ def evaluate(
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
         overwrite: make predictions and scores again.
         quiet: no progress bars.
+        isolate: each method in a process of its own, so that one that crashes stops no other; by
+            default those from files elsewhere.
         command: recorded in the results as what made them.
 
     Raises:
@@ -217,14 +220,25 @@ def evaluate(
     """
     from gazebench import baselines, plugins
     from gazebench.evaluation import find
+    from gazebench.evaluation.isolated import evaluate_alone
 
     words = [str(word) for word in _several(methods)]
-    collection, names = plugins.extend(baselines, words)
+    _, named = plugins.extend(baselines, words)  # which refuses two of one name
+    alone = [w for w in words if isolate is None and plugins.is_path(w)]
+    collection, names = plugins.extend(baselines, [w for w in words if w not in alone])
     flags = {"device": device, "overwrite": overwrite, "quiet": quiet, "command": command}
     evaluation = _evaluation(dataset, runs, collection, **flags)
-    entries, missing = find(collection, Path(runs), names, shipped=shipped)
+    entries, missing = find(
+        collection, Path(runs), names, shipped=shipped, elsewhere=named if alone else ()
+    )
+    if isolate:
+        alone = list(dict.fromkeys(plugins.typed(collection, entry.name) for entry in entries))
+        entries = []
     found = evaluation.run(entries)
-    return type(found)(results=found.results, failures=(*found.failures, *missing))
+    request = {"dataset": str(dataset), "shipped": shipped, **flags}
+    others = [evaluate_alone(word, Path(runs), request) for word in alone]
+    everything = evaluation.with_flags([found, *others])
+    return replace(everything, failures=(*everything.failures, *missing))
 
 
 def score(
@@ -239,6 +253,7 @@ def score(
     of_camera: Place | None = None,
     allow_partial: bool = False,
     device: str | None = None,
+    overwrite: bool = False,
     quiet: bool = False,
     command: str = "gazebench.score",
 ) -> "EvalReport":
@@ -258,6 +273,7 @@ def score(
             on harm; by default they have a dash.
         allow_partial: score what is there; the row gets no rank.
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
+        overwrite: replace the scores of another folder with this name.
         quiet: no progress bars.
         command: recorded in the result as what made it.
 
@@ -269,7 +285,8 @@ def score(
 
     wanted = name or Path(predictions).resolve().name
     run = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip(".-") or "outside"
-    evaluation = _evaluation(dataset, runs, baselines, device=device, quiet=quiet, command=command)
+    flags = {"device": device, "overwrite": overwrite, "quiet": quiet, "command": command}
+    evaluation = _evaluation(dataset, runs, baselines, **flags)
     return evaluation.score_folder(
         Path(predictions),
         MethodCard(title=title or name or run, paper=paper, code=code),

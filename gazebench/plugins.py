@@ -92,7 +92,7 @@ def extend(package: ModuleType, words: Iterable[str]) -> tuple[Collection, list[
     found: dict[str, OutsideFile] = {}
     called: list[str] = []
     for word in words:
-        if not _is_path(word):
+        if not is_path(word):
             called.append(word)
             continue
         file = read_file(Path(word))
@@ -100,6 +100,11 @@ def extend(package: ModuleType, words: Iterable[str]) -> tuple[Collection, list[
         found[file.name] = file
         called.append(file.name)
     return (ExtendedPackage(package, found) if found else package), called
+
+
+def is_path(word: str) -> bool:
+    """Whether a word stands for a file from elsewhere, see ``extend``."""
+    return word.endswith(".py") or "/" in word or "\\" in word
 
 
 def read_file(path: Path) -> OutsideFile:
@@ -184,10 +189,6 @@ def _package(collection: Collection) -> ModuleType:
 
 def _files(collection: Collection) -> Mapping[str, OutsideFile]:
     return collection.files if isinstance(collection, ExtendedPackage) else {}
-
-
-def _is_path(word: str) -> bool:
-    return word.endswith(".py") or "/" in word or "\\" in word
 
 
 def _refuse_taken(

@@ -10,6 +10,7 @@ import fcntl
 import math
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _TEMPORARY = ".partial-"
+_NO_FILE = "is a link or no regular file, so nothing is written to it; remove it"
 
 
 def write(path: Path, data: bytes | str) -> None:
@@ -83,7 +85,7 @@ def append(path: Path, line: str) -> None:
     """
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
+        with os.fdopen(_opened(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab+") as file:
             _cut_torn_line(file)
             file.write(line.encode() + b"\n")
 
@@ -97,7 +99,7 @@ def appending(path: Path) -> Iterator[BinaryIO]:
     """
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
+        file = os.fdopen(_opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
     with file:
         yield file
 
@@ -113,7 +115,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
+            with _fresh(temporary) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -138,6 +140,7 @@ def new_array(path: Path, shape: tuple[int, ...]) -> "Iterator[NDArray[np.uint8]
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            _fresh(temporary).close()
             array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
             _reserve(temporary)
             yield array
@@ -191,7 +194,7 @@ def locked(folder: Path) -> Iterator[None]:
     make_folder(folder)
     path = folder / ".lock"
     with _disk_errors(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = _opened(path, os.O_RDWR | os.O_CREAT)
     try:
         _acquire(handle, folder)
         os.ftruncate(handle, 0)
@@ -204,6 +207,18 @@ def locked(folder: Path) -> Iterator[None]:
             os.ftruncate(handle, 0)  # names nobody when nobody holds it
     finally:
         os.close(handle)
+
+
+def refuse_link(path: Path) -> Path:
+    """``path``, where another library opens it for writing: no link, and a regular file or none.
+
+    Raises:
+        InputError: writing there would change a file elsewhere.
+    """
+    with _disk_errors(path):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise InputError(f"{path}: {_NO_FILE}")
+    return path
 
 
 def free_bytes(folder: Path) -> int:
@@ -239,6 +254,31 @@ def asking(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {error.strerror or error}") from None
 
 
+def _opened(path: Path, flags: int) -> int:
+    """A handle on a regular file that may be written to; no link is followed, nothing waits.
+
+    Raises:
+        InputError: a link, a pipe or a device stands there.
+        OSError: it cannot be opened.
+    """
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a pipe that nobody reads
+            raise InputError(f"{path}: {_NO_FILE}") from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError(f"{path}: {_NO_FILE}")
+    return handle
+
+
+def _fresh(temporary: Path) -> BinaryIO:
+    """A new file; what stands there, which another process of this number left, is removed."""
+    temporary.unlink(missing_ok=True)
+    return os.fdopen(_opened(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL), "wb")
+
+
 def _acquire(handle: int, folder: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -262,7 +302,7 @@ def _write_one(path: Path, data: bytes, mode: int | None = None) -> None:
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
+            with _fresh(temporary) as file:
                 if mode is not None:
                     os.fchmod(file.fileno(), mode)
                 file.write(data)

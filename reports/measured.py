@@ -1,5 +1,6 @@
 """Finds and reads what evaluations left below a folder, sanitised: it may be shown to anybody."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,6 +47,20 @@ class Measured:
                 self.runs.append(Run(result=read_result(path, name), folder=path.parent))
             except InputError as error:
                 self.damaged.append(str(error))
+        self._leave_out_strangers()
+
+    def _leave_out_strangers(self) -> None:
+        """Results whose metrics mean another thing than those of most results beside them."""
+        for group in groups(self.runs):
+            usual = _usual_meanings(group)
+            for run in group:
+                odd = [k for k, card in run.result.metrics.items() if card.meaning != usual[k]]
+                if odd:
+                    self.runs.remove(run)
+                    self.damaged.append(
+                        f"{run.folder / 'scores.json'}: left out, its {odd[0]} means another thing "
+                        "than in the other results; run `gazebench eval` again"
+                    )
 
     def each(self, file: str, kind: type[T]) -> Iterator[tuple[str, T]]:
         """The name of every run that has ``file``, with its JSON as the dataclass ``kind``.
@@ -66,7 +81,10 @@ class Measured:
                 yield str(published(run)), content
 
     def _files(self, name: str) -> Iterator[tuple[Path, str]]:
-        for path in sorted(self.root.rglob(name)):
+        # rglob passes over linked folders; a run that lies elsewhere is often linked
+        links = [p for p in self.root.iterdir() if p.is_symlink() and p.is_dir()]
+        linked = [p / name for p in links if (p / name).exists()]
+        for path in sorted({*self.root.rglob(name), *linked}):
             yield path, path.parent.relative_to(self.root).as_posix()
 
 
@@ -80,6 +98,15 @@ def groups(runs: list[Run]) -> list[list[Run]]:
         key = run.result.dataset.fingerprint, run.result.benchmark
         found.setdefault(key, []).append(run)
     return [found[key] for key in sorted(found, key=lambda key: (-len(found[key]), key))]
+
+
+def _usual_meanings(runs: list[Run]) -> dict[str, object]:
+    """What each metric means in the most results; of two equally frequent the first by name."""
+    meanings: dict[str, Counter[tuple[object, ...]]] = {}
+    for run in runs:
+        for key, card in run.result.metrics.items():
+            meanings.setdefault(key, Counter())[card.meaning] += 1
+    return {key: counts.most_common(1)[0][0] for key, counts in meanings.items()}
 
 
 def read_result(path: Path, name: str) -> RunResult:

@@ -85,6 +85,33 @@ def test_wrong_size_and_damage_are_listed_together(folder: Path) -> None:
     assert "drawn-2.png: damaged" in str(error.value)
 
 
+def test_other_endings_doubled_ones_alpha_and_foreign_bytes_are_named(folder: Path) -> None:
+    (folder / "drawn-0.png").rename(folder / "drawn-0.PNG")
+    (folder / "drawn-2.png").rename(folder / "drawn-2.png.png")
+    Image.new("RGBA", (64, 64)).save(folder / "drawn-4.png")
+    Image.new("RGB", (64, 64)).save(folder / "drawn-6.png", "JPEG")
+    (folder / "drawn-1.jpg").touch()
+    (folder / "notes.txt").touch()
+    with pytest.raises(InputError) as error:
+        check(folder)
+    said = str(error.value)
+    assert "predictions are ID.png, in this spelling, and not drawn-0.PNG" in said
+    assert "doubled endings, expected ID.png: drawn-2.png.png" in said
+    assert "drawn-4.png: has transparency (RGBA), expected RGB" in said
+    assert "drawn-6.png: is JPEG, not PNG, whatever its ending says" in said
+    assert "notes.txt" not in said
+
+
+def test_pictures_of_one_colour_and_repeated_ones_are_flagged(folder: Path) -> None:
+    assert check(folder).remarks() == []
+    Image.new("RGB", (64, 64), "grey").save(folder / "drawn-0.png")
+    (folder / "drawn-2.png").write_bytes((folder / "drawn-4.png").read_bytes())
+    assert check(folder).remarks() == [
+        "1 of 4 pictures have one colour only: drawn-0",
+        "2 of 4 pictures equal another: drawn-2, drawn-4",
+    ]
+
+
 def test_two_encodings_of_one_picture_have_one_digest(folder: Path) -> None:
     before = check(folder).digests
     Image.open(folder / "drawn-0.png").save(folder / "drawn-0.png", compress_level=9)

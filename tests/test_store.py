@@ -199,3 +199,52 @@ def test_many_writes_leak_no_file_handle(tmp_path: Path) -> None:
     with store.locked(tmp_path), store.new_array(tmp_path / "a.npy", (4,)):
         pass
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def locked(folder: Path) -> None:
+    with store.locked(folder):
+        pass
+
+
+def appending(path: Path) -> None:
+    with store.appending(path) as file:
+        file.write(b"new")
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: store.append(path, "new"),
+        appending,
+        store.refuse_link,
+        lambda path: locked(path.parent),
+    ],
+    ids=["append", "appending", "refuse_link", "locked"],
+)
+def test_no_link_and_no_pipe_is_written_to(tmp_path: Path, kind: str, write) -> None:
+    outside, path = tmp_path / "outside", tmp_path / "folder" / ".lock"
+    path.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(outside)
+    if kind == "link":
+        outside.write_bytes(b"precious")
+    with pytest.raises(InputError, match=r"\.lock: is a link or no regular file"):
+        write(path)
+    assert outside.read_bytes() == b"precious" if kind == "link" else not outside.exists()
+
+
+def test_a_link_in_the_place_of_a_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_bytes(b"precious")
+    for name in ("a", "b", "c.npy"):
+        (tmp_path / f".partial-{os.getpid()}-{name}").symlink_to(tmp_path / "outside")
+    store.write(tmp_path / "a", b"new")
+    with store.new_file(tmp_path / "b") as file:
+        file.write(b"new")
+    with store.new_array(tmp_path / "c.npy", (2,)) as array:
+        array[:] = 7
+    assert (tmp_path / "outside").read_bytes() == b"precious"
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"new"
+    assert np.load(tmp_path / "c.npy").tolist() == [7, 7]

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 )
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
 @click.option("--overwrite", is_flag=True, help="Make predictions and scores again.")
+@click.option(
+    "--isolate/--no-isolate",
+    default=None,
+    help="Each method in a process of its own, so that one that crashes stops no other. [default: "
+    "for files only]",
+)
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(
     dataset: Path,
@@ -40,6 +46,7 @@ def command(
     shipped: bool,
     device: str | None,
     overwrite: bool,
+    isolate: bool | None,
     quiet: bool,
 ) -> None:
     """Correct the test portraits of DATASET with every method, and score them.
@@ -64,6 +71,7 @@ def command(
         device=device,
         overwrite=overwrite,
         quiet=quiet,
+        isolate=isolate,
         command=typed(),
     )
     show(report)

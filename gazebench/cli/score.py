@@ -35,6 +35,9 @@ from gazebench.cli.eval import raise_if_incomplete, show
     "columns on harm. [default: a dash there]",
 )
 @click.option("--allow-partial", is_flag=True, help="Score what is there; the row gets no rank.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace the scores of another FOLDER with this name."
+)
 @click.option("--device", help="cpu, cuda ... [default: cuda where there is one]")
 @click.option("--list", "list_ids", is_flag=True, help="Print the ids that are wanted, and stop.")
 @click.option("--list-x", is_flag=True, help="The same for the folder that --x gives.")
@@ -49,6 +52,7 @@ def command(
     code: str,
     of_camera: Path | None,
     allow_partial: bool,
+    overwrite: bool,
     device: str | None,
     list_ids: bool,
     list_x: bool,
@@ -79,6 +83,7 @@ def command(
         of_camera=of_camera,
         allow_partial=allow_partial,
         device=device,
+        overwrite=overwrite,
         quiet=quiet,
         command=typed(),
     )

@@ -17,6 +17,7 @@ from gazebench.dataset.boxes import Box, Point
 from gazebench.dataset.measures import Measures
 from gazebench.errors import DiskError, InputError, RefusedError
 from gazebench.sources import SourceFace
+from gazebench.store import refuse_link
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -63,7 +64,7 @@ class Journal:
             InputError: damaged.
             DiskError: no space or not writable.
         """
-        with _sentences(path), contextlib.closing(sqlite3.connect(path)) as connection:
+        with _sentences(path), contextlib.closing(sqlite3.connect(refuse_link(path))) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(_SCHEMA)

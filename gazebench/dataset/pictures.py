@@ -259,6 +259,22 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener(thumbnails=False)
 
 
+def header(data: bytes) -> tuple[str, str, bool]:
+    """Format, mode and whether there is transparency, of the picture in ``data``, by its header.
+
+    Raises:
+        PictureError: no picture that Pillow knows.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                has_alpha = image.mode in _TRANSPARENT or "transparency" in image.info
+                return str(image.format), image.mode, has_alpha
+    except Exception as error:  # decoders raise whatever damage leads them to
+        raise PictureError("not_a_picture", f"is no picture ({error})") from None
+
+
 def _check(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         size = f"{image.width}x{image.height}"

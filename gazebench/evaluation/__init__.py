@@ -4,9 +4,11 @@ It uses `methods`, `metrics`, `training` (to load a finished run) and `results`,
 method or metric by name.
 """
 
+import contextlib
+import inspect
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from gazebench import plugins, store
-from gazebench.cards import MethodCard
+from gazebench import methods, plugins, store
+from gazebench.cards import MethodCard, checked
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
 from gazebench.evaluation import cost
-from gazebench.evaluation.contenders import Entry, find, ready
+from gazebench.evaluation.contenders import Entry, find, ready, refuse_taken
 from gazebench.evaluation.correct import (
     OF_CAMERA,
     correct,
@@ -77,15 +79,13 @@ class Evaluation:
             InputError: the dataset has no labelled test portrait, or was changed after its build.
             DiskError: no space or not writable; run the same command again later.
         """
-        portraits_to_correct(self.manifest)  # none is the dataset's fault, not a method's,
-        _ = self._pixels  # nor is a dataset that was changed
+        self.check()
         scored: list[tuple[RunResult, Predictions]] = []
         refused: list[RunResult] = []
         failures: list[str] = []
         for entry in entries:
             try:
-                with plugins.blaming(self.methods, entry.name):
-                    scored.append(self._entry(entry))
+                scored.append(self._entry(entry))
             except (DiskError, StoppedError):
                 raise
             except MethodError as error:
@@ -112,14 +112,48 @@ class Evaluation:
 
         Raises:
             InputError: names or sizes do not match the dataset's test portraits.
+            RefusedError: the folder of that run holds another one.
+            BusyError: another process writes there.
         """
+        self.check()
+        checked(card, MethodCard, run)
         portraits = portraits_to_correct(self.manifest)
-        _ = self._pixels  # a dataset that was changed is told first
         made = Predictions.check(folder, self.manifest, portraits, allow_partial=allow_partial)
         entry = Entry(run=run, name=run, folder=self.runs / run, trained=False)
-        camera = self._of_camera(of_camera) if of_camera else None
-        result = self._scored(entry, card, made, {}, camera=camera)
-        return self._saved(flag_copies([(result, made)], self._pixels), [])
+        refuse_taken(entry, folder, self.methods, overwrite=self.overwrite)
+        with store.locked(entry.folder):
+            refuse_taken(entry, folder, self.methods, overwrite=self.overwrite)
+            camera = self._of_camera(of_camera) if of_camera else None
+            result = self._scored(entry, card, made, {}, camera=camera)
+            return self._saved(flag_copies([(result, made)], self._pixels), [])
+
+    def check(self) -> None:
+        """Make sure that there are portraits to correct, and that they are those that were built.
+
+        Raises:
+            InputError: no labelled test portrait, or something was changed: the dataset's fault,
+                not a method's.
+        """
+        portraits_to_correct(self.manifest)
+        _ = self._pixels
+
+    def with_flags(self, reports: Sequence[EvalReport]) -> EvalReport:
+        """Several reports as one, with notes on equal predictions across them."""
+        failures = tuple(failure for report in reports for failure in report.failures)
+        results = [result for report in reports for result in report.results]
+        if len([report for report in reports if report.results]) < 2:
+            return EvalReport(results=tuple(results), failures=failures)
+        scored = [(result, self._made(result)) for result in results if result.scores]
+        flagged = {r.run: r for r in flag_copies(scored, self._pixels)}
+        for result in (r for r in flagged.values() if r not in results):
+            result.save(self.runs / result.run / "scores.json")
+        return EvalReport(
+            results=tuple(flagged.get(result.run, result) for result in results), failures=failures
+        )
+
+    def _made(self, result: RunResult) -> Predictions:
+        portraits = portraits_to_correct(self.manifest)
+        return Predictions.check(self.runs / result.run / "predictions", self.manifest, portraits)
 
     def _of_camera(self, folder: Path) -> Predictions | None:
         """What a method made of the domain-X test portraits; None where there are none."""
@@ -138,10 +172,12 @@ class Evaluation:
         return Instruments(self.device)
 
     def _entry(self, entry: Entry) -> tuple[RunResult, Predictions]:
-        contender = ready(entry, self.methods, self.manifest, self.device)
+        with self._told(entry):
+            contender = ready(entry, self.methods, self.manifest, self.device)
         with store.locked(entry.folder):
             flags = {"device": self.device, "overwrite": self.overwrite, "quiet": self.quiet}
-            correct(contender, self._pixels, **flags)
+            with self._told(entry):
+                correct(contender, self._pixels, **flags)
             portraits = portraits_to_correct(self.manifest)
             made = Predictions.check(entry.folder / "predictions", self.manifest, portraits)
             path = entry.folder / "scores.json"
@@ -165,6 +201,19 @@ class Evaluation:
             notes=contender.notes,
         )
         return full, made
+
+    @contextlib.contextmanager
+    def _told(self, entry: Entry) -> Iterator[None]:
+        """Around a method's own code: whatever it raises becomes its sentence."""
+        try:
+            with plugins.blaming(self.methods, entry.name):
+                yield
+        except (Exception, SystemExit) as error:
+            if isinstance(error, GazebenchError):
+                raise
+            file = inspect.getfile(methods.load(self.methods, entry.name))
+            said = plugins.sentence(error, Path(file)).replace(file, Path(file).name)
+            raise MethodError(said) from error
 
     def _scored(
         self,

@@ -10,11 +10,13 @@ import torch
 from gazebench import methods, plugins, training
 from gazebench.cards import MethodCard
 from gazebench.dataset import Manifest
-from gazebench.errors import InputError
+from gazebench.errors import InputError, RefusedError
 from gazebench.methods import Method, Task
 from gazebench.plugins import Collection
+from gazebench.results import RunResult
 from gazebench.weights import trained as package
 
+_RECIPE = "config.toml"  # of a training
 _CHANGED = "the method's file has changed since the training"
 
 
@@ -45,12 +47,18 @@ class Contender:
 
 
 def find(
-    content: Collection, runs: Path, names: Sequence[str], *, shipped: bool = False
+    content: Collection,
+    runs: Path,
+    names: Sequence[str],
+    *,
+    shipped: bool = False,
+    elsewhere: Sequence[str] = (),
 ) -> tuple[list[Entry], list[str]]:
     """Entries for the methods ``names`` ("all" for every one), and sentences on what is missing.
 
     A control needs no training. A trainable method takes part once per run folder trained with it;
     with ``shipped``, one without such a folder has the weights that come with the package.
+    ``elsewhere``: methods that are evaluated, but not here.
 
     Raises:
         InputError: a name that no method has, or of one that corrects nothing itself.
@@ -58,7 +66,8 @@ def find(
     trained = _trained_runs(runs)
     wanted = _wanted(content, names, trained)
     entries: list[Entry] = []
-    missing = list(_unknown(content, trained).values()) if "all" in names else []
+    unknown = _unknown(content, trained) if "all" in names else {}
+    missing = [sentence for name, sentence in unknown.items() if name not in elsewhere]
     for name in wanted:
         if not methods.is_trainable(methods.load(content, name)):
             entries.append(Entry(run=name, name=name, folder=runs / name, trained=False))
@@ -96,6 +105,36 @@ def _unknown(content: Collection, trained: Mapping[Path, str]) -> dict[str, str]
         for folder, name in trained.items()
         if name not in known
     }
+
+
+def refuse_taken(entry: Entry, folder: Path, content: Collection, *, overwrite: bool) -> None:
+    """Make sure that the result of an outside program's ``folder`` may be kept as ``entry``.
+
+    Raises:
+        InputError: the run has the name of a method, or differs from another only by case.
+        RefusedError: a training or an evaluation is there; or, unless ``overwrite``, the scores of
+            another folder of predictions.
+    """
+    another = "give another --name"
+    if entry.run in plugins.names(content):
+        raise InputError(f"--name {entry.run}: is the name of a method here; {another}")
+    runs = entry.folder.parent
+    others = [p.name for p in runs.iterdir()] if runs.is_dir() else []
+    twin = next((n for n in others if n != entry.run and n.lower() == entry.run.lower()), None)
+    if twin:
+        raise InputError(f"--name {entry.run}: {runs} has {twin!r} already; {another}")
+    ours = [name for name in (_RECIPE, "predictions.json") if (entry.folder / name).exists()]
+    if ours:
+        what = "a training" if ours[0] == _RECIPE else "an evaluation"
+        raise RefusedError(f"{entry.folder}: holds {what} already; {another}")
+    path = entry.folder / "scores.json"
+    if not path.exists() or overwrite:
+        return
+    scored = entry.folder / RunResult.load(path).pictures
+    if scored.resolve() != folder.resolve():
+        raise RefusedError(
+            f"{entry.folder}: has the scores of another folder; {another}, or --overwrite"
+        )
 
 
 def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.device) -> Contender:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from gazebench.results import Score
 BATCH = 8
 OF_CAMERA = "predictions_x"  # folder of the corrected domain-X portraits, below the run's
 _MOST_OF_CAMERA = 300
+_LARGEST = 2.0  # of a returned value: a network may overshoot [-1, 1], 0 to 255 is no such range
 _ANEW = "--overwrite makes them again"
 
 
@@ -189,13 +190,30 @@ def _prepare(method: Method, pixels: Pixels, device: torch.device) -> None:
 
 def _checked(contender: Contender, batch: Batch) -> torch.Tensor:
     corrected = contender.method.correct(batch)
-    name = contender.entry.name
-    if corrected.shape != batch.image.shape:
-        shapes = f"{tuple(corrected.shape)} for {tuple(batch.image.shape)}"
-        raise MethodError(f"{name} returned images of shape {shapes}")
-    if not torch.isfinite(corrected).all():
-        raise MethodError(f"{name} returned values that are not finite")
+    fault = next(faults_of(corrected, batch.image), None)
+    if fault:
+        raise MethodError(f"{contender.entry.name} returned {fault}")
     return corrected
+
+
+def faults_of(corrected: object, image: torch.Tensor) -> Iterator[str]:
+    """What is wrong with a method's answer to ``image`` (N, 3, H, W), the first fault first."""
+    if not isinstance(corrected, torch.Tensor):
+        yield f"{type(corrected).__name__}, no tensor"
+        return
+    if corrected.layout != torch.strided or corrected.is_quantized:
+        yield f"a tensor of layout {corrected.layout}, expected a dense one"
+        return
+    for what in ("dtype", "device"):
+        found, expected = getattr(corrected, what), getattr(image, what)
+        if found != expected:
+            yield f"images of {what} {found}, expected {expected}"
+    if corrected.shape != image.shape:
+        yield f"images of shape {tuple(corrected.shape)} for {tuple(image.shape)}"
+    elif not torch.isfinite(corrected).all():
+        yield "values that are not finite"
+    elif (largest := float(corrected.abs().max())) > _LARGEST:
+        yield f"values as large as {largest:.4g}, expected -1 to 1"
 
 
 def _costs(contender: Contender, batch: Batch) -> dict[str, Score]:

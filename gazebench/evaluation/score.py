@@ -128,6 +128,7 @@ def flag_copies(scored: Sequence[tuple[RunResult, Predictions]], pixels: Pixels)
     for result, made in scored:
         twin = seen.setdefault(tuple(sorted(made.digests.items())), f"that of {result.run}")
         is_copy = twin != f"that of {result.run}" and result.method.kind != "control"
-        notes = (*result.notes, f"every portrait equals {twin}") if is_copy else result.notes
-        flagged.append(replace(result, notes=notes))
+        told = [f"every portrait equals {twin}"] if is_copy else []
+        notes = dict.fromkeys([*result.notes, *told, *made.remarks()])  # each once
+        flagged.append(replace(result, notes=tuple(notes)))
     return flagged

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 from torch import Tensor
 
 from gazebench import plugins
-from gazebench.cards import MetricCard
+from gazebench.cards import MetricCard, checked
 from gazebench.dataset.batches import Batch
 from gazebench.metrics._networks import Instruments
 from gazebench.results import Score
@@ -58,4 +58,6 @@ def load(package: ModuleType, name: str) -> type[Metric]:
     Raises:
         InputError: there is no such file, or it does not define exactly one metric.
     """
-    return plugins.load(package, name, marker="card")
+    metric = plugins.load(package, name, marker="card")
+    checked(metric.card, MetricCard, name)
+    return metric

@@ -1,0 +1,113 @@
+"""An evaluation in a process of its own, for methods that may take it down with them.
+
+A method's file from elsewhere may end its process (``os._exit``, a crash in C code, no memory
+left). Then only this process dies, and the evaluation of the other methods goes on. What was
+scored is read from the disk; a pipe tells which runs those are.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gazebench
+from gazebench.errors import DiskError, GazebenchError, InputError, StoppedError
+from gazebench.evaluation import EvalReport
+from gazebench.results import RunResult
+
+
+def evaluate_alone(word: str, runs: Path, request: Mapping[str, Any]) -> EvalReport:
+    """``gazebench.evaluate`` of the method ``word`` in a new process; its death is a failure.
+
+    ``request``: further arguments of that function, as JSON can hold them.
+
+    Raises:
+        DiskError: no space or not writable.
+        StoppedError: the process was asked to stop.
+    """
+    text = json.dumps({**request, "runs": str(runs), "methods": [word]})
+    answer, code = _answer(text)
+    if answer is None:
+        return EvalReport(results=(), failures=(f"{word}: {_death(code)}",))
+    if answer.get("code") == DiskError.exit_code:
+        raise DiskError(answer["error"])
+    if answer.get("code", 0) > 128:
+        raise StoppedError(answer["code"] - 128, answer["error"])
+    if "error" in answer:
+        return EvalReport(results=(), failures=(f"{word}: {answer['error']}",))
+    try:
+        results = [RunResult.load(runs / run / "scores.json") for run in answer["runs"]]
+    except InputError as error:
+        return EvalReport(results=(), failures=(f"{word}: {error}",))
+    return EvalReport(results=tuple(results), failures=tuple(answer["failures"]))
+
+
+def _answer(request: str) -> tuple[dict[str, Any] | None, int]:
+    """What the process said at its end, None for nothing, and its exit code."""
+    ours, theirs = os.pipe()
+    command = [sys.executable, "-m", "gazebench.evaluation.isolated", str(theirs)]
+    with (
+        os.fdopen(ours, "rb") as said,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=2,  # what a method prints does not belong to the results
+            env={**os.environ, "PYTHONPATH": _path()},
+            pass_fds=[theirs],
+        ) as process,
+    ):
+        os.close(theirs)
+        try:
+            assert process.stdin
+            with contextlib.suppress(BrokenPipeError):  # it died before it had listened
+                process.stdin.write(request.encode())
+                process.stdin.close()
+            text = said.read()
+        except BaseException:
+            process.terminate()
+            raise
+    try:
+        answer = json.loads(text)
+    except ValueError:  # it died before it had spoken
+        return None, process.returncode
+    return answer, process.returncode
+
+
+def _path() -> str:
+    """Where Python finds modules, first of all this gazebench."""
+    here = str(Path(gazebench.__file__).parents[1])
+    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _death(code: int) -> str:
+    if code >= 0:
+        return f"it ended its process with exit code {code}, without a word"
+    name = signal.Signals(-code).name
+    why = "; perhaps the memory was not enough" if name == "SIGKILL" else ""
+    return f"its process was ended by {name}{why}"
+
+
+def main() -> None:
+    """What the process does: read a request, evaluate, answer."""
+    pipe = int(sys.argv[1])
+    os.set_inheritable(pipe, False)
+    request = json.load(sys.stdin)
+    try:
+        report = gazebench.evaluate(**request, isolate=False)
+        answer: dict[str, Any] = {
+            "runs": [result.run for result in report.results],
+            "failures": list(report.failures),
+        }
+    except GazebenchError as error:
+        answer = {"error": str(error), "code": error.exit_code}
+    with os.fdopen(pipe, "wb") as said:
+        said.write(json.dumps(answer).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""A method that fails, in whatever way, is one line of the evaluation and not its end."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from test_evaluate import ODD_METHOD
+
+from gazebench import cli
+from gazebench.cards import MethodCard, MetricCard, checked
+from gazebench.errors import InputError
+from gazebench.evaluation.correct import faults_of
+
+IMAGE = torch.zeros(2, 3, 8, 8)
+
+ANSWERS = {
+    "ndarray, no tensor": np.zeros((2, 3, 8, 8), np.float32),
+    "NoneType, no tensor": None,
+    "dtype torch.float64": IMAGE.double(),
+    "dtype torch.uint8": IMAGE.byte(),
+    "dtype torch.complex64": IMAGE.to(torch.complex64),
+    "layout torch.sparse_coo": IMAGE.to_sparse(),
+    "device meta": IMAGE.to("meta"),
+    "shape (2, 3, 8)": IMAGE[..., 0],
+    "not finite": IMAGE / 0,
+    "values as large as 255": IMAGE + 255,
+}
+
+
+@pytest.mark.parametrize("fault", ANSWERS)
+def test_what_a_method_returns_is_checked(fault: str) -> None:
+    assert fault in next(faults_of(ANSWERS[fault], IMAGE))
+
+
+@pytest.mark.parametrize(
+    "image", [IMAGE, IMAGE + 1.5, IMAGE.to(memory_format=torch.channels_last), IMAGE.mT]
+)
+def test_plain_images_pass(image: torch.Tensor) -> None:
+    assert not list(faults_of(image, IMAGE))
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ("a text", "its card is a str, no MethodCard"),
+        (MetricCard(title="M", higher_is_better=True), "its card is a MetricCard, no MethodCard"),
+        (MethodCard(title=5), "card.title = 5"),  # type: ignore[arg-type]
+        (MethodCard(title="A", kind="best"), "card.kind = 'best'"),  # type: ignore[arg-type]
+        (MethodCard(title="A", year="2020"), "card.year = '2020'"),  # type: ignore[arg-type]
+        (MethodCard(title="A \udcff"), "is no text in UTF-8"),
+    ],
+)
+def test_cards_are_validated(card: object, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        checked(card, MethodCard, "mine")
+    assert str(caught.value).startswith("mine: ")
+    assert said in str(caught.value)
+
+
+def odd(folder: Path, name: str, **parts: str) -> Path:
+    text = ODD_METHOD.format(name=name, **{"init": "pass", "correct": "batch.image", **parts})
+    (folder / f"{name}.py").write_text(f"import os, signal\n{text}")
+    return folder / f"{name}.py"
+
+
+def test_a_method_that_takes_its_process_down_is_a_line_and_exit_code_4(
+    dataset: Path, tmp_path: Path
+) -> None:
+    exits = odd(tmp_path, "exits", correct="os._exit(0)")
+    killed = odd(tmp_path, "killed", init="os.kill(os.getpid(), signal.SIGKILL)")
+    words = ["eval", dataset, tmp_path / "runs", "--method", exits, "--method", killed]
+    done = CliRunner().invoke(cli.main, [*map(str, words), "--quiet", "--device", "cpu"])
+    assert done.exit_code == 4, done.output
+    assert f"{exits}: it ended its process with exit code 0, without a word" in done.output
+    assert f"{killed}: its process was ended by SIGKILL" in done.output
+
+
+def test_what_a_file_raises_or_returns_is_a_line_too(dataset: Path, tmp_path: Path) -> None:
+    wrong = odd(tmp_path, "wrong", correct="batch.image.double()")
+    words = ["eval", dataset, tmp_path / "runs", "--method", wrong]
+    done = CliRunner().invoke(cli.main, [*map(str, words), "--quiet", "--device", "cpu"])
+    assert done.exit_code == 4, done.output
+    assert "wrong: wrong returned images of dtype torch.float64, expected torch.float32" in (
+        done.output
+    )
+    row = json.loads((tmp_path / "runs" / "wrong" / "scores.json").read_text())
+    assert row["scores"] == {}
+    assert not row["ranked"]
+
+
+def test_a_dataset_without_test_portraits_is_the_datasets_fault(
+    dataset: Path, tmp_path: Path
+) -> None:
+    (dataset / "labels.csv").write_text("id,label\n")
+    words = ["eval", dataset, tmp_path / "runs", "--method", odd(tmp_path, "mine")]
+    done = CliRunner().invoke(cli.main, [*map(str, words)])
+    assert done.exit_code == 3
+    assert "no test portrait is labelled Y" in done.output
