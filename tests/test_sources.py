@@ -374,3 +374,13 @@ def test_a_name_that_looks_like_a_hashed_one_stays_apart() -> None:
 def test_ids_differ_where_case_is_ignored() -> None:
     ids = safe_ids(["Ann.jpg", "ann.jpg", "ann.png"])
     assert len({id_.lower() for id_ in ids.values()}) == 3
+
+
+def test_ids_are_no_names_of_windows_devices() -> None:
+    names = ["con.jpg", "NUL.png", "aux.tar.jpg", "com1.jpg", "LPT9.jpg", "sub/con.jpg", "cone.jpg"]
+    ids = safe_ids(names)
+    assert ids["cone.jpg"] == "cone"
+    assert ids["sub/con.jpg"].startswith("sub-con")
+    taken = {"con", "nul", "aux", "com1", "lpt9"}
+    assert not taken & {id_.partition(".")[0].lower() for id_ in ids.values()}
+    assert len(set(ids.values())) == len(names)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gazebench.cli._words import say_next
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -114,4 +116,4 @@ def show_labels(dataset: Path, report: "ImportReport") -> None:
     if missing := shortage(report.counts):
         click.secho(f"note: {missing}", err=True)
     else:
-        click.echo(f"next: gazebench train --method prgan {dataset} runs/prgan")
+        say_next("train", "--method", "prgan", dataset, "runs/prgan")

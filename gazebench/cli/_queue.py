@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gazebench.cli._words import say_next
 from gazebench.errors import IncompleteError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def conclude(report: "QueueReport", dataset: Path, runs: Path) -> None:
 
     if is_main():
         click.echo("\n".join(table(report.results)))
-        click.echo(f"next: gazebench eval {dataset} {runs} --method all")
+        say_next("eval", dataset, runs, "--method", "all")
     if report.failures:
         sentence = f"trained {len(report.results)}, but:\n  " + "\n  ".join(report.failures)
         raise IncompleteError(f"{sentence}\nthe same command tries these again")

@@ -10,6 +10,7 @@ import click
 from gazebench.cli._built import summarise
 from gazebench.cli._groups import GroupedCommand, option
 from gazebench.cli._recreated import check_options, conclude
+from gazebench.cli._words import say_next
 
 if TYPE_CHECKING:
     from gazebench.curation import BuildPlan
@@ -244,7 +245,7 @@ def _conclude(plan: "BuildPlan", built: "BuiltDataset") -> None:
         shards = plan.shard[1]
         click.echo(f"next, when all {shards} shards are built: gazebench merge DATASET SHARD...")
     elif not built.labels:
-        click.echo(f"next: gazebench label import {built.root} LABELS.csv")
+        say_next("label", "import", built.root, "LABELS.csv")
 
 
 def _tell_labels(labels: "SourceLabels", path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gazebench.cli._words import typed
+from gazebench.cli._words import say_next, typed
 from gazebench.errors import IncompleteError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def command(
         command=typed(),
     )
     show(report)
-    click.echo(f"next: gazebench report {runs} board")
+    say_next("report", runs, "board")
     raise_if_incomplete(list(report.failures))
 
 

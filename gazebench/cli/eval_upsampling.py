@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gazebench.cli._words import now
+from gazebench.cli._words import now, say_next
 from gazebench.errors import IncompleteError
 
 
@@ -67,7 +67,7 @@ def command(
     for name, scores in made.scores.items():
         cells = (f"{key} {score.value:.4f}" for key, score in scores.items())
         click.echo(f"{made.titles[name]}: {', '.join(cells)}")
-    click.echo(f"next: gazebench report {run.parent} board")
+    say_next("report", run.parent, "board")
     if made.skipped:
         sentences = (f"{title}: {why}" for title, why in made.skipped.items())
         raise IncompleteError("finished, but:\n  " + "\n  ".join(sentences))

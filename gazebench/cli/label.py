@@ -13,6 +13,7 @@ from gazebench.cli._label_words import (
     show_labels,
     show_status,
 )
+from gazebench.cli._words import say_next
 
 _dataset = click.argument("dataset", type=click.Path(path_type=Path))
 _min_votes = click.option(
@@ -112,7 +113,7 @@ def prepare(
             f"order learned from {learned.x:,} X and {learned.y:,} Y of the train half (AUC "
             f"{learned.auc:.2f}): {len(learned.probable):,} of its faces are drawn by it"
         )
-    click.echo(f"next: gazebench label {'pack' if no_app else 'serve'} {dataset}")
+    say_next("label", "pack" if no_app else "serve", dataset)
 
 
 @command.command()
@@ -255,7 +256,7 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
         )
         if report.unlabelled:
             click.echo(f"{report.unlabelled:,} lines without a vote left out")
-        click.echo(f"next: gazebench label finalize {dataset}")
+        say_next("label", "finalize", dataset)
     else:
         show_labels(dataset, report)
 
@@ -306,4 +307,4 @@ def finalize(dataset: Path, min_votes: int, out: Path | None) -> None:
     if missing := shortage(done.counts):
         click.secho(f"note: {missing}", err=True)
     else:
-        click.echo(f"next: gazebench train --method prgan {dataset} runs/prgan")
+        say_next("train", "--method", "prgan", dataset, "runs/prgan")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gazebench.cli._words import typed
+from gazebench.cli._words import say_next, typed
 from gazebench.cli.eval import raise_if_incomplete, show
 
 
@@ -88,7 +88,7 @@ def command(
         command=typed(),
     )
     show(report)
-    click.echo(f"next: gazebench report {runs} board")
+    say_next("report", runs, "board")
     raise_if_incomplete(list(report.failures))
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from gazebench.cli._words import say_next
+
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
@@ -55,4 +57,4 @@ def command(
         f"{out}: {report.drawn:,} portraits made{kept}; "
         f"{report.at_camera:,} look at the camera (X), {count - report.at_camera:,} away (Y)"
     )
-    click.echo(f"next: gazebench build-dataset {out} data/synthetic")
+    say_next("build-dataset", out, "data/synthetic")

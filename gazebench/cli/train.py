@@ -9,6 +9,7 @@ import click
 from gazebench.cli._groups import GroupedCommand, option
 from gazebench.cli._queue import conclude
 from gazebench.cli._side_by_side import train_side_by_side
+from gazebench.cli._words import say_next
 
 if TYPE_CHECKING:
     from gazebench.plugins import Collection
@@ -213,14 +214,16 @@ def _summarise(collection: "Collection", result: "TrainingResult", dataset: Path
         click.echo(
             f"{result.run}: {result.method}, {result.step} steps, {result.seconds:.1f} s in all"
         )
-    click.echo(f"next: {_next(collection, result, dataset)}")
+    say_next(*_next(collection, result, dataset))
 
 
-def _next(collection: "Collection", result: "TrainingResult", dataset: Path) -> str:
+def _next(
+    collection: "Collection", result: "TrainingResult", dataset: Path
+) -> tuple[str | Path, ...]:
     from gazebench import methods, plugins
 
     runs = result.run.parent
     if methods.corrects(methods.load(collection, result.method)):
         words = plugins.typed(collection, result.method)
-        return f"gazebench eval {dataset} {runs} --method {words}"
-    return f"gazebench train --method gazegan_v2 {dataset} {runs / 'gazegan_v2'}"
+        return "eval", dataset, runs, "--method", words
+    return "train", "--method", "gazegan_v2", dataset, runs / "gazegan_v2"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gazebench import landmarks, store
+from gazebench import landmarks, progress, store
 from gazebench.curation import cluster as clusters
 from gazebench.curation import workers as crews
 from gazebench.curation.destination import FOLDERS, check_folder, check_space, clear
@@ -155,13 +155,12 @@ def _run(
 
 
 def _bar(faces: int, pending: int, quiet: bool) -> tqdm:
-    return tqdm(
+    return progress.bar(
         total=faces,
         initial=faces - pending,
         desc="faces",
         unit="face",
-        disable=quiet,
-        dynamic_ncols=True,
+        quiet=quiet,
     )
 
 

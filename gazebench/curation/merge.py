@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from gazebench import store
+from gazebench import progress, store
 from gazebench.curation import BuildReport
 from gazebench.curation.destination import check_folder, clear
 from gazebench.curation.encoding import mask_file
@@ -64,7 +62,7 @@ def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> 
             if before == found and (counts := published_counts(out)):
                 return BuildReport(counts=counts, seconds=time.monotonic() - began, built_now=0)
             store.remove(out / "dataset.json")  # no finished dataset while it is being changed
-            for shard in tqdm(shards, desc="shards", unit="shard", disable=quiet):
+            for shard in progress.bar(shards, desc="shards", unit="shard", quiet=quiet):
                 _absorb(shard, journal, out)
             if labels and not (out / "labels.csv").exists():
                 text = csv_text(("id", "label"), sorted(labels.items()))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from gazebench import progress
 from gazebench.curation.encoding import is_mask, mask_file
 from gazebench.curation.tally import short_digest
 from gazebench.dataset import (
@@ -62,7 +62,9 @@ def faults(root: Path, *, quiet: bool = False) -> list[str]:
     found = [*_list_faults(dataset, listed), *_attribute_faults(root)]
     found += _label_faults(labels, listed.strange)
     portraits = iter_manifest(root / "manifest.csv")
-    bar = tqdm(portraits, "verify", listed.portraits, unit="portrait", disable=quiet)
+    bar = progress.bar(
+        portraits, desc="verify", total=listed.portraits, unit="portrait", quiet=quiet
+    )
     for portrait in bar:
         found += _portrait_faults(dataset, portrait)
         if dataset.has_masks:

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from gazebench import store
 from gazebench.dataset import Manifest, Portrait, intact
 from gazebench.dataset.masks import eye_mask
 from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError
+from gazebench.progress import bar
 from gazebench.reading import read_array, read_object, sha256_of
 
 
@@ -112,9 +112,9 @@ def _decode(manifest: Manifest, path: Path) -> None:
     """Write the cache of pixels, and beside it what it is known by."""
     store.remove(path.with_name(f"pixels-{manifest.tree_hash[:16]}.npy"))  # its earlier name
     side = manifest.resolution
-    bar = tqdm(manifest.portraits, "decode", unit="portrait", disable=None, delay=2)
+    shown = bar(manifest.portraits, desc="decode", unit="portrait", delay=2)
     with store.new_array(path, (len(manifest.portraits), side, side, 3)) as array:
-        for row, portrait in enumerate(bar):
+        for row, portrait in enumerate(shown):
             array[row] = read_portrait(manifest, portrait)
     _note(path, sha256_of(path))
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from gazebench import store
 from gazebench.dataset.manifest import Manifest
 from gazebench.dataset.portraits import ImageFormat, Portrait
 from gazebench.errors import DiskError, InputError
+from gazebench.progress import bar
 from gazebench.reading import read_array, sha256_of
 
 _LISTS = ("manifest.csv", "quarantine.csv")
@@ -123,7 +123,7 @@ def _image_faults(manifest: Manifest, doubtful: NDArray[np.bool_]) -> list[str]:
     wanted = [p for p, is_new in zip(manifest.portraits, doubtful[2:], strict=True) if is_new]
     found = []
     # a short check shows nothing
-    for portrait in tqdm(wanted, "check the dataset", unit="portrait", disable=None, delay=2):
+    for portrait in bar(wanted, desc="check the dataset", unit="portrait", delay=2):
         try:
             if sha256_of(manifest.path(portrait)) != portrait.sha256:
                 found.append(f"{manifest.image_format.file(portrait.id)}: other content")

@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 from pydantic import TypeAdapter, ValidationError
-from tqdm import tqdm
 
-from gazebench import store
+from gazebench import progress, store
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.errors import InputError, MethodError, RefusedError
@@ -119,7 +118,7 @@ class _Job:
             self._ready = True
         what = "correct" if folder == "predictions" else "correct X"
         label = f"{self._run.name}: {what}"
-        bar = tqdm(total=len(portraits), desc=label, unit="face", disable=self._quiet)
+        bar = progress.bar(total=len(portraits), desc=label, unit="face", quiet=self._quiet)
         with bar, torch.no_grad():
             for batch in self._pixels.batches(portraits, BATCH):
                 corrected = _checked(self._contender, batch.to(self._device))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from gazebench import metrics, plugins
+from gazebench import metrics, plugins, progress
 from gazebench.dataset import Domain, Split
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import GazebenchError
@@ -67,15 +66,15 @@ class Scoring:
             return
         real = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
         total = len(real) + len(made.portraits) + (len(camera.portraits) if camera else 0)
-        bar = tqdm(total=total, desc=f"{label}: score", unit="face", disable=quiet)
-        with bar, torch.no_grad():
+        shown = progress.bar(total=total, desc=f"{label}: score", unit="face", quiet=quiet)
+        with shown, torch.no_grad():
             for batch in pixels.batches(real, BATCH):
                 self._each(lambda metric, batch=batch: metric.update_reference(batch))
-                bar.update(len(batch))
+                shown.update(len(batch))
             for hook, folder in (("update", made), ("update_camera", camera)):
                 for source, corrected in _pairs(pixels, folder):
                     self._each(lambda m, s=source, c=corrected, h=hook: _hook(m, h)(s, c))
-                    bar.update(len(source))
+                    shown.update(len(source))
             for name, metric in list(self._ready.items()):
                 self._guarded(name, lambda name=name, metric=metric: self._finish(name, metric))
 

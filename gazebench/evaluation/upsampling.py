@@ -14,9 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from pytorch_msssim import ms_ssim
 from torch import Tensor
-from tqdm import tqdm
 
-from gazebench import plugins, store, training
+from gazebench import plugins, progress, store, training
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, eye_patches, to_float, to_uint8
 from gazebench.errors import GazebenchError, InputError
@@ -68,7 +67,8 @@ class Comparison:
             InputError: the portraits are too small for MS-SSIM.
         """
         values: dict[str, dict[str, float]] = {}
-        bar = tqdm(total=len(self.portraits), desc=upsampler.title, unit="face", disable=quiet)
+        total = len(self.portraits)
+        bar = progress.bar(total=total, desc=upsampler.title, unit="face", quiet=quiet)
         with bar, torch.inference_mode():
             for source in self.pixels.batches(self.portraits, _BATCH):
                 batch = source.to(self.instruments.device)

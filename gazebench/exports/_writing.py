@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from gazebench import store
+from gazebench import progress, store
 from gazebench.errors import InputError, RefusedError
 from gazebench.exports._content import ExportContent, ExportFile
 from gazebench.exports._description import NAME, Description, read_description, text_of
@@ -74,13 +72,12 @@ def _write_missing(
 ) -> None:
     for folder in {(out / file.path).parent for file in files}:
         store.remove_partial(folder)
-    bar = tqdm(
+    bar = progress.bar(
         total=sum(file.portraits for file in files),
         initial=sum(file.portraits for file in files if file.path not in missing),
         desc="portraits",
         unit="portrait",
-        disable=quiet or not plan.content.with_pixels,
-        dynamic_ncols=True,
+        quiet=quiet or not plan.content.with_pixels,
     )
     with bar:
         content = replace(plan.content, progress=bar.update)

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
-from gazebench import store
+from gazebench import progress, store
 from gazebench.dataset.pictures import Original, PictureError, png, read_bytes
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
@@ -111,7 +110,7 @@ def correct(
         if overwrite or not _is_done(path, place, made_by)
     }
     failures: list[str] = []
-    for path in tqdm(left, desc="correct", unit="photo", disable=quiet or len(left) < 2):
+    for path in progress.bar(left, desc="correct", unit="photo", quiet=quiet or len(left) < 2):
         try:
             photograph = photographer.open(path)
         except InputError as error:

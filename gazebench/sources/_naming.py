@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from gazebench.sources import _temporary
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_RESERVED = re.compile("con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)  # devices on Windows
 _LONGEST = 100
 _DIGITS, _MANY_DIGITS = 8, 32  # of a name's hash
 
@@ -52,7 +53,8 @@ def _row(given: tuple[str, bytes | None]) -> tuple[str, bytes | None, int, str]:
 
 
 def _plain_id(name: str) -> str:
-    return _UNSAFE.sub("-", _stem(name)).strip(".-") or "portrait"
+    plain = _UNSAFE.sub("-", _stem(name)).strip(".-") or "portrait"
+    return f"_{plain}" if _RESERVED.fullmatch(plain.partition(".")[0]) else plain
 
 
 def _hashed(name: str, digits: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gazebench import store
+from gazebench import progress, store
 from gazebench.dataset import Domain, csv_text
 from gazebench.errors import InputError, RefusedError, StoppedError
 from gazebench.signals import listening
@@ -87,7 +87,9 @@ def synthesize_folder(
 
 def _bar(count: int, pending: int, quiet: bool) -> tqdm:
     kept = count - pending
-    return tqdm(total=count, initial=kept, desc="draw", unit="face", disable=quiet or not pending)
+    return progress.bar(
+        total=count, initial=kept, desc="draw", unit="face", quiet=quiet or not pending
+    )
 
 
 def _check_folder(out: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from gazebench import config, store
+from gazebench import config, progress, store
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels, seed_of
 from gazebench.errors import InputError, RefusedError, StoppedError
@@ -223,12 +223,12 @@ class Loop:
 
     def _bar(self) -> tqdm:
         recipe = self.engine.recipe
-        return tqdm(
+        return progress.bar(
             total=recipe.steps,
             initial=self.done,
             desc=recipe.method,
             unit="step",
-            disable=not self.progress,
+            quiet=not self.progress,
         )
 
     def _stopped(self) -> StoppedError:

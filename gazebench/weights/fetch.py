@@ -23,9 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tqdm import tqdm
-
-from gazebench import store
+from gazebench import progress, store
 from gazebench.errors import MissingPartError
 from gazebench.weights.catalogue import Artefact, Member, Official, Original, Tensorial
 from gazebench.weights.convert import Tensors, digest_of
@@ -227,7 +225,7 @@ def _connect(url: str, answer: queue.Queue[Any]) -> None:
 
 def _pieces(response: http.client.HTTPResponse, url: str, length: int | None) -> Iterator[bytes]:
     name = url.rpartition("/")[2]
-    with tqdm(total=length, unit="B", unit_scale=True, desc=name, disable=None) as bar:
+    with progress.bar(total=length, unit="B", unit_scale=True, desc=name) as bar:
         while piece := response.read(_CHUNK):
             bar.update(len(piece))
             yield piece
