@@ -16,7 +16,7 @@ import stat
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from gazebench.errors import InputError
 
@@ -35,7 +35,7 @@ class MissingFileError(InputError):
 
 
 @contextlib.contextmanager
-def opened(path: Path, limit: int | None = None) -> Iterator[BinaryIO]:
+def opened(path: Path, limit: int | None = None) -> Iterator[io.BufferedReader]:
     """A regular file, to read from.
 
     Raises:
@@ -267,7 +267,7 @@ def _check(value: Any) -> None:
             elif isinstance(item, list):
                 below += item
             elif isinstance(item, str):
-                item.isascii() or item.encode()  # half a surrogate pair is no text
+                item.encode()  # half a surrogate pair is no text
             elif isinstance(item, int) and abs(item) >= 10**MAX_DIGITS:
                 raise ValueError(f"a whole number of over {MAX_DIGITS} digits")
         level = below

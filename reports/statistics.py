@@ -28,7 +28,9 @@ def paired_p_values(differences: NDArray[np.float64], *, seed: int = 0) -> NDArr
     observed = np.abs(differences.sum(axis=0))
     observed -= 1e-12 * np.abs(differences).sum(axis=0)  # rounding of a sum
     signs = _all_signs(n) if n <= ALL_FLIPS else _random_signs(n, seed)
-    beyond = sum((np.abs(some @ differences) >= observed).sum(axis=0) for some in signs)
+    beyond = np.zeros(differences.shape[1])
+    for some in signs:
+        beyond += (np.abs(some @ differences) >= observed).sum(axis=0)
     return beyond / 2**n if n <= ALL_FLIPS else (beyond + 1) / (ROUNDS + 1)
 
 
@@ -92,4 +94,4 @@ def _all_signs(n: int) -> Iterator[NDArray[np.float64]]:
 def _random_signs(n: int, seed: int) -> Iterator[NDArray[np.float64]]:
     rng = np.random.default_rng(seed)
     for _ in range(ROUNDS // CHUNK):
-        yield 1.0 - 2.0 * rng.integers(0, 2, (CHUNK, n))
+        yield rng.choice(np.array([-1.0, 1.0]), (CHUNK, n))
