@@ -122,3 +122,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_windows_file_is_fine(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_bytes(b"\xef\xbb\xbf[dataset]\r\nresolution = 256\r\n")
     assert config.read(tmp_path / "s.toml") == {"dataset": {"resolution": 256}}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "nan"])
+def test_a_number_that_is_none_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match=r"setting dataset\.filter\.max_outside = .*finite"):
+        config.build(DatasetSettings, {"filter": {"max_outside": value}}, "dataset")

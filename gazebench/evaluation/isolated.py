@@ -74,8 +74,8 @@ def _answer(request: str) -> tuple[dict[str, Any] | None, int]:
     try:
         answer = json.loads(text)
     except ValueError:  # it died before it had spoken
-        return None, process.returncode
-    return answer, process.returncode
+        answer = None
+    return answer if isinstance(answer, dict) else None, process.returncode
 
 
 def _path() -> str:
