@@ -18,7 +18,7 @@ demo: $(VENV)/.installed ## the whole pipeline on the shipped portraits, up to a
 
 label-demo: $(VENV)/.installed-label ## a labelling session in FiftyOne's App, on the shipped portraits
 	$(BIN)/gazebench build-dataset gazebench/demo/portraits $(OUT)-labels --res 512 --align none
-	$(BIN)/gazebench label prepare $(OUT)-labels --annotators you
+	$(BIN)/gazebench label prepare $(OUT)-labels --annotators you --votes 1 --test-votes 1
 	$(BIN)/gazebench label serve $(OUT)-labels --open
 
 test: $(VENV)/.installed-dev ## the tests, with the linters and the type checker among them

@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from build_runs import build
 from labelling import needs_fiftyone
 
 from benchmarks.label_servers import (
@@ -30,11 +32,19 @@ from gazebench.annotation.votes import UNDO, Event, Votes
 pytestmark = needs_fiftyone
 
 
+# of source pictures; and the dataset's folder has them all
+ODD = ("it's me", "中文 数据", 'a "quoted" one', "100% #1 &", "ünï", "a+b=c;d", "one, two", "?what")
+
+
 @pytest.fixture(scope="module")
-def prepared(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset that two people may label."""
-    root = tmp_path_factory.mktemp("app") / "dataset"
-    shutil.copytree(small_dataset, root)
+def prepared(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset that two people may label, whose folder and pictures have odd names."""
+    pictures = tmp_path_factory.mktemp("app") / "pictures of 'people'"
+    pictures.mkdir()
+    for path, name in zip(sorted(demo_portraits.glob("*.jpg")), ODD, strict=False):
+        shutil.copy(path, pictures / f"{name}.jpg")
+    root = pictures.with_name(" ".join(ODD))
+    assert build(pictures, root).exit_code == 0
     done = run("label", "prepare", root, "--annotators", "ana,bo", "--repeats", "0")
     assert done.returncode == 0, done.stderr
     return root
@@ -83,7 +93,18 @@ def test_votes_are_stored_and_nobody_forges_them(served: Served) -> None:
             ana.post("progress", {}, **headers)
     for path in ("/etc/passwd", str(served.dataset / "images/../votes.sqlite")):
         with pytest.raises(RefusedError, match="404"):
-            ana.get(f"/media?filepath={path}")
+            ana.get(f"/media?filepath={quote(path)}")
+
+
+def test_pictures_with_odd_names_are_served(served: Served) -> None:
+    bo = Client(served.links["bo"])
+    faces = bo.ask("next_faces", held=[], count=40)["faces"]
+    assert len(faces) == len(ODD)
+    for face in faces:
+        content = (served.dataset / "images" / f"{face['id']}.png").read_bytes()
+        assert bo.get(f"/gazebench/faces/{quote(face['id'])}") == content
+        file = quote(str(served.dataset / "images" / f"{face['id']}.png"), safe="")
+        assert bo.get(f"/media?filepath={file}") == content  # as FiftyOne's own grid asks
 
 
 @pytest.mark.slow
