@@ -154,3 +154,26 @@ def test_keys_pressed_while_the_server_is_away_arrive_once(context, tmp_path: Pa
         page.close()
     labels = [e for e in _events(dataset) if e.round == "label"]
     assert len({e.portrait for e in labels}) == len(labels) == 20
+
+
+@pytest.mark.slow
+def test_the_plain_panel_votes_by_buttons(context, tmp_path: Path) -> None:
+    """The way without our JavaScript, from the button beside the tab."""
+    dataset = make_dataset(tmp_path / "dataset", 20)
+    assert run("label", "prepare", dataset, "--annotators", "ana", "--repeats", "0").returncode == 0
+    with serving(dataset) as served:
+        page = opened(context, served.links["ana"])
+        page.locator("[data-cy=new-panel-btn]").first.click()
+        page.get_by_text("Label (plain)").first.click()
+        page.get_by_text("0 of 20.").wait_for()
+        page.get_by_role("button", name="Looks elsewhere", exact=True).click()
+        page.get_by_text("1 of 20.").wait_for()
+        page.get_by_role("button", name="Unsure", exact=True).click()
+        page.get_by_text("2 of 20.").wait_for()
+        page.get_by_role("button", name="Undo", exact=True).click()
+        page.get_by_text("1 of 20.").wait_for()
+        shown = page.locator("img[src*='/gazebench/faces/']").first.get_attribute("src")
+    events = list(_events(dataset))
+    assert [e.vote for e in events] == ["Y", "unsure", UNDO]
+    assert shown is not None
+    assert shown.endswith(events[1].portrait)  # the face comes back

@@ -142,7 +142,7 @@ def serve(
     server.check_address(address)
     everybody = Session.load(dataset).annotators
     chosen = [name.strip() for name in annotators.split(",") if name.strip()] or list(everybody)
-    click.echo(f"starting {len(chosen)} servers, about 10 s each ...")
+    click.echo(f"starting {len(chosen)} server{'s' * (len(chosen) > 1)}, about 10 s each ...")
 
     def ready(invitations: "list[server.Invitation]") -> None:
         invite(invitations)

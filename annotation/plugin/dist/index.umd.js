@@ -42,10 +42,10 @@
     .track { height: 5px; border-radius: 3px; background: #3a4146; width: 100%; overflow: hidden; }
     .track i { display: block; height: 100%; background: var(--accent); width: 0; }
     .face { display: flex; gap: 24px; justify-content: center; }
-    .portrait { width: min(512px, 62vh); aspect-ratio: 1; flex: none; background: #1c1f21; border-radius: 8px; overflow: hidden; }
+    .portrait { width: min(512px, 62vh); aspect-ratio: 1; flex: 0 1 auto; align-self: center; min-width: 0; background: #1c1f21; border-radius: 8px; overflow: hidden; }
     .portrait img { width: 100%; height: 100%; display: block; }
-    .eyes { display: flex; flex-direction: column; gap: 16px; justify-content: center; }
-    .eyes canvas { width: min(380px, 46vh); aspect-ratio: 3 / 2; border-radius: 8px; background: #1c1f21; display: block; }
+    .eyes { display: flex; flex-direction: column; gap: 16px; justify-content: center; width: min(372px, 45vh); min-width: 0; }
+    .eyes canvas { width: 100%; aspect-ratio: 3 / 2; border-radius: 8px; background: #1c1f21; display: block; }
     .choices { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; width: 100%; max-width: 916px; margin: 14px auto 0; }
     .choices button { padding: .75rem .5rem; font-weight: 600; }
     .choices .keys { display: block; color: var(--muted); font-weight: 400; font-size: .85rem; }
