@@ -56,6 +56,8 @@ def test_a_volunteer_labels_by_keys_leaves_and_comes_back(
         until(page, "4 of 24")
         label_until(page, 8)
         until(page, "8 of 24")
+        around = page.locator("body").inner_text()  # the App; the screen is in a shadow of its own
+        assert not {"X", "Y", "unsure", "reject"} & set(around.split())  # labels.csv is there
         page.close()
     labels = [e for e in _events(dataset) if e.round == "label"]
     assert [e.vote for e in labels] == [*VOTES, "X", UNDO, *VOTES]
