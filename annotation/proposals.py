@@ -139,7 +139,7 @@ def _judged(
         cv=StratifiedGroupKFold(5),
         method="predict_proba",
     )
-    auc = float(roc_auc_score(is_y, unseen[: len(is_y), 1]))
+    auc = float(roc_auc_score(is_y, np.asarray(unseen)[: len(is_y), 1]))
     model.fit(both, twice)
     return auc, model.predict_proba(others)[:, 1].tolist() if len(others) else []
 
@@ -184,7 +184,8 @@ def _patches(faces: Faces, ids: list[str], quiet: bool) -> NDArray[np.float32]:
     return found
 
 
-def _patch(grey: Image.Image, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    small = grey.resize(_PATCH, Image.Resampling.BILINEAR, box=tuple(box))
+def _patch(grey: Image.Image, box: list[int]) -> NDArray[np.float32]:
+    left, top, right, bottom = box
+    small = grey.resize(_PATCH, Image.Resampling.BILINEAR, box=(left, top, right, bottom))
     values = np.asarray(small, np.float32).ravel()
     return (values - values.mean()) / (values.std() + 4)  # of 255: a flat patch stays flat
