@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote
 
+from gazebench import gate
 from gazebench.annotation import examples
 from gazebench.annotation.desk import Desk
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable]
-_LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
 _POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; frame-ancestors 'none'"
 _HOUR = "private, max-age=3600"
@@ -35,7 +35,7 @@ class Guard:
         self._desk = desk
         self._secret = secret
         self._home = home
-        self._hosts = {*_LOCAL, *hosts}
+        self._hosts = {*gate.LOOPBACK, *hosts}
         self._cookie = f"gazebench_{desk.annotator}"
         self._images = (desk.dataset / "images").resolve()
 
@@ -56,7 +56,7 @@ class Guard:
         """What the gate says itself; None lets the request through."""
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
         path, query = scope["path"], parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        if not self._is_known(headers):
+        if not gate.is_for_us(headers, self._hosts):
             return _page(403, "This address is not known here.")
         if path == "/gazebench/health":
             return _json(200, {"annotator": self._desk.annotator})
@@ -73,15 +73,6 @@ class Guard:
         if path == "/media" and not self._is_ours(query.get("filepath", [""])[0]):
             return _page(404, "No such picture.")
         return None
-
-    def _is_known(self, headers: dict[str, str]) -> bool:
-        host = headers.get("host", "")
-        origin = headers.get("origin")
-        if _name(host) not in self._hosts:
-            return False
-        if origin is not None:
-            return urlsplit(origin).netloc == host
-        return headers.get("sec-fetch-site") != "cross-site" or _is_opened(headers)
 
     def _enter(self, key: str) -> tuple[int, dict[str, str], bytes]:
         if not hmac.compare_digest(key.encode(), self._secret.encode()):
@@ -135,16 +126,6 @@ def _confined(send: Any) -> Any:
         await send(message)
 
     return sending
-
-
-def _name(host: str) -> str:
-    """A Host header without its port."""
-    return host if host.endswith("]") else host.rpartition(":")[0] or host
-
-
-def _is_opened(headers: dict[str, str]) -> bool:
-    """Whether somebody followed a link here, as from a message."""
-    return headers.get("sec-fetch-mode") == "navigate"
 
 
 def _json(status: int, content: Any) -> tuple[int, dict[str, str], bytes]:

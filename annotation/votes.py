@@ -10,13 +10,14 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from gazebench.errors import DiskError, InputError
-from gazebench.store import refuse_link
+from gazebench import ledger
+from gazebench.errors import InputError
+from gazebench.ledger import now as now  # read and written with the events
 
 FILE = "votes.sqlite"
 VOTES = ("X", "Y", "unsure", "reject")
@@ -36,11 +37,11 @@ CREATE TABLE IF NOT EXISTS events (
     client TEXT NOT NULL           -- app, pack, import
 );
 CREATE INDEX IF NOT EXISTS latest ON events (round, annotator, portrait, number);
-CREATE TRIGGER IF NOT EXISTS keep BEFORE UPDATE ON events
-    BEGIN SELECT RAISE(ABORT, 'a vote is never changed'); END;
-CREATE TRIGGER IF NOT EXISTS hold BEFORE DELETE ON events
-    BEGIN SELECT RAISE(ABORT, 'a vote is never removed'); END;
 """
+_REPAIR = (
+    "put back a copy, or the files that `gazebench label export` wrote with "
+    "`gazebench label import`"
+)
 _FIELDS = "event, annotator, portrait, vote, milliseconds, time, round, client"
 _CURRENT = f"""
 SELECT {_FIELDS} FROM events
@@ -106,11 +107,6 @@ def _is_time(text: object) -> bool:
         return False
 
 
-def now() -> str:
-    """The time in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 class Votes:
     """The events of one dataset. Threads may share it, and processes may open it at once."""
 
@@ -129,13 +125,7 @@ class Votes:
             DiskError: no space or not writable.
         """
         path = dataset / FILE
-        with _sentences(path):
-            connection = sqlite3.connect(refuse_link(path), timeout=30, check_same_thread=False)
-        with contextlib.closing(connection):
-            with _sentences(path):
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_SCHEMA)
+        with ledger.opened(path, _SCHEMA + ledger.NEVER_CHANGED, repair=_REPAIR) as connection:
             yield cls(connection, path)
 
     def add(self, events: Sequence[Event]) -> list[Event]:
@@ -147,7 +137,7 @@ class Votes:
             InputError: an id that is stored with another content.
             DiskError: no space or not writable; nothing was stored.
         """
-        with self._lock, _sentences(self._path), self._db:
+        with self._lock, ledger.sentences(self._path, repair=_REPAIR), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             return [event for event in events if self._insert(event)]
 
@@ -170,7 +160,7 @@ class Votes:
         return next(self._rows("SELECT count(*) FROM events"))[0]
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> Iterator[tuple]:
-        with _sentences(self._path):
+        with ledger.sentences(self._path, repair=_REPAIR):
             with self._lock:
                 rows = self._db.execute(query, values).fetchall()
             yield from rows
@@ -197,17 +187,3 @@ def _said(event: Event) -> tuple[str, str, str, str]:
 def _event(values: Iterable) -> Event:
     names = (field.name for field in fields(Event))
     return Event(**dict(zip(names, values, strict=True)))
-
-
-@contextlib.contextmanager
-def _sentences(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            raise InputError(
-                f"{path}: damaged ({error}); put back a copy, or the files that "
-                "`gazebench label export` wrote with `gazebench label import`"
-            ) from None
-        raise DiskError(f"{path}: cannot be used ({error})") from error

@@ -67,7 +67,7 @@ def test_what_is_stored_cannot_be_changed_or_removed(votes: Votes, tmp_path: Pat
     votes.add([event("a", "X")])
     connection = sqlite3.connect(tmp_path / FILE)
     for change in ("UPDATE events SET vote = 'Y'", "DELETE FROM events"):
-        with pytest.raises(sqlite3.DatabaseError, match="a vote is never"):
+        with pytest.raises(sqlite3.DatabaseError, match="an event is never"):
             connection.execute(change)
     connection.close()
 

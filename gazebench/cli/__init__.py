@@ -25,7 +25,10 @@ _STOPPED = "interrupted; what is complete is kept, run the same command again to
 _ORDER = (
     (
         "Pipeline",
-        ("demo", "build-dataset", "label", "train", "eval", "score", "eval-upsampling", "report"),
+        (
+            *("demo", "build-dataset", "label", "train", "eval", "score", "eval-upsampling"),
+            *("report", "study"),
+        ),
     ),
     ("With a trained run", ("correct", "animate")),
     ("Datasets", ("inspect", "verify", "merge", "export", "synthesize")),

@@ -9,10 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 
-def environment() -> Environment:
-    """Templates with escaping on and every unknown name an error."""
+def environment(package: str = "gazebench.reports.page") -> Environment:
+    """Templates of a package, with escaping on and every unknown name an error."""
     return Environment(
-        loader=PackageLoader("gazebench.reports.page"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
