@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gazebench import plugins, store
@@ -13,7 +13,7 @@ from gazebench.errors import GazebenchError, InputError
 from gazebench.reports import tables, writers
 from gazebench.reports.grid import Grid
 from gazebench.reports.measured import Measured, Run
-from gazebench.reports.page import Board, Sheet, render
+from gazebench.reports.page import Board, Sheet, render, study
 from gazebench.reports.page.gallery import PICTURES, Gallery, gallery
 
 
@@ -44,7 +44,7 @@ def write_report(
     sheets = [sheet for name in plugins.names(tables) for sheet in _sheets(name, measured)]
     if not sheets:
         raise _nothing(measured)
-    boards = _boards(sheets, measured.runs, dataset, pictures)
+    boards = _with_study(_boards(sheets, measured.runs, dataset, pictures), measured)
     texts = {f"{s.name}.{suffix}": text for s in sheets for suffix, text in s.files.items()}
     page = out / "index.html"
     _remove_others(out / "tables", texts)
@@ -97,6 +97,21 @@ def _boards(
         together.setdefault((sheet.grid.fingerprint, sheet.grid.benchmark), []).append(sheet)
     share = PICTURES // len(together) if pictures else 0
     return [_board(group, _runs_of(key, runs), dataset, share) for key, group in together.items()]
+
+
+def _with_study(boards: list[Board], measured: Measured) -> list[Board]:
+    """The same boards; the one of the study's dataset shows it."""
+    try:
+        rows = study.read(measured.root)
+    except InputError as error:
+        measured.damaged.append(str(error))
+        return boards
+    shown = study.section(rows)
+    fingerprint = rows[0].fingerprint if rows else ""
+    return [
+        replace(board, study=shown) if board.sheets[0].grid.fingerprint == fingerprint else board
+        for board in boards
+    ]
 
 
 def _runs_of(key: tuple[str, str], runs: Sequence[Run]) -> list[Run]:

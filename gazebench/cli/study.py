@@ -1,5 +1,6 @@
 """``gazebench study ...``."""
 
+import os
 from pathlib import Path
 
 import click
@@ -131,3 +132,120 @@ def serve(
 
     extra = (*hosts, address) if open_to_the_network else hosts
     server.serve(study, address=address, port=port, hosts=extra, ready=ready)
+
+
+@command.command()
+@_study
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--respondents", type=click.IntRange(1, 10_000), help="[default: those planned]")
+def pack(study: Path, out: Path, respondents: int | None) -> None:
+    """Write one offline page for each respondent into OUT, for people without a server.
+
+    A page holds all its pictures and works without a network. At the end it writes a small file
+    with the answers, which the respondent sends back: `gazebench study import` reads it.
+    """
+    from gazebench.study.design import Design
+    from gazebench.study.pack import write_packs
+
+    pages = write_packs(study, out, respondents or Design.load(study).respondents)
+    size = sum(page.stat().st_size for page in pages) / len(pages) / 1e6
+    click.echo(f"{out}: {len(pages)} pages of about {size:.1f} MB, one for each respondent")
+    click.echo(f"next, with the files that come back: gazebench study import {study} FILE...")
+
+
+@command.command("import")
+@_study
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def import_(study: Path, files: tuple[Path, ...]) -> None:
+    """Add the answers in FILES, which offline pages wrote. A file twice changes nothing."""
+    from gazebench.errors import IncompleteError
+    from gazebench.study.pack import import_answers
+
+    new, problems = import_answers(study, files)
+    click.echo(f"{new:,} new events from {len(files) - len(problems)} file(s)")
+    if problems:
+        raise IncompleteError("left out: " + "; ".join(problems))
+
+
+@command.command()
+@_study
+@click.option("--codes", is_flag=True, help="List the completion codes of all who finished.")
+def status(study: Path, codes: bool) -> None:
+    """Say how far a study is: started, finished, excluded and why.
+
+    Completion codes are listed in alphabetical order and do not lead to answers.
+    """
+    from gazebench.study.status import status as of
+
+    found = of(study)
+    click.echo(
+        f"{found.counted} of {found.planned} planned respondents count; "
+        f"{found.started} started, {found.answers:,} answers"
+    )
+    for reason, number in found.excluded.items():
+        click.echo(f"  {number} {reason}")
+    for code in found.codes if codes else ():
+        click.echo(code)
+
+
+@command.command()
+@_study
+@click.option("--into", "runs", type=click.Path(path_type=Path),
+              help="Folder of runs that gets study.json. [default: that of STUDY]")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="[default: STUDY/report.html]")
+def analyse(study: Path, runs: Path | None, out: Path | None) -> None:
+    """Count the answers: shares with intervals, tests, agreement, and a report.
+
+    Writes STUDY/study.json and STUDY/report.html, and study.json into the folder of runs, from
+    which the next `gazebench report` fills the last column of Table I. Answers of people who
+    withdrew, did not finish, or are excluded by the rules of the design are not counted.
+    """
+    from gazebench import store
+    from gazebench.reports.page.study import percents, render
+    from gazebench.study.analysis import analyse as count
+    from gazebench.study.analysis import publish
+    from gazebench.study.design import Design
+
+    facts = count(study)
+    page = out or study / "report.html"
+    place = runs or Path(os.path.normpath(study / Design.load(study).folder))
+    written = publish(facts, study, place)
+    store.write(page, render(facts))
+    shown = percents([row["share"] for row in facts["rows"]])
+    for row, text in zip(facts["rows"], shown, strict=True):
+        ends = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+        click.echo(f"{text:>5} %  {row['letter']}  {row['title']}  (95 % interval {ends})")
+    what = "simulated respondents" if facts["simulated"] else "respondents"
+    click.echo(f"{facts['respondents']} of {facts['started']} {what} count")
+    click.echo(f"{', '.join(map(str, written))}: the numbers; {page}: the report")
+    click.echo(f"next: gazebench report {place} board")
+
+
+@command.command()
+@_study
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", "form", type=click.Choice(("csv", "jsonl")), default="csv", show_default=True)
+def export(study: Path, file: Path, form: str) -> None:
+    """Write every answer to FILE, one a line, with what was shown and whether it counts."""
+    from gazebench.study.exporting import export as write
+
+    click.echo(f"{file}: {write(study, file, form):,} answers")
+
+
+@command.command()
+@_study
+@click.option("--respondents", type=click.IntRange(1, 100_000), help="[default: those planned]")
+@click.option("--seed", type=int, default=0, show_default=True)
+def simulate(study: Path, respondents: int | None, seed: int) -> None:
+    """Fill a study with invented answers, to see what its report will look like.
+
+    Everything made from them is marked as simulated. A study that has answers of people takes none,
+    and one that has invented answers is not served.
+    """
+    from gazebench.study.design import Design
+    from gazebench.study.simulation import simulate as invent
+
+    count = respondents or Design.load(study).respondents
+    invent(study, count, seed=seed)
+    click.echo(f"{study}: {count} invented respondents")
+    click.echo(f"next: gazebench study analyse {study}")

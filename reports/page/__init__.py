@@ -14,10 +14,11 @@ import gazebench
 from gazebench.reports.grid import Cell, Column, Grid, Row
 from gazebench.reports.page.gallery import Gallery
 from gazebench.reports.page.offline import environment, joined, policy
+from gazebench.reports.page.study import STYLE, StudySection
 from gazebench.reports.writers import FORMATS, Format
 from gazebench.results import RunResult
 
-STYLES = ("page.css", "table.css", "faces.css")
+STYLES = ("page.css", "table.css", "faces.css", STYLE)
 # provenance keys with a place of their own, in order
 KNOWN = {
     "date": "Date",
@@ -51,6 +52,7 @@ class Board:
     sheets: Sequence[Sheet]
     results: Sequence[RunResult]  # those of Table I, which is then the first sheet
     gallery: Gallery
+    study: StudySection | None = None  # where people were asked about these runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,7 @@ def _context(board: Board, name: str) -> dict[str, Any]:
             for place, sheet in enumerate(board.sheets)
         ],
         "gallery": board.gallery,
+        "study": board.study,
         "runs": [(row, result, list(provenance(result))) for row, result in entries],
         "cards": list({result.name: (row, result) for row, result in entries}.values()),
         "dates": _dates(board.results),
