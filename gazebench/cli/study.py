@@ -218,7 +218,10 @@ def analyse(study: Path, runs: Path | None, out: Path | None) -> None:
     what = "simulated respondents" if facts["simulated"] else "respondents"
     click.echo(f"{facts['respondents']} of {facts['started']} {what} count")
     click.echo(f"{', '.join(map(str, written))}: the numbers; {page}: the report")
-    click.echo(f"next: gazebench report {place} board")
+    if facts["kind"] == "best":
+        click.echo(f"next: gazebench report {place} board")
+    else:
+        click.secho("note: worths from pairs are not the last column of Table I", err=True)
 
 
 @command.command()

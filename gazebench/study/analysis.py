@@ -70,13 +70,15 @@ def analyse(study: Path) -> dict[str, Any]:
 def publish(facts: Mapping[str, Any], study: Path, runs: Path | None) -> list[Path]:
     """Write ``study.json`` into the study's folder, and its rows into the folder of runs.
 
+    Worths from pairs are not what the last column of Table I counts, and stay in the study.
+
     Raises:
         InputError: ``runs`` is no folder.
         DiskError: no space or not writable.
     """
     written = [study / FILE]
     store.write(study / FILE, _json(facts))
-    if runs is not None:
+    if runs is not None and facts["kind"] == "best":
         if not runs.is_dir():
             raise InputError(f"{runs}: no such folder of runs; name it with --into RUNS")
         written.append(runs / FILE)

@@ -11,7 +11,7 @@ from typing import Any
 from gazebench import gate
 
 MOST_BYTES = 4096  # of a body; a form has about a hundred
-BODY_SECONDS = 10.0
+BODY_SECONDS = 5.0
 _POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -33,7 +33,7 @@
     const said = document.querySelector(`[data-said="${table.id}"]`);
     said.textContent = `Sorted by ${header.textContent.trim()}, ${direction}.`;
   };
-  all("table.scores").forEach((table) => {
+  all("table.scores:not(.shares)").forEach((table) => {
     all("thead th", table).forEach((header) => {
       header.querySelector("button").addEventListener("click", () => sortBy(table, header));
     });

@@ -1,0 +1,59 @@
+"""A served study in a process of its own, for tests and benchmarks."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from gazebench.study.answers import Answers
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextlib.contextmanager
+def serving(study: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A served study in a process of its own, ready; told to stop when the block ends."""
+    process = start(study, port)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def start(study: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it answers."""
+    words = [sys.executable, "-m", "gazebench", "study", "serve", str(study), "--port", str(port)]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return process
+        assert process.poll() is None, "the server ended"
+        time.sleep(0.05)
+    raise AssertionError("the server does not start")
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def stored_answers(study: Path) -> dict[tuple[str, int], int]:
+    """(respondent, question) → place of the answer that is stored.
+
+    Raises:
+        AssertionError: an answer is stored twice.
+    """
+    found: dict[tuple[str, int], int] = {}
+    with Answers.open(study) as answers:
+        for event in answers.events():
+            if event.question is not None:
+                key = event.respondent, event.question
+                assert key not in found, f"{key} is stored twice"
+                found[key] = event.place
+    return found

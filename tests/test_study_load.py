@@ -1,0 +1,61 @@
+"""A study's server under load and under kill -9: what was acknowledged is stored, once."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from benchmarks.crowd import Seen, crowd
+from benchmarks.made_study import made_study
+from benchmarks.study_server import free_port, serving, start, stored_answers
+
+
+def check(study: Path, seen: Seen, people: int, asked: int) -> None:
+    stored = stored_answers(study)  # fails where one is stored twice
+    assert seen.finished == people
+    assert seen.acknowledged.keys() <= stored.keys()
+    assert len(stored) == people * asked
+    wrong = [key for key, place in seen.acknowledged.items() if stored[key] != place]
+    assert wrong == []  # the first choice stands
+    assert not [status for status in seen.statuses if status >= 500]
+
+
+def test_twenty_at_once_lose_nothing(tmp_path: Path) -> None:
+    study, port = made_study(tmp_path, questions=4, catches=1, repeats=1), free_port()
+    with serving(study, port):
+        seen = asyncio.run(crowd(port, 40, at_once=20, pictures=True))
+    check(study, seen, 40, 6)
+
+
+@pytest.mark.slow
+def test_ten_kills_lose_no_acknowledged_answer(tmp_path: Path) -> None:
+    study, port = made_study(tmp_path, questions=20), free_port()
+    kills = 10
+
+    async def scene() -> Seen:
+        process = start(study, port)
+        task = asyncio.create_task(crowd(port, 300, at_once=50, think=0.05))
+        rng = random.Random(0)
+        for _ in range(kills):
+            await asyncio.sleep(rng.uniform(0.5, 3))
+            assert not task.done(), "the crowd was too quick for all kills"
+            process.kill()
+            process.wait()
+            process = await asyncio.to_thread(start, study, port)
+        seen = await task
+        process.terminate()
+        process.wait()
+        return seen
+
+    seen = asyncio.run(scene())
+    assert seen.away > 0
+    check(study, seen, 300, 25)
+
+
+@pytest.mark.slow
+def test_a_thousand_respondents_fifty_at_once(tmp_path: Path) -> None:
+    study, port = made_study(tmp_path), free_port()
+    with serving(study, port):
+        seen = asyncio.run(crowd(port, 1000, at_once=50, think=0.2))
+    check(study, seen, 1000, 55)
