@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help demo label-demo test check docs bench lint format types slow clean
+.PHONY: help demo label-demo study-demo test check docs bench lint format types slow clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -20,6 +20,16 @@ label-demo: $(VENV)/.installed-label ## a labelling session in FiftyOne's App, o
 	$(BIN)/gazebench build-dataset gazebench/demo/portraits $(OUT)-labels --res 512 --align none
 	$(BIN)/gazebench label prepare $(OUT)-labels --annotators you --votes 1 --test-votes 1
 	$(BIN)/gazebench label serve $(OUT)-labels --open
+
+study-demo: $(VENV)/.installed-study ## a user study of the demo's runs, and its report on invented answers
+	test -f $(OUT)/board/index.html || $(BIN)/gazebench demo $(OUT)
+	rm -rf $(OUT)/study-simulated
+	$(BIN)/gazebench study create $(OUT)/runs $(OUT)/demo-256 $(OUT)/study-simulated
+	$(BIN)/gazebench study simulate $(OUT)/study-simulated
+	$(BIN)/gazebench study analyse $(OUT)/study-simulated
+	$(BIN)/gazebench report $(OUT)/runs $(OUT)/board
+	test -d $(OUT)/study || $(BIN)/gazebench study create $(OUT)/runs $(OUT)/demo-256 $(OUT)/study
+	$(BIN)/gazebench study serve $(OUT)/study --open
 
 test: $(VENV)/.installed-dev ## the tests, with the linters and the type checker among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -61,6 +71,10 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)/.installed-label: $(VENV)/.installed
 	@echo "gazebench: adding FiftyOne to $(VENV) (about 1.2 GB)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[label]'
+	@touch $@
+
+$(VENV)/.installed-study: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[study]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-label

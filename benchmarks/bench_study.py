@@ -1,6 +1,6 @@
 """A study's server under load: answers acknowledged, lost, doubled, and how long one takes.
 
-    python benchmarks/bench_study.py [RESPONDENTS] [AT_ONCE] [THINK_SECONDS]
+    python benchmarks/bench_study.py [RESPONDENTS] [AT_ONCE] [THINK_SECONDS] [QUESTIONS]
 
 One server process and one process of invented respondents share this machine. Each respondent
 fetches every page and picture, thinks for a moment (exponential), and answers. The rival is a
@@ -16,31 +16,31 @@ from pathlib import Path
 
 from crowd import crowd
 from made_study import made_study
-from study_server import free_port, serving, stored_answers
+from study_server import doubled_answers, free_port, serving, stored_answers
 
 from gazebench.study.answers import Answer, Answers
 from gazebench.study.design import Design
 
 
-def main(people: int = 1000, at_once: int = 50, think: float = 0.5) -> None:
+def main(people: int = 1000, at_once: int = 50, think: float = 0.5, questions: int = 50) -> None:
     """Run the crowd and print what happened."""
     with tempfile.TemporaryDirectory() as folder:
-        study = made_study(Path(folder))
-        questions = Design.load(study)
+        study = made_study(Path(folder), questions=questions)
+        design = Design.load(study)
         port = free_port()
         with serving(study, port):
             began = time.perf_counter()
             seen = asyncio.run(crowd(port, people, at_once=at_once, pictures=True, think=think))
             seconds = time.perf_counter() - began
-        stored = stored_answers(study)
-        asked = questions.questions + questions.catches + questions.repeats
+        stored, doubled = stored_answers(study), doubled_answers(study)
+        asked = design.questions + design.catches + design.repeats
         milliseconds = sorted(1000 * s for s in seen.seconds)
         print(
             f"{people} respondents, {at_once} at once, {think} s to think, {seconds:.0f} s in all"
         )
         print(f"answers: {len(seen.acknowledged):,} acknowledged of {people * asked:,}")
         print(f"lost {len(seen.acknowledged.keys() - stored.keys())}, "
-              f"doubled {len(stored) - len(set(stored))}, "
+              f"doubled {doubled}, "
               f"5xx {sum(n for status, n in seen.statuses.items() if status >= 500)}")  # fmt: skip
         print(f"an answer: median {statistics.median(milliseconds):.1f} ms, "
               f"99 % below {milliseconds[int(0.99 * len(milliseconds))]:.1f} ms")  # fmt: skip
@@ -68,4 +68,4 @@ def _row(event: str) -> Answer:
 
 if __name__ == "__main__":
     numbers = [float(word) for word in sys.argv[1:]]
-    main(*(int(n) if place < 2 else n for place, n in enumerate(numbers)))  # type: ignore[arg-type]
+    main(*(n if place == 2 else int(n) for place, n in enumerate(numbers)))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from gazebench.study.answers import Answers
+from gazebench.study.answers import Answer, Answers
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,16 +44,19 @@ def free_port() -> int:
 
 
 def stored_answers(study: Path) -> dict[tuple[str, int], int]:
-    """(respondent, question) → place of the answer that is stored.
-
-    Raises:
-        AssertionError: an answer is stored twice.
-    """
+    """(respondent, question) → place of the first answer that is stored."""
     found: dict[tuple[str, int], int] = {}
-    with Answers.open(study) as answers:
-        for event in answers.events():
-            if event.question is not None:
-                key = event.respondent, event.question
-                assert key not in found, f"{key} is stored twice"
-                found[key] = event.place
+    for event in _answers(study):
+        found.setdefault((event.respondent, event.question or 0), event.place)
     return found
+
+
+def doubled_answers(study: Path) -> int:
+    """How many answers are stored beside an earlier one to the same question."""
+    events = _answers(study)
+    return len(events) - len({(event.respondent, event.question) for event in events})
+
+
+def _answers(study: Path) -> list[Answer]:
+    with Answers.open(study) as answers:
+        return [event for event in answers.events() if event.question is not None]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gazebench import baselines, methods, metrics, plugins, store
 from gazebench.reports.catalogue import methods_table, metrics_table, settings_table
+from gazebench.study.planning import size_table
 
 ROOT = Path(__file__).parents[1]
 KINDS = {name: methods.load(baselines, name) for name in plugins.names(baselines)}
@@ -38,6 +39,7 @@ PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "metrics": (ROOT / "README.md", metrics_part),
     "methods": (ROOT / "baselines" / "README.md", methods_part),
     "settings": (ROOT / "baselines" / "README.md", settings_part),
+    "study-size": (ROOT / "gazebench" / "study" / "README.md", size_table),
 }
 
 

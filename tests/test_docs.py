@@ -66,7 +66,7 @@ def test_the_commands_of_the_readme_run_in_order(
 
 
 def _without_a_server(words: list[str]) -> list[str]:
-    """The command; where volunteers would label in the App, their votes come from a file."""
+    """The command; where people would label or answer, a file or invented answers do."""
     match words[:2]:
         case ["label", "prepare"]:
             return [*words, "--no-app"]
@@ -75,6 +75,8 @@ def _without_a_server(words: list[str]) -> list[str]:
             votes = "".join(f"{row},{name}\n" for row in rows for name in ("ana", "bo", "chen"))
             Path("votes.csv").write_text(f"id,vote,annotator\n{votes}")
             return ["label", "import", words[2], "votes.csv"]
+        case ["study", "serve"]:
+            return ["study", "simulate", *words[2:]]
         case ["label", "status"]:
             return [word for word in words if word != "--watch"]
     return words
@@ -104,6 +106,10 @@ def _celeba_hq(portraits: Path, folder: Path) -> None:
 
 
 def test_links_to_files_lead_somewhere() -> None:
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("*/README.md")]:
+    for document in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("*/README.md"),
+        *ROOT.glob("gazebench/study/*.md"),
+    ]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
