@@ -260,6 +260,24 @@ def test_a_page_that_says_it_took_long_is_held_to_the_clock(study: Path) -> None
     assert set(mine.seconds) == {10.0}
 
 
+def test_rules_that_are_changed_after_answers_are_refused(study: Path) -> None:
+    answer_all(study, attentive)
+    design = Design.load(study)
+    eased = design.rules.model_copy(update={"catch_failures": 3})
+    design.model_copy(update={"rules": eased}).save(study)
+    done = run("analyse", study)
+    assert (done.exit_code, "was changed after people answered" in done.output) == (7, True)
+    design.save(study)
+    assert "put back" not in run("analyse", study).output
+
+
+def test_a_lost_key_is_a_sentence(study: Path) -> None:
+    (study / "key").unlink()
+    done = run("status", study)
+    assert (done.exit_code, "put it back" in done.output) == (3, True), done.output
+    assert not (study / "key").exists()
+
+
 def test_an_answer_is_never_changed(study: Path) -> None:
     answer_all(study, attentive)
     with sqlite3.connect(study / "answers.sqlite") as db:
@@ -300,6 +318,15 @@ def test_everybody_alike_agrees_and_repeats(study: Path) -> None:
 
 def hash_of(face: str) -> int:
     return int(face[1:])
+
+
+def test_the_same_seed_invents_the_same_answers(made: Path, tmp_path: Path) -> None:
+    shares = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        copy = Path(shutil.copytree(made, tmp_path / name))
+        simulate(copy, 5, seed=seed)
+        shares.append([row["share"] for row in analyse(copy)["rows"]])
+    assert shares[0] == shares[1] != shares[2]
 
 
 def test_simulated_answers_are_marked_everywhere(study: Path, tmp_path: Path) -> None:

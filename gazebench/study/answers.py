@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS events (
     question INTEGER,              -- from 0; NULL: no answer
     trial TEXT NOT NULL,           -- main, catch, repeat; else ''
     face TEXT NOT NULL,
-    shown TEXT NOT NULL,           -- what could be chosen, from left to right, joined by tabs
+    shown TEXT NOT NULL,           -- what could be chosen, from left to right, joined by tabs;
+                                   -- of a consent: the design's id
     choice TEXT NOT NULL,          -- one of them, or other; of a consent: the text's version
     milliseconds INTEGER,          -- from the pictures on the screen to the choice; NULL: unknown
     time TEXT NOT NULL,            -- UTC, of the server

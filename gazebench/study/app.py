@@ -74,8 +74,9 @@ class _Pages:
             return self._page("welcome", 400, is_under_way=False, problem=problem)
         if self._started >= MOST_STARTED:
             return self._say(403, "This study is closed. Thank you for your interest.")
-        await self._writer.add(self._desk.consent(respondent))
-        self._started += 1
+        if not self._desk.standing(respondent).consented:
+            await self._writer.add(self._desk.consent(respondent))
+            self._started += 1
         return _with_cookie(RedirectResponse("/question", 303), token, request)
 
     async def question(self, request: Request) -> Response:

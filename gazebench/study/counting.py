@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gazebench.errors import RefusedError
 from gazebench.study.answers import CONSENT, SIMULATED, WITHDRAW, Answer
 from gazebench.study.design import SOURCE, Design
 from gazebench.study.plan import Plan, Trial
@@ -38,7 +39,11 @@ class Respondent:
 
 
 def respondents(events: Iterable[Answer], design: Design) -> list[Respondent]:
-    """Everybody who consented, in the order of the consents; withdrawn ones without answers."""
+    """Everybody who consented, in the order of the consents; withdrawn ones without answers.
+
+    Raises:
+        RefusedError: somebody consented under another design: it was changed since.
+    """
     plan = Plan(design)
     found: dict[str, Respondent] = {}
     last: dict[str, str] = {}  # time of the event before
@@ -48,6 +53,7 @@ def respondents(events: Iterable[Answer], design: Design) -> list[Respondent]:
         if kind == WITHDRAW:
             person.excluded = "withdrawn"
         elif kind == CONSENT:
+            _check_design(event, design)
             person.consented = event.time
             person.is_simulated = event.client == SIMULATED
         else:
@@ -60,6 +66,14 @@ def respondents(events: Iterable[Answer], design: Design) -> list[Respondent]:
         else:
             person.excluded = _verdict(person, design, len(plan.questions(person.name)))
     return list(found.values())
+
+
+def _check_design(consent: Answer, design: Design) -> None:
+    if consent.shown != design.id:
+        raise RefusedError(
+            f"design.json was changed after people answered: they saw design {consent.shown}, and "
+            f"this is {design.id}; put back the file as `gazebench study create` wrote it"
+        )
 
 
 def counted(people: Sequence[Respondent]) -> list[Respondent]:

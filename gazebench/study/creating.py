@@ -75,7 +75,7 @@ def create(
     catches = _catch_faces(manifest, wishes, rng)
     with store.locked(study):
         files, contenders = _write_pictures(study, manifest, folders, faces, catches, rng, quiet)
-        Keyring.of(study)
+        Keyring.create(study)
         design = _design(manifest, wishes, contenders, faces, catches, files, _between(study, runs))
         design.save(study)
     return Created(design=design, notes=notes)

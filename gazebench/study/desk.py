@@ -9,7 +9,7 @@ from gazebench.errors import InputError
 from gazebench.ledger import now
 from gazebench.study.answers import CONSENT, WITHDRAW, Answer, Answers, Standing
 from gazebench.study.design import OTHER, PICTURES, SOURCE, Design
-from gazebench.study.plan import Plan, Question
+from gazebench.study.plan import Plan
 from gazebench.study.respondents import Keyring
 
 _KEPT = 4096  # respondents whose picture addresses are at hand
@@ -57,15 +57,12 @@ class Desk:
         name = self._addresses(respondent).get(mark)
         return (self._pictures / name).read_bytes() if name else None
 
-    def file_of(self, question: Question, option: str) -> Path:
-        """Where the picture of an option is."""
-        return self._pictures / self.design.pictures[f"{question.face}/{option}"]
-
     def consent(self, respondent: str, client: str = "page") -> Answer:
         """The event of an agreement to the text as it stands."""
         return Answer(
             event=f"{respondent}/{CONSENT}",
             respondent=respondent,
+            shown=self.design.id,
             choice=self.design.consent_version,
             time=now(),
             client=client,

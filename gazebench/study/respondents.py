@@ -22,24 +22,34 @@ class Keyring:
         self._key = key
 
     @classmethod
-    def of(cls, study: Path) -> "Keyring":
-        """The keyring of a study; the key is made where there is none.
+    def create(cls, study: Path) -> None:
+        """Make the key of a new study; one that is there stays.
 
         Raises:
-            InputError: the key cannot be read.
             DiskError: no space or not writable.
         """
+        if not (study / KEY).exists():
+            store.write_private(study / KEY, secrets.token_hex(32))
+
+    @classmethod
+    def of(cls, study: Path) -> "Keyring":
+        """The keyring of a study.
+
+        Raises:
+            InputError: the key is not there, or cannot be read.
+        """
         path = study / KEY
-        if not path.exists():
-            store.write_private(path, secrets.token_hex(32))
         try:
             return cls(path.read_bytes())
         except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); put it back, for without it nobody "
+                "who began can come back"
+            ) from None
 
-    def new_token(self) -> str:
-        """A token of a new respondent."""
-        return self.token(_text(secrets.token_bytes(7)))
+    def new_token(self, random: bytes = b"") -> str:
+        """A token of a new respondent, named by seven bytes; by default those of the system."""
+        return self.token(_text(random or secrets.token_bytes(7)))
 
     def token(self, respondent: str) -> str:
         """The respondent's name and its seal."""

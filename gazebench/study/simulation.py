@@ -45,7 +45,7 @@ def simulate(
             raise RefusedError(f"{study}: has answers of people; simulate in a copy of its own")
         desk = Desk(study, design, Keyring.of(study), answers)
         for _ in range(count):
-            respondent = desk.keys.respondent(desk.keys.new_token()) or ""
+            respondent = desk.keys.respondent(desk.keys.new_token(rng.bytes(7))) or ""
             answers.add(list(_one(desk, respondent, wanted, alike, rng)))
     return wanted
 
