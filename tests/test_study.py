@@ -260,6 +260,22 @@ def test_a_page_that_says_it_took_long_is_held_to_the_clock(study: Path) -> None
     assert set(mine.seconds) == {10.0}
 
 
+def test_a_personal_code_takes_its_answers_out(study: Path, tmp_path: Path) -> None:
+    kept, gone = (answer_all(study, attentive) for _ in range(2))
+    assert run("withdraw", study, "a" * 20).exit_code == 3
+    assert run("withdraw", study, Keyring.of(study).token(gone)).exit_code == 0
+    assert analyse_names(study) == {kept}
+    assert run("export", study, tmp_path / "out.csv").exit_code == 0
+    assert gone not in (tmp_path / "out.csv").read_text()
+    assert "1 withdrew" in run("status", study).output
+
+
+def analyse_names(study: Path) -> set[str]:
+    with Answers.open(study) as answers:
+        people = respondents(answers.events(), Design.load(study))
+    return {person.name for person in people if person.answers}
+
+
 def test_rules_that_are_changed_after_answers_are_refused(study: Path) -> None:
     answer_all(study, attentive)
     design = Design.load(study)

@@ -12,7 +12,7 @@ class _InOrder(click.Group):
     """Commands in the order in which one needs them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        first = ("create", "serve", "pack", "import", "status", "analyse", "export")
+        first = ("create", "serve", "pack", "import", "status", "withdraw", "analyse", "export")
         return [*first, *sorted(self.commands.keys() - set(first))]
 
 
@@ -165,6 +165,20 @@ def import_(study: Path, files: tuple[Path, ...]) -> None:
     click.echo(f"{new:,} new events from {len(files) - len(problems)} file(s)")
     if problems:
         raise IncompleteError("left out: " + "; ".join(problems))
+
+
+@command.command()
+@_study
+@click.argument("code")
+def withdraw(study: Path, code: str) -> None:
+    """Leave out all answers of the respondent with this personal CODE, for good.
+
+    Respondents of the served study do this themselves, on the page that the first one links to.
+    """
+    from gazebench.study.withdrawing import withdraw as leave_out
+
+    leave_out(study, code)
+    click.echo("withdrawn: left out of every count and export from now on")
 
 
 @command.command()
