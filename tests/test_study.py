@@ -206,6 +206,13 @@ def test_a_damaged_design_is_a_sentence(study: Path, content: str) -> None:
     assert (done.exit_code, "damaged" in done.output) == (3, True), done.output
 
 
+def test_missing_pictures_are_a_sentence(study: Path, tmp_path: Path) -> None:
+    next((study / PICTURES).iterdir()).unlink()
+    for words in (("serve", study), ("pack", study, tmp_path / "pages")):
+        done = run(*words)
+        assert (done.exit_code, "is missing" in done.output) == (3, True), done.output
+
+
 def test_damaged_answers_are_a_sentence(study: Path) -> None:
     (study / "answers.sqlite").write_bytes(b"no database" * 1000)
     done = run("status", study)

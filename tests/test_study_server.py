@@ -184,9 +184,9 @@ def test_the_personal_code_resumes_elsewhere(served: Served) -> None:
 def test_who_withdraws_is_left_out_and_stays_out(served: Served) -> None:
     browser = served.browser().begin()
     browser.ask("/answer", {"question": 0, "choice": 1})
-    code = browser.token
+    code, cookie = browser.token, browser.cookie
     assert browser.ask("/withdraw", {"code": code}).status == 200
-    browser.cookie = f"gazebench_study={code}"
+    browser.cookie = cookie
     assert browser.ask("/question").status == 410
     assert browser.ask("/answer", {"question": 1, "choice": 1}).status == 403
     with Answers.open(served.study) as answers:
@@ -228,7 +228,8 @@ def test_forged_and_swapped_tokens_are_refused(served: Served) -> None:
     for token in (swapped, changed, ana.token[:10], "", "../../etc/passwd", "a" * 20, "ä" * 20):
         forger, answer = served.browser(), {"question": 0, "choice": 1}
         for path, form in (("/question", None), ("/answer", answer), ("/done", None)):
-            forger.cookie = f"gazebench_study={token}".encode().decode("latin-1")
+            name = ana.cookie.partition("=")[0]
+            forger.cookie = f"{name}={token}".encode().decode("latin-1")
             assert forger.ask(path, form).status in (303, 403)
             assert "/picture/" not in forger.ask(path, form).text
     assert events(served, ana.name) == events(served, bo.name) == ["consent"]

@@ -19,7 +19,6 @@ from gazebench.study.respondents import grouped
 from gazebench.study.shield import Shield
 from gazebench.study.writing import Writer
 
-COOKIE = "gazebench_study"
 MOST_STARTED = 20_000  # consents; a machine that fills the disk is stopped there
 _DAYS_90 = 90 * 24 * 3600
 
@@ -52,6 +51,7 @@ def application(desk: Desk, writer: Writer, hosts: Collection[str] = ()) -> ASGI
 class _Pages:
     def __init__(self, desk: Desk, writer: Writer) -> None:
         self._desk, self._writer = desk, writer
+        self._cookie = f"gazebench_study_{desk.design.id}"  # ports of one host share cookies
         self._templates = environment()
         self._started = desk.answers.started()
 
@@ -77,7 +77,7 @@ class _Pages:
         if not self._desk.standing(respondent).consented:
             await self._writer.add(self._desk.consent(respondent))
             self._started += 1
-        return _with_cookie(RedirectResponse("/question", 303), token, request)
+        return self._with_cookie(RedirectResponse("/question", 303), token, request)
 
     async def question(self, request: Request) -> Response:
         respondent = self._respondent(request)
@@ -149,7 +149,7 @@ class _Pages:
         if respondent is None or not self._desk.standing(respondent).consented:
             return self._page("code", 403, what="resume", problem="This code is not known here.")
         token = self._desk.keys.token(respondent)
-        return _with_cookie(RedirectResponse("/question", 303), token, request)
+        return self._with_cookie(RedirectResponse("/question", 303), token, request)
 
     async def withdraw(self, request: Request) -> Response:
         if request.method == "GET":
@@ -161,7 +161,7 @@ class _Pages:
         response = self._say(
             200, "You have withdrawn. Your answers are left out of every analysis and publication."
         )
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(self._cookie)
         return response
 
     async def missing(self, request: Request, _: Exception) -> Response:
@@ -174,14 +174,25 @@ class _Pages:
         return self._say(507, "Your answer could not be saved. Please tell whoever invited you.")
 
     def _respondent(self, request: Request) -> str | None:
-        return self._desk.keys.respondent(request.cookies.get(COOKIE, ""))
+        return self._desk.keys.respondent(request.cookies.get(self._cookie, ""))
 
     def _stranger(self, request: Request) -> Response:
         """Who has no token starts; who has one that is not ours is refused."""
-        if COOKIE not in request.cookies:
+        if self._cookie not in request.cookies:
             return RedirectResponse("/", 303)
         response = self._say(403, "Please start at the first page.")
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(self._cookie)
+        return response
+
+    def _with_cookie(self, response: Response, token: str, request: Request) -> Response:
+        response.set_cookie(
+            self._cookie,
+            token,
+            max_age=_DAYS_90,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
         return response
 
     def _say(self, status: int, sentence: str) -> Response:
@@ -211,15 +222,3 @@ async def _form(request: Request) -> Mapping[str, str]:
 
 async def _static(text: str, kind: str, _: Request) -> Response:
     return Response(text, media_type=kind, headers={"cache-control": "max-age=300"})
-
-
-def _with_cookie(response: Response, token: str, request: Request) -> Response:
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=_DAYS_90,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
-    return response

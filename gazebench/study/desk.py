@@ -36,6 +36,19 @@ class Desk:
         self._pictures = study / PICTURES
         self._addresses = lru_cache(maxsize=_KEPT)(self._files)
 
+    def check_pictures(self) -> None:
+        """Check that all pictures are there.
+
+        Raises:
+            InputError: one is not.
+        """
+        there = {path.name for path in self._pictures.glob("*.jpg")}
+        if missing := sorted(set(self.design.pictures.values()) - there):
+            raise InputError(
+                f"{self._pictures}: {missing[0]} is missing, one of {len(missing)}; put back the "
+                "folder as `gazebench study create` wrote it"
+            )
+
     def standing(self, respondent: str) -> Standing:
         """How far somebody is."""
         return self.answers.of(respondent)

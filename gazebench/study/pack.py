@@ -37,6 +37,7 @@ def write_packs(study: Path, out: Path, count: int, *, quiet: bool = False) -> l
     pages = []
     with Answers.open(study) as answers:
         desk = Desk(study, design, keys, answers)
+        desk.check_pictures()
         for _ in tqdm(range(count), desc="pages", unit="page", disable=quiet or None):
             token = keys.new_token()
             path = out / f"study-{keys.respondent(token)}.html"

@@ -62,6 +62,7 @@ def serve(
         if SIMULATED in answers.clients():
             raise RefusedError(f"{study}: holds simulated answers; create another study to serve")
         desk = Desk(study, design, Keyring.of(study), answers)
+        desk.check_pictures()
         with Writer.running(answers) as writer:
             config = uvicorn.Config(
                 application(desk, writer, hosts),
