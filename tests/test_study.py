@@ -378,6 +378,18 @@ def test_invented_answers_never_join_real_ones(study: Path) -> None:
         assert SIMULATED not in answers.clients()
 
 
+def test_two_runs_of_one_method_keep_their_own_shares(tmp_path: Path) -> None:
+    dataset = made_dataset(tmp_path / "dataset", away=8)
+    runs = made_runs(tmp_path / "runs", dataset, ("one", "two", "three"))
+    for name in ("one", "two"):
+        facts = json.loads((runs / name / "predictions.json").read_text())
+        (runs / name / "predictions.json").write_text(json.dumps({**facts, "method": "prgan"}))
+    create(runs, dataset, tmp_path / "study", Wishes(questions=8, catches=1), quiet=True)
+    simulate(tmp_path / "study", 8)
+    rows = analyse(tmp_path / "study")["rows"]
+    assert {row["method"] for row in rows} == {"one", "two", "three", OTHER}
+
+
 def test_nobody_who_counts_is_a_sentence(study: Path) -> None:
     done = run("analyse", study)
     assert (done.exit_code, "nobody has started" in done.output) == (3, True)

@@ -19,7 +19,7 @@ from gazebench.errors import InputError
 from gazebench.reports.statistics import holm
 from gazebench.study.answers import Answer, Answers
 from gazebench.study.counting import REASONS, Respondent, counted, passes, respondents
-from gazebench.study.design import OTHER, Design
+from gazebench.study.design import OTHER, Contender, Design
 from gazebench.study.plan import Trial
 from gazebench.study.statistics import (
     Floats,
@@ -152,10 +152,11 @@ def _row(
     """One line of Table I's last column."""
     contender = next((c for c in design.contenders if c.run == name), None)
     share, low, high = strength
+    method, title = _named(design, contender) if contender else (OTHER, "Other")
     return {
-        "method": contender.method if contender else OTHER,
+        "method": method,
         "run": contender.run if contender else "",
-        "title": contender.title if contender else "Other",
+        "title": title,
         "share": share,
         "low": low,
         "high": high,
@@ -168,6 +169,15 @@ def _row(
         "fingerprint": design.fingerprint,
         "resolution": design.side,
     }
+
+
+def _named(design: Design, contender: Contender) -> tuple[str, str]:
+    """Method and title; where two runs are of one method, the run tells them apart."""
+    methods = [c.method for c in design.contenders]
+    titles = [c.title for c in design.contenders]
+    method = contender.method if methods.count(contender.method) == 1 else contender.run
+    alone = titles.count(contender.title) == 1
+    return method, contender.title if alone else f"{contender.title} ({contender.run})"
 
 
 def fractions(design: Design, people: Sequence[Respondent]) -> Floats:
