@@ -455,19 +455,6 @@ def test_the_interval_is_over_respondents_not_answers() -> None:
     assert high[0] - low[0] > 0.3
 
 
-def test_sign_flips_are_exact_for_few() -> None:
-    differences = np.array([[1.0, 1], [2, -1], [3, 2]])
-    p = statistics.sign_flip_p_values(differences)
-    assert p[0] == 2 / 8
-    assert p[1] == 6 / 8  # |sum| = 2: all flips but those with sum 0
-
-
-def test_sign_flips_are_right_under_the_null() -> None:
-    rng = np.random.default_rng(3)
-    p = statistics.sign_flip_p_values(rng.normal(size=(20, 2000)))
-    assert abs((p < 0.05).mean() - 0.05) < 0.015
-
-
 def test_bradley_terry_finds_the_worths_it_was_given() -> None:
     worth = np.array([0.5, 0.3, 0.2])
     games = 10_000 * (1 - np.eye(3))

@@ -16,7 +16,7 @@ import numpy as np
 from gazebench import store
 from gazebench.annotation import agreement
 from gazebench.errors import InputError
-from gazebench.reports.statistics import holm
+from gazebench.reports.statistics import holm, paired_p_values
 from gazebench.study.answers import Answer, Answers
 from gazebench.study.counting import REASONS, Respondent, counted, passes, respondents
 from gazebench.study.design import OTHER, Contender, Design
@@ -26,7 +26,6 @@ from gazebench.study.statistics import (
     bradley_terry,
     interval,
     letters,
-    sign_flip_p_values,
     unanimous,
 )
 
@@ -231,7 +230,7 @@ def _tests(design: Design, people: Sequence[Respondent]) -> list[dict[str, Any]]
         met = np.maximum(wins + wins.transpose(0, 2, 1), 1)
         rows, columns = np.triu_indices(wins.shape[1], 1)
         differences = (net / met)[:, rows, columns]
-    p_values = sign_flip_p_values(differences)
+    p_values = paired_p_values(differences)
     return [
         {"first": first, "second": second, "difference": difference, "p": p, "p_holm": adjusted}
         for (first, second), difference, p, adjusted in zip(

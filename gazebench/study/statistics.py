@@ -19,8 +19,6 @@ from gazebench.reports.statistics import LEVEL
 
 Floats = NDArray[np.float64]
 RESAMPLES = 5000
-_EXACT = 12  # with so few respondents all sign flips are counted, else some are drawn
-_FLIPS = 20_000
 _ITERATIONS = 200
 
 
@@ -74,24 +72,6 @@ def _bca(value: Floats, drawn: Floats, left_out: Floats) -> tuple[Floats, Floats
         columns = zip(drawn.T, place, strict=True)
         ends.append(np.array([np.quantile(column, where) for column, where in columns]))
     return ends[0], ends[1]
-
-
-def sign_flip_p_values(differences: Floats, *, seed: int = 0) -> Floats:
-    """Two-sided permutation p-value of a zero mean for each column of (n, k) paired differences.
-
-    Under the null hypothesis a respondent's difference might as well have the other sign. All 2^n
-    flips are counted up to 12 respondents, else 20,000 are drawn (and the observed one added).
-    """
-    n = len(differences)
-    if n <= _EXACT:
-        signs = np.array(list(itertools.product((1.0, -1.0), repeat=n)))
-    else:
-        rng = np.random.default_rng(seed)
-        signs = rng.choice((1.0, -1.0), size=(_FLIPS, n))
-        signs[0] = 1.0
-    observed = np.abs(differences.sum(axis=0))
-    flipped = np.abs(signs @ differences)
-    return (flipped >= observed * (1 - 1e-9)).mean(axis=0)
 
 
 def letters(names: Sequence[str], order: Sequence[str], p_holm: Floats) -> dict[str, str]:
