@@ -439,7 +439,7 @@ def test_intervals_hold_the_known_shares_in_93_of_100_studies() -> None:
     inside = np.zeros(len(shares))
     studies = 400
     for _ in range(studies):
-        data = answered_fractions(shares, 30, 50, 10.0, rng)
+        data = answered_fractions([*PREFERENCES.values()], 30, 50, 10.0, rng)
         ends = statistics.interval(data, lambda means: means, resamples=1000)
         low, high = statistics.unanimous(data, *ends)
         inside += (low <= shares) & (shares <= high)
