@@ -5,6 +5,9 @@ from pathlib import Path
 
 import click
 
+from gazebench.cli._words import say_next
+
+_MOST_CONSENT = 100_000  # bytes
 _study = click.argument("study", type=click.Path(path_type=Path))
 
 
@@ -77,12 +80,13 @@ def create(
     what is to be seen tells the methods apart. Questions, order and exclusion rules are fixed from
     now on.
     """
+    from gazebench.reading import read_text
     from gazebench.study.creating import Wishes
     from gazebench.study.creating import create as make
     from gazebench.study.design import Rules
 
     rules = Rules(catch_failures=max_catch_failures, min_seconds=min_seconds, straight=max_straight)
-    text = consent.read_text(encoding="utf-8") if consent else ""
+    text = read_text(consent, _MOST_CONSENT) if consent else ""
     made = make(runs, dataset, study, Wishes(runs=names, rules=rules, consent=text, **wishes))  # type: ignore[arg-type]
     for note in made.notes:
         click.secho(f"note: {note}", err=True)
@@ -92,7 +96,7 @@ def create(
         f"{design.repeats} repeats for each respondent; {len(design.contenders)} methods: "
         + ", ".join(c.title for c in design.contenders)
     )
-    click.echo(f"next: gazebench study serve {study}")
+    say_next("study", "serve", study)
 
 
 @command.command()
@@ -150,7 +154,8 @@ def pack(study: Path, out: Path, respondents: int | None) -> None:
     pages = write_packs(study, out, respondents or Design.load(study).respondents)
     size = sum(page.stat().st_size for page in pages) / len(pages) / 1e6
     click.echo(f"{out}: {len(pages)} pages of about {size:.1f} MB, one for each respondent")
-    click.echo(f"next, with the files that come back: gazebench study import {study} FILE...")
+    click.echo("with the files that come back:")
+    say_next("study", "import", study, "FILE...")
 
 
 @command.command("import")
@@ -233,7 +238,7 @@ def analyse(study: Path, runs: Path | None, out: Path | None) -> None:
     click.echo(f"{facts['respondents']} of {facts['started']} {what} count")
     click.echo(f"{', '.join(map(str, written))}: the numbers; {page}: the report")
     if facts["kind"] == "best":
-        click.echo(f"next: gazebench report {place} board")
+        say_next("report", place, "board")
     else:
         click.secho("note: worths from pairs are not the last column of Table I", err=True)
 
@@ -265,4 +270,4 @@ def simulate(study: Path, respondents: int | None, seed: int) -> None:
     count = respondents or Design.load(study).respondents
     invent(study, count, seed=seed)
     click.echo(f"{study}: {count} invented respondents")
-    click.echo(f"next: gazebench study analyse {study}")
+    say_next("study", "analyse", study)

@@ -85,26 +85,6 @@ def publish(facts: Mapping[str, Any], study: Path, runs: Path | None) -> list[Pa
     return written
 
 
-def load(study: Path) -> dict[str, Any]:
-    """What ``STUDY/study.json`` says.
-
-    Raises:
-        InputError: missing or damaged.
-    """
-    path = study / FILE
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if facts["format"] != FORMAT:
-            raise ValueError("of another version")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run `gazebench study analyse {study}`") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: damaged ({error}); run `gazebench study analyse {study}` again"
-        ) from None
-    return facts
-
-
 def _json(content: Any) -> str:
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -1,7 +1,6 @@
 """From finished runs to a study: which faces, which pictures, in one folder that is complete."""
 
 import hashlib
-import json
 import os
 import random
 from collections.abc import Mapping, Sequence
@@ -10,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from gazebench import store
+from gazebench import progress, store
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError, RefusedError
 from gazebench.ledger import now
+from gazebench.reading import read_object
 from gazebench.results import RunResult
 from gazebench.study import pictures
 from gazebench.study.design import FILE, OTHER, PICTURES, SOURCE, Contender, Design, Kind, Rules
@@ -25,6 +24,7 @@ from gazebench.study.respondents import Keyring
 
 MOST = 9  # contenders: as many as there are keys
 SECONDS = 8  # that a question takes, for the time that the consent text names
+_AGAIN = "run `gazebench eval` again"
 _CONSENT = Path(__file__).parent / "templates" / "consent.txt"
 
 
@@ -165,10 +165,10 @@ def _run(path: Path, manifest: Manifest, is_wanted: bool) -> _Run | None:
             title, method = result.method.title or result.name, result.name
             place, dataset = result.pictures or place, result.dataset.fingerprint
         elif (path / "predictions.json").is_file():
-            facts = json.loads((path / "predictions.json").read_text(encoding="utf-8"))
+            facts = read_object(path / "predictions.json", _AGAIN)
             method, dataset = str(facts["method"]), str(facts["dataset"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: predictions.json is damaged ({error})") from None
+    except KeyError as error:
+        raise InputError(f"{path / 'predictions.json'}: damaged (no {error}); {_AGAIN}") from None
     if not (path / place).is_dir():
         if is_wanted:
             raise InputError(f"{path}: has no predictions; run `gazebench eval` first")
@@ -231,7 +231,7 @@ def _write_pictures(
     files = {key: f"{number:05}.jpg" for key, number in zip(keys, numbers, strict=True)}
     digests = {run.name: hashlib.sha256() for run in runs}
     made: dict[str, bytes] = {}
-    for key in tqdm(keys, desc="pictures", unit="picture", disable=quiet or None):
+    for key in progress.bar(keys, desc="pictures", unit="picture", quiet=quiet):
         face, option = key.split("/")
         run = next((run for run in runs if run.name == option), None)
         made[key] = pictures.encoded(_pixels(manifest, manifest.by_id[face], option, run))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gazebench import store
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, read_object
 
 FILE = "design.json"
 PICTURES = "pictures"  # below the study's folder
@@ -77,13 +78,13 @@ class Design(_Frozen):
             InputError: no study, or damaged.
         """
         path = study / FILE
-        create = f"`gazebench study create RUNS DATASET {study}`"
         try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (FileNotFoundError, NotADirectoryError):
+            return cls.model_validate(read_object(path, "put back a copy of it"))
+        except MissingFileError:
+            create = f"`gazebench study create RUNS DATASET {study}`"
             raise InputError(f"{study}: is no study; make one with {create}") from None
-        except (OSError, ValueError) as error:
-            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
             raise InputError(f"{path}: damaged ({reason}); put back a copy of it") from None
 
     def save(self, study: Path) -> None:

@@ -1,7 +1,6 @@
 """A study without a server: one offline page for each respondent; answers come back as a file."""
 
 import base64
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from tqdm import tqdm
 
-from gazebench import store
+from gazebench import progress, store
 from gazebench.errors import InputError
+from gazebench.reading import read_object
 from gazebench.reports.page.offline import policy
 from gazebench.study.answers import Answer, Answers
 from gazebench.study.design import QUESTION, Design
@@ -23,7 +22,6 @@ from gazebench.study.respondents import Keyring, grouped
 
 FORMAT = "gazebench study answers 1"
 _CLIENT = "pack"
-_MOST_BYTES = 1_000_000  # of a file of answers; one has about ten thousand
 
 
 def write_packs(study: Path, out: Path, count: int, *, quiet: bool = False) -> list[Path]:
@@ -38,7 +36,7 @@ def write_packs(study: Path, out: Path, count: int, *, quiet: bool = False) -> l
     with Answers.open(study) as answers:
         desk = Desk(study, design, keys, answers)
         desk.check_pictures()
-        for _ in tqdm(range(count), desc="pages", unit="page", disable=quiet or None):
+        for _ in progress.bar(range(count), desc="pages", unit="page", quiet=quiet):
             token = keys.new_token()
             path = out / f"study-{keys.respondent(token)}.html"
             store.write(path, _render(desk, token))
@@ -61,40 +59,40 @@ def import_answers(study: Path, files: Iterable[Path]) -> tuple[int, list[str]]:
         desk = Desk(study, design, keys, answers)
         for path in files:
             try:
-                events = list(_events(desk, _read(path)))
+                events = list(_events(desk, path, read_object(path)))
             except InputError as error:
-                problems.append(f"{path}: {error}")
+                problems.append(str(error))
                 continue
             new += answers.add(events)
     return new, problems
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError("too large to be a file of answers")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read ({error})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError("is no file of answers")
-    return content
-
-
-def _events(desk: Desk, content: Mapping[str, Any]) -> Iterator[Answer]:
+def _events(desk: Desk, path: Path, content: Mapping[str, Any]) -> Iterator[Answer]:
     """The events of one file.
 
     Raises:
         InputError: of another study, not sealed by it, or an answer that cannot be used.
     """
+    if content.get("format") != FORMAT:
+        raise InputError(f"{path}: is no file of answers")
     if content.get("study") != desk.design.id:
-        raise InputError(f"is of another study ({content.get('study')!r})")
+        raise InputError(f"{path}: is of another study ({content.get('study')!r})")
     respondent = desk.keys.respondent(str(content.get("code")))
     if respondent is None:
-        raise InputError("its personal code was not given by this study")
+        raise InputError(f"{path}: its personal code was not given by this study")
     rows = content.get("answers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError("its answers are damaged")
+        raise InputError(f"{path}: its answers are damaged")
+    try:
+        yield from _told(desk, respondent, content, rows)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _told(
+    desk: Desk, respondent: str, content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> Iterator[Answer]:
+    """The consent and the answers, in the order of their times."""
     yield replace(desk.consent(respondent, _CLIENT), time=_time(content.get("consented")))
     for row in sorted(rows, key=lambda row: str(row.get("time"))):
         yield desk.answer(respondent, row, time=_time(row.get("time")), client=_CLIENT)

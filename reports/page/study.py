@@ -4,7 +4,6 @@ Both show what ``gazebench study analyse`` wrote: the rows of ``RUNS/study.json`
 ``STUDY/study.json``.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import gazebench
 from gazebench.errors import InputError
+from gazebench.reading import read_json
 from gazebench.reports.page.offline import environment, joined, policy
 from gazebench.reports.paper import Published, table_1
 from gazebench.reports.sanitising import published
@@ -86,11 +86,12 @@ def read(runs: Path) -> list[StudyRow]:
     if not path.is_file():
         return []
     again = "run `gazebench study analyse` again"
+    content = read_json(path, again)
     try:
-        return _rows(json.loads(path.read_text(encoding="utf-8")))
+        return _rows(content)
     except ValidationError as error:
         raise InputError(f"{path}: damaged ({error.errors()[0]['msg']}); {again}") from None
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: damaged ({error}); {again}") from None
 
 
