@@ -22,7 +22,7 @@ from gazebench.study.answers import Answer, Answers
 from gazebench.study.design import Design
 
 
-def main(people: int = 1000, at_once: int = 50, think: float = 0.5, questions: int = 50) -> None:
+def main(people: int = 1000, at_once: int = 50, think: float = 0.5, questions: int = 10) -> None:
     """Run the crowd and print what happened."""
     with tempfile.TemporaryDirectory() as folder:
         study = made_study(Path(folder), questions=questions)
