@@ -2,10 +2,11 @@
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from markupsafe import Markup
 from PIL import Image, ImageDraw
@@ -15,6 +16,7 @@ from gazebench.dataset import Manifest, Portrait, load_info, read_csv, read_labe
 from gazebench.dataset.measures import Measures
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
+from gazebench.reports.faults import faults
 from gazebench.reports.page.offline import data_uri, environment, joined, policy
 
 THUMB = 112  # side of a small picture
@@ -80,6 +82,7 @@ def render(root: Path, *, source: Path | None = None) -> str:
         info=info,
         counts=info["counts"],
         halves=halves(manifest),
+        faults=list(_faults(manifest, info)),
         sample=_sample(manifest),
         histograms=list(_histograms(manifest)),
         quarantine=list(_quarantine(root, source)),
@@ -97,6 +100,12 @@ def halves(manifest: Manifest) -> list[dict[str, object]]:
         people = {p.identity for p in portraits if p.identity}
         rows.append({"split": split, "portraits": len(portraits), "people": len(people), **said})
     return rows
+
+
+def _faults(manifest: Manifest, info: Mapping[str, Any]) -> Iterator[tuple[str, list[Thumb]]]:
+    for fault in faults(manifest, info):
+        shown = fault.shown[: 2 * SHOWN]
+        yield fault.sentence, [_thumb(manifest, portrait, text) for portrait, text in shown]
 
 
 def _sample(manifest: Manifest) -> list[Thumb]:

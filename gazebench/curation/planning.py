@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gazebench import sources, store
-from gazebench.curation import align, paper_split, twins
+from gazebench.curation import align, paper_split, plausible, twins
 from gazebench.curation.checks import check_settings, remarks
 from gazebench.curation.settings import DatasetSettings, fingerprint
 from gazebench.curation.shards import Shard, part
@@ -31,6 +31,7 @@ class BuildPlan:
     remarks: tuple[str, ...]
     settings: DatasetSettings
     license: str
+    notes: tuple[str, ...] = ()  # of the remarks those about the source itself, for dataset.json
     shard: Shard | None = None  # this build makes only a part of ``faces``
     recreation: "Recreation | None" = None  # what must come out, see ``curation.recreate``
 
@@ -55,6 +56,8 @@ class BuildPlan:
             "padding": align.PADDING,
             "settings": self.settings.model_dump(),
         }
+        if self.notes:
+            about["notes"] = list(self.notes)
         if self.recreation:
             about["recreates"] = self.recreation.claim
         return about if self.shard is None else {**about, "shard": list(self.shard)}
@@ -106,14 +109,21 @@ def plan(
     if settings.split == "paper":
         faces = paper_split.parted(faces, settings, apart=twins.paired(pairs))
     faces = twins.together(faces, pairs)
+    told = reader.remarks()
     return BuildPlan(
         root=root,
         source=name,
         title=layout.title,
         faces=faces,
-        remarks=(*notes, *reader.remarks(), *remarks(faces, eyes)),
+        remarks=(
+            *notes,
+            *told,
+            *remarks(faces, eyes),
+            *plausible.remarks(faces, settings),
+        ),
         settings=settings,
         license=layout.license,
+        notes=tuple(told),
         shard=shard,
     )
 

@@ -12,6 +12,7 @@ from gazebench import plugins
 from gazebench.dataset.picture_types import ENDINGS, KNOWN
 from gazebench.errors import InputError
 from gazebench.plugins import Collection
+from gazebench.sources import _known as known_faults
 from gazebench.sources import _naming
 from gazebench.sources._face import SourceFace
 from gazebench.sources._given import with_eye_points, with_labels
@@ -22,6 +23,7 @@ __all__ = [
     "SourceFace",
     "SpooledFaces",
     "check_place",
+    "known_faults",
     "load",
     "locate",
     "recognise",

@@ -5,9 +5,12 @@ already aligned; only researchers may use them and nobody may pass them on. They
 ``img_align_celeba.zip``, which is read and never extracted.
 """
 
+import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
+
+from PIL import Image
 
 from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
@@ -16,6 +19,9 @@ from gazebench.sources import Source, SourceFace, _archive, _attributes, _lists,
 _PARTITIONS = {"0": "train", "1": "val", "2": "test"}
 _NAME = "img_align_celeba"
 _ARCHIVE = f"{_NAME}.zip"
+ALIGNED = "list_landmarks_align_celeba.txt"
+_SIZE = 178, 218
+_LOOKED_AT = 8  # pictures whose size is looked at
 _PLACES_OF_POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 LANDMARKS = tuple(f"{place}_{axis}" for place in _PLACES_OF_POINTS for axis in "xy")
 
@@ -55,13 +61,26 @@ class CelebA(Source):
                 member=member,
                 identity=self.identities.get(listed),
                 partition=self.partitions.get(listed),
-                eyes=self._eyes.get(listed),
+                eyes=in_order(self._eyes.get(listed)),
                 attributes=self._attributes.get(listed),
             )
 
     def remarks(self) -> list[str]:
-        """Which lists are missing."""
-        return missing_lists(self.identities, self.partitions)
+        """Which lists are missing, and which do not fit the pictures."""
+        remarks = missing_lists(self.identities, self.partitions)
+        return [*remarks, *exchanged(ALIGNED, self._eyes.values()), *self._remarks_on_size()]
+
+    def _remarks_on_size(self) -> Iterator[str]:
+        """The list is for 178x218 only; copies go round in other sizes."""
+        if not self._eyes or not self._images.is_dir():
+            return
+        some = itertools.islice((p for p in self._images.iterdir() if p.is_file()), _LOOKED_AT)
+        sizes = {size for path in some if (size := _size(path))}
+        if sizes and _SIZE not in sizes:
+            yield (
+                f"the pictures are not 178x218, so that the points of {ALIGNED} do not fit them; "
+                "keep to --landmarks dlib"
+            )
 
     def _found(self) -> list[tuple[str, Path, str]]:
         if self._images.is_dir():
@@ -71,6 +90,29 @@ class CelebA(Source):
             raise InputError(f"{self._images}: holds no picture in {_NAME}/")
         names = {text_name(Path(Path(member).name)): member for member in members}
         return sorted((id_, self._images, names[n]) for n, id_ in safe_ids(names).items())
+
+
+def in_order(eyes: tuple[Point, Point] | None) -> tuple[Point, Point] | None:
+    """The eye nearer the picture's left edge first."""
+    return eyes and (min(eyes), max(eyes))
+
+
+def exchanged(name: str, eyes: Collection[tuple[Point, Point]]) -> Iterator[str]:
+    """A remark where most lines of the list ``name`` have the right eye first."""
+    wrong = sum(left.x > right.x for left, right in eyes)
+    if 2 * wrong > len(eyes):
+        yield (
+            f"{name}: in {wrong:,} of {len(eyes):,} lines the left eye stands to the right of the "
+            "right one; each is taken by where it stands"
+        )
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except Exception:  # what is damaged is named by the build
+        return None
 
 
 def is_named(root: Path, name: str) -> bool:
@@ -152,14 +194,13 @@ def _two_columns(
 
 
 def _read_eyes(places: list[Path]) -> dict[str, tuple[Point, Point]]:
-    path = _lists.find("list_landmarks_align_celeba.txt", *places)
+    path = _lists.find(ALIGNED, *places)
     table: dict[str, tuple[Point, Point]] = {}
     if path is None:
         return table
     for row in _lists.table(path, LANDMARKS, unnamed=1):
         x1, y1, x2, y2, *_ = [_lists.integer(text, path, row.line) for text in row.values]
-        left, right = sorted([Point(x1, y1), Point(x2, y2)])
-        _lists.enter(table, row, (left, right), path)
+        _lists.enter(table, row, (Point(x1, y1), Point(x2, y2)), path)
     return table
 
 

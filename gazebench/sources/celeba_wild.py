@@ -34,6 +34,7 @@ class CelebAWild(Source):
         self._partitions = celeba.read_partitions(places)
         self._boxes = _read_boxes(_lists.find(_BOXES, *places))
         self._points = _read_points(_lists.find(_LANDMARKS, *places))
+        self._aligned = _lists.find(celeba.ALIGNED, *places)
         self._attributes = _attributes.read(_attributes.CELEBA, places)
 
     @classmethod
@@ -52,15 +53,21 @@ class CelebAWild(Source):
                 path=path,
                 identity=self._identities.get(listed),
                 partition=self._partitions.get(listed),
-                eyes=points and points[:2],
+                eyes=celeba.in_order(points and points[:2]),
                 mouth=points and points[2],
                 box=self._boxes.get(listed),
                 attributes=self._attributes.get(listed),
             )
 
     def remarks(self) -> list[str]:
-        """Which lists are missing."""
+        """Which lists are missing, and which are for other pictures."""
         remarks = celeba.missing_lists(self._identities, self._partitions)
+        remarks += celeba.exchanged(_LANDMARKS, [points[:2] for points in self._points.values()])
+        if not self._points and self._aligned:
+            remarks.append(
+                f"{_LANDMARKS} not found; {self._aligned.name} is for the aligned pictures and is "
+                "not used"
+            )
         if not self._boxes:
             remarks.append(f"{_BOXES} not found: pictures of several people are quarantined")
         return remarks
@@ -86,6 +93,5 @@ def _read_points(path: Path | None) -> dict[str, _Points]:
     for row in _lists.table(path, celeba.LANDMARKS, unnamed=1):
         values = [_lists.integer(text, path, row.line) for text in row.values]
         eye, other, _, *mouth = (Point(*xy) for xy in zip(values[::2], values[1::2], strict=True))
-        left, right = sorted([eye, other])
-        _lists.enter(table, row, (left, right, mean_point(mouth)), path)
+        _lists.enter(table, row, (eye, other, mean_point(mouth)), path)
     return table
