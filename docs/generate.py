@@ -7,8 +7,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from gazebench import baselines, methods, metrics, plugins, store
-from gazebench.reports.catalogue import methods_table, metrics_table, settings_table
+from gazebench import baselines, methods, metrics, plugins, sources, store
+from gazebench.reports.catalogue import (
+    methods_table,
+    metrics_table,
+    settings_table,
+    sources_table,
+)
 from gazebench.study.planning import size_table
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +30,12 @@ def methods_part() -> str:
     return methods_table({name: kind.card for name, kind in KINDS.items()})
 
 
+def sources_part() -> str:
+    """The table of source layouts in README.md."""
+    found = {name: sources.load(sources, name) for name in plugins.names(sources)}
+    return sources_table(dict(sorted(found.items(), key=lambda item: item[1].order)))
+
+
 def settings_part() -> str:
     """The settings of every method in baselines/README.md."""
     kinds = {name: kind for name, kind in KINDS.items() if kind.Config.model_fields}
@@ -37,6 +48,7 @@ def settings_part() -> str:
 
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "metrics": (ROOT / "README.md", metrics_part),
+    "sources": (ROOT / "README.md", sources_part),
     "methods": (ROOT / "baselines" / "README.md", methods_part),
     "settings": (ROOT / "baselines" / "README.md", settings_part),
     "study-size": (ROOT / "gazebench" / "study" / "README.md", size_table),

@@ -1,4 +1,4 @@
-"""The methods and metrics that exist, as Markdown for a README."""
+"""The methods, metrics and sources that exist, as Markdown for a README."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,6 +7,7 @@ from gazebench.cards import MethodCard, MetricCard
 from gazebench.config import Settings
 from gazebench.reports.grid import MISSING
 from gazebench.reports.writers import markdown
+from gazebench.sources import Source
 
 
 def methods_table(cards: Mapping[str, MethodCard]) -> str:
@@ -19,6 +20,15 @@ def metrics_table(cards: Mapping[str, MetricCard]) -> str:
     """A Markdown table of metrics by name, in the order given."""
     heads = ("name", "metric", "better", "unit", "region", "weights", "what it says")
     return _table(heads, (_metric_line(name, card) for name, card in cards.items()))
+
+
+def sources_table(sources: Mapping[str, type[Source]]) -> str:
+    """A Markdown table of source layouts by name, in the order given."""
+    rows = (
+        [f"`{name}`", markdown.escape(source.title), source.layout, f"`{source.alignment}`"]
+        for name, source in sources.items()
+    )
+    return _table(("name", "source", "what to give", "--align"), rows)
 
 
 def settings_table(name: str, model: type[Settings]) -> str:

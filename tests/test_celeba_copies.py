@@ -16,6 +16,7 @@ from gazebench.errors import InputError
 from gazebench.sources.celeba import LANDMARKS, CelebA
 from gazebench.sources.celeba_hq import CelebAHQ
 from gazebench.sources.celeba_wild import CelebAWild
+from gazebench.sources.folder import Folder
 
 NAMES = ("000001.jpg", "000002.jpg", "000003.jpg")
 POINTS = ["69", "111", "108", "111", "88", "135", "73", "152", "105", "152"]
@@ -248,3 +249,39 @@ def test_the_mapping_of_celeba_hq_may_have_commas(tmp_path: Path) -> None:
     write_list(tmp_path / "identity_CelebA.txt", mark=" ")
     found = [face.identity for face in CelebAHQ(tmp_path).faces()]
     assert found == list(reversed(PEOPLE))
+
+
+# folders that look like a dataset
+
+
+def folder_remarks(root: Path) -> str:
+    assert sources.recognise(sources, root) == "folder"
+    return " ".join(Folder(root).remarks())
+
+
+def test_celebas_pictures_in_a_plain_folder_are_known_by_their_names(tmp_path: Path) -> None:
+    for number in range(1, 7):
+        (tmp_path / f"{number:06}.jpg").touch()
+    said = folder_remarks(tmp_path)
+    assert "identity_CelebA.txt is not read" in said
+    assert "people can be in both halves" in said
+    (tmp_path / "me.jpg").touch()
+    assert "CelebA" not in folder_remarks(tmp_path)
+
+
+def test_celebas_lists_without_its_folder_are_told(tmp_path: Path) -> None:
+    pictures(tmp_path / "images")
+    write_list(tmp_path / "list_attr_celeba.csv")
+    said = folder_remarks(tmp_path)
+    assert "list_attr_celeba.csv is here, but no folder img_align_celeba" in said
+
+
+@pytest.mark.parametrize("there", ["", "0.txt", "1.txt"])
+def test_celebgaze_without_its_lists_says_what_is_lost(tmp_path: Path, there: str) -> None:
+    for folder in "01":
+        pictures(tmp_path / folder)
+    if there:
+        (tmp_path / there).write_text("a 1 2 3 4")
+    said = folder_remarks(tmp_path)
+    missing = [name for name in ("0.txt", "1.txt") if name != there]
+    assert f"looks like CelebGaze without {' and '.join(missing)}: the labels X and Y" in said

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from gazebench.dataset import _mending
+from gazebench.dataset import _mending, containers
 from gazebench.dataset.colours import BROKEN, Colours
 from gazebench.dataset.picture_types import HEAD, KNOWN, READ, kind_of, why_not
-from gazebench.errors import InputError
+from gazebench.errors import InputError, MissingPartError
 
 MAX_BYTES = 256 * 1024**2
 MAX_RATIO = 200  # of a picture in an archive: bytes per compressed byte
@@ -58,7 +58,8 @@ class PictureError(InputError):
 def read_bytes(path: Path, member: str = "") -> bytes:
     """Content of a regular picture file of at most 256 MB.
 
-    ``member``: name inside the ZIP archive at ``path``; nothing is extracted.
+    ``member``: name inside the ZIP archive at ``path``, or an address in one of ``containers``;
+    nothing is extracted.
 
     Raises:
         PictureError: missing, not a regular file, empty or too large; a member that is damaged
@@ -98,15 +99,19 @@ def type_at(path: Path) -> str:
 
 def _member_bytes(path: Path, member: str) -> bytes:
     try:
+        if containers.holds_many(path):
+            return containers.read(path, member, limit=MAX_BYTES)
         archive = _opened(path, path.stat().st_mtime_ns, os.getpid())
         info = archive.getinfo(member)
         _check_member(info)
         with archive.open(info) as file:
             return file.read(MAX_BYTES)
-    except PictureError:
+    except (PictureError, MissingPartError):
         raise
     except OSError as error:
         raise PictureError("unreadable", f"{path}: {error.strerror or error}") from None
+    except OverflowError as error:
+        raise PictureError("too_large", f"{path}: {member}: {error}") from None
     except KeyError:
         raise PictureError("unreadable", f"{path}: has no {member}") from None
     except Exception as error:  # zipfile and its codecs raise whatever damage leads them to

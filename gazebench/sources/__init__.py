@@ -37,10 +37,14 @@ __all__ = [
 ANY_FOLDER = 90  # ``order`` of what takes any folder of pictures; known layouts come before
 
 
+_FILES = (".zip", ".tar", ".parquet")
+
+
 class Source(Protocol):
     """A layout of folders and lists. Its file name is its name."""
 
     title: ClassVar[str]  # "CelebA, aligned and cropped"
+    layout: ClassVar[str] = ""  # what to give to build-dataset, and what is read from it
     license: ClassVar[str]  # terms of the pictures, for the dataset card
     redistributable: ClassVar[bool] = (
         False  # whether the pictures are known to be free to redistribute
@@ -122,6 +126,10 @@ def locate(
             f"{root}: holds {len(inner)} datasets, {found}; give one of these folders, or "
             "--source-type folder to take every picture"
         )
+    if root.is_file():
+        raise InputError(
+            f"{root}: is no dataset that is known here; unpack it and give the folder of pictures"
+        )
     for name in in_turn:
         if source is not None or known[name].recognises(root):
             return name, root, []
@@ -142,13 +150,15 @@ def _folders(root: Path) -> list[Path]:
 
 
 def check_place(root: Path) -> None:
-    """That pictures can be looked for at ``root``: a folder, or a ZIP archive of them.
+    """That pictures can be looked for at ``root``: a folder, an archive or a Parquet table.
 
     Raises:
         InputError: neither.
     """
-    if root.is_dir() or (root.is_file() and root.suffix.lower() == ".zip"):
+    if root.is_dir() or (root.is_file() and root.suffix.lower() in _FILES):
         return
+    if root.is_file():
+        raise InputError(f"{root}: is no folder; of files, {', '.join(_FILES)} can be read")
     raise InputError(f"{root}: no such folder; give the folder that holds the pictures")
 
 

@@ -1,12 +1,14 @@
-"""What a ZIP archive of pictures holds. It is read in place and never extracted."""
+"""What an archive of pictures holds, ZIP or tar. It is read in place and never extracted."""
 
 import stat
 import zipfile
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
+from gazebench.dataset.containers import TAR, Member, tar_members
 from gazebench.errors import InputError
 
+ENDINGS = (".zip", TAR)
 _MOST = 1_000_000  # members
 
 
@@ -37,20 +39,55 @@ def members(path: Path) -> list[str]:
     return names
 
 
-def pictures(path: Path, folder: str) -> list[str]:
+def pictures(path: Path, folder: str) -> list[Member]:
     """Its JPEG files, or else its PNG files, that are in ``folder`` or in no folder.
 
     Raises:
         InputError: see ``members``; also two pictures with the same file name.
     """
-    here = [m for m in map(PurePosixPath, members(path)) if m.parent.name in (folder, "")]
-    shown = [m for m in here if not m.name.startswith(".") and "__MACOSX" not in m.parts]
-    chosen = [m for m in shown if m.suffix == ".jpg"] or [m for m in shown if m.suffix == ".png"]
+    every = tar_members(path) if path.suffix.lower() == TAR else map(_zipped, members(path))
+    named = [(PurePosixPath(member.name), member) for member in every]
+    here = [(m, member) for m, member in named if m.parent.name in (folder, "")]
+    shown = [pair for pair in here if not pair[0].name.startswith(".") and _is_own(pair[0])]
+    chosen = [pair for pair in shown if pair[0].suffix == ".jpg"]
+    chosen = chosen or [pair for pair in shown if pair[0].suffix == ".png"]
     by_name: dict[str, PurePosixPath] = {}
-    for member in chosen:
-        if by_name.setdefault(member.name, member) != member:
-            raise InputError(f"{path}: has both {by_name[member.name]} and {member}")
-    return [str(member) for member in chosen]
+    for picture, _ in chosen:
+        if by_name.setdefault(picture.name, picture) != picture:
+            raise InputError(f"{path}: has both {by_name[picture.name]} and {picture}")
+    return [member for _, member in chosen]
+
+
+def has_folder(path: Path, folder: str) -> bool:
+    """Whether the archive has a picture in ``folder``.
+
+    Raises:
+        InputError: see ``members``.
+    """
+    every = tar_members(path) if path.suffix.lower() == TAR else map(_zipped, members(path))
+    return any(PurePosixPath(member.name).parent.name == folder for member in every)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether its name says so."""
+    return path.suffix.lower() in ENDINGS and path.is_file()
+
+
+def folders(path: Path) -> list[zipfile.Path]:
+    """The top of a ZIP archive and the folders there, where lists may stand; none of a tar."""
+    if path.suffix.lower() == TAR:
+        return []
+    members(path)  # that it is one to be read
+    top = zipfile.Path(path)
+    return [top, *(place for place in top.iterdir() if place.is_dir())]
+
+
+def _zipped(name: str) -> Member:
+    return Member(name, name)
+
+
+def _is_own(member: PurePosixPath) -> bool:
+    return "__MACOSX" not in member.parts
 
 
 def _fault(info: zipfile.ZipInfo) -> str:

@@ -1,7 +1,5 @@
 """CelebA's list of attributes, and the one that comes with CelebAMask-HQ in the same layout."""
 
-from pathlib import Path
-
 from gazebench.dataset.attributes import ATTRIBUTES, bits_of
 from gazebench.errors import InputError
 from gazebench.sources import _lists
@@ -10,7 +8,7 @@ CELEBA = "list_attr_celeba.txt"
 MASK_HQ = "CelebAMask-HQ-attribute-anno.txt"
 
 
-def read(name: str, places: list[Path]) -> dict[str, int]:
+def read(name: str, places: _lists.Places) -> dict[str, int]:
     """Attributes by picture name, see ``dataset.attributes``; empty when there is no such list.
 
     Raises:

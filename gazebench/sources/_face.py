@@ -13,7 +13,7 @@ class SourceFace:
     id: str  # safe as a file name, unique whatever the case
     name: str  # as the dataset writes it, for people
     path: Path
-    member: str = ""  # name inside the archive at ``path``; "" for a file of its own
+    member: str = ""  # name, or address, inside the archive at ``path``; "" for a file of its own
     identity: str | None = None  # person
     partition: str | None = None  # the source's own split, or the plan's: "train", "val", "test"
     eyes: tuple[Point, Point] | None = None  # the source's own eye points, left then right

@@ -6,9 +6,11 @@ Anything else that is odd is an error with file and line, before any work.
 """
 
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gazebench.errors import InputError
 
@@ -21,6 +23,7 @@ _ONE_VALUE = ("identity", "partition")  # a header may call the value of such a 
 # ... but not by the name of another list's column
 _ELSEWHERE = {"identity", "partition", "lefteye_x", "x_1", "orig_idx", "orig_file", "male"}
 V = TypeVar("V")
+Places = Sequence[Path | zipfile.Path]  # folders, also of an archive
 
 
 class Row(NamedTuple):
@@ -31,11 +34,12 @@ class Row(NamedTuple):
     values: list[str]
 
 
-def find(name: str, *folders: Path) -> Path | None:
+def find(name: str, *folders: Path | zipfile.Path) -> Path | None:
     """The list ``name`` in the first of ``folders`` that has it; ``.csv`` for ``.txt`` is fine."""
     names = (name, f"{Path(name).stem}.csv")
     places = (folder / called for folder in folders for called in names)
-    return next((place for place in places if place.is_file()), None)
+    found: Any = next((place for place in places if place.is_file()), None)
+    return found  # a file in an archive too: it opens and prints as a path does
 
 
 def find_exactly(name: str, *folders: Path) -> Path | None:
@@ -188,7 +192,7 @@ def _filled(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line
     except UnicodeDecodeError:
         raise InputError(f"{path}: is no text file") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    except (OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if is_empty:
         raise InputError(f"{path}: is empty; {_AGAIN}")

@@ -2,13 +2,14 @@
 
 Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015. The pictures are 178x218,
 already aligned; only researchers may use them and nobody may pass them on. They may also be in
-``img_align_celeba.zip``, which is read and never extracted.
+``img_align_celeba.zip`` or ``.tar``, or in Kaggle's ZIP archive with its lists; an archive is read
+and never extracted.
 """
 
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from PIL import Image
 
@@ -18,7 +19,6 @@ from gazebench.sources import Source, SourceFace, _archive, _attributes, _lists,
 
 _PARTITIONS = {"0": "train", "1": "val", "2": "test"}
 _NAME = "img_align_celeba"
-_ARCHIVE = f"{_NAME}.zip"
 ALIGNED = "list_landmarks_align_celeba.txt"
 _SIZE = 178, 218
 _LOOKED_AT = 8  # pictures whose size is looked at
@@ -30,6 +30,11 @@ class CelebA(Source):
     """The aligned pictures of CelebA, by their numbers."""
 
     title = "CelebA, aligned and cropped"
+    layout = (
+        "`CelebA/` as released, `img_align_celeba.zip` or `.tar`, Kaggle's copy (comma-separated "
+        "lists) or its `archive.zip`, torchvision's root; people, partitions, eyes and attributes "
+        "from the lists beside the pictures"
+    )
     license = "CelebA agreement: non-commercial research, no redistribution"
     alignment = "none"
     order = 10
@@ -37,6 +42,8 @@ class CelebA(Source):
     def __init__(self, root: Path) -> None:
         self._images = _archive_at(root) or image_folder(root, _NAME)
         places = [*list_folders(root), self._images, self._images.parent]
+        if self._images.is_file():  # Kaggle packs the lists with the pictures
+            places += _archive.folders(self._images)
         self.identities = read_identities(places)
         self.partitions = read_partitions(places)
         self._eyes = _read_eyes(places)
@@ -45,18 +52,17 @@ class CelebA(Source):
     @classmethod
     def recognises(cls, root: Path) -> bool:
         """A folder named ``img_align_celeba``, one that holds it, or the archive of it."""
-        if root.is_file():
-            return root.name == _ARCHIVE
-        return holds(root, _NAME) or _archive_at(root) is not None
+        if _archive.is_archive(root):
+            return root.stem == _NAME or _archive.has_folder(root, _NAME)
+        return root.is_dir() and (holds(root, _NAME) or _archive_at(root) is not None)
 
     def faces(self) -> Iterator[SourceFace]:
         """One face per picture; a list that names other pictures than are there is fine."""
-        for id_, path, member in self._found():
-            picture = PurePosixPath(member or path.name)
-            listed = picture.stem
+        for id_, name, path, member in self._found():
+            listed = Path(name).stem
             yield SourceFace(
                 id=id_,
-                name=text_name(Path(picture.name)),
+                name=name,
                 path=path,
                 member=member,
                 identity=self.identities.get(listed),
@@ -82,14 +88,17 @@ class CelebA(Source):
                 "keep to --landmarks dlib"
             )
 
-    def _found(self) -> list[tuple[str, Path, str]]:
+    def _found(self) -> list[tuple[str, str, Path, str]]:
+        """Id, name, file and, in an archive, address of each picture, by id."""
         if self._images.is_dir():
-            return [(id_, path, "") for id_, path in numbered(self._images)]
+            found = numbered(self._images)
+            return [(id_, text_name(Path(path.name)), path, "") for id_, path in found]
         members = _archive.pictures(self._images, _NAME)
         if not members:
             raise InputError(f"{self._images}: holds no picture in {_NAME}/")
-        names = {text_name(Path(Path(member).name)): member for member in members}
-        return sorted((id_, self._images, names[n]) for n, id_ in safe_ids(names).items())
+        names = {text_name(Path(Path(member.name).name)): member.address for member in members}
+        ids = safe_ids(names)
+        return sorted((id_, name, self._images, names[name]) for name, id_ in ids.items())
 
 
 def in_order(eyes: tuple[Point, Point] | None) -> tuple[Point, Point] | None:
@@ -146,7 +155,7 @@ def list_folders(root: Path) -> list[Path]:
     return [place / sub for place in near for sub in (".", "Anno", "Eval", "CelebA", "celeba")]
 
 
-def read_identities(places: list[Path]) -> dict[str, str]:
+def read_identities(places: _lists.Places) -> dict[str, str]:
     """``identity_CelebA.txt``: person by picture name; empty when there is no such list."""
     return _two_columns(
         "identity_CelebA.txt",
@@ -156,7 +165,7 @@ def read_identities(places: list[Path]) -> dict[str, str]:
     )
 
 
-def read_partitions(places: list[Path]) -> dict[str, str]:
+def read_partitions(places: _lists.Places) -> dict[str, str]:
     """``list_eval_partition.txt``: train, val or test by picture name; empty when not there."""
 
     def part(text: str, path: Path, line: int) -> str:
@@ -182,7 +191,7 @@ def missing_lists(identities: dict[str, str], partitions: dict[str, str]) -> lis
 
 
 def _two_columns(
-    name: str, column: str, places: list[Path], parse: Callable[[str, Path, int], str]
+    name: str, column: str, places: _lists.Places, parse: Callable[[str, Path, int], str]
 ) -> dict[str, str]:
     path = _lists.find(name, *places)
     table: dict[str, str] = {}
@@ -193,7 +202,7 @@ def _two_columns(
     return table
 
 
-def _read_eyes(places: list[Path]) -> dict[str, tuple[Point, Point]]:
+def _read_eyes(places: _lists.Places) -> dict[str, tuple[Point, Point]]:
     path = _lists.find(ALIGNED, *places)
     table: dict[str, tuple[Point, Point]] = {}
     if path is None:
@@ -234,5 +243,7 @@ def _archive_at(root: Path) -> Path | None:
     try:
         image_folder(root, _NAME)
     except InputError:  # extracted pictures win over their archive
-        return _lists.find_exactly(_ARCHIVE, root / "Img", root)
+        places = (root / "Img", root)
+        found = (_lists.find_exactly(f"{_NAME}{ending}", *places) for ending in _archive.ENDINGS)
+        return next(filter(None, found), None)
     return None

@@ -40,6 +40,10 @@ class CelebAHQ(Source):
     """The 30,000 pictures of CelebA-HQ, by their numbers."""
 
     title = "CelebA-HQ"
+    layout = (
+        "`CelebAMask-HQ/`, a resized copy such as `celeba_hq_256/`, or StarGAN v2's "
+        "`celeba_hq/train/male/` ...; people through the mapping to CelebA and its lists"
+    )
     license = "CelebA agreement: non-commercial research, no redistribution"
     alignment = "none"
     order = 20

@@ -23,6 +23,9 @@ class CelebAWild(Source):
     """The pictures of CelebA as they were found, by their numbers."""
 
     title = "CelebA, in the wild"
+    layout = (
+        "a folder with `img_celeba/` and its lists; a box in `list_bbox_celeba.txt` marks the face"
+    )
     license = "CelebA agreement: non-commercial research, no redistribution"
     alignment = "ffhq"
     order = 15

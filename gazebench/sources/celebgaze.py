@@ -35,6 +35,10 @@ class CelebGaze(Source):
     """
 
     title = "CelebGaze as released"
+    layout = (
+        "a folder with `0/ 1/ 0.txt 1.txt`; its eye points and X/Y labels are used, `--split "
+        "partition` is its own test split"
+    )
     license = "no terms published; CelebA's are bundled: non-commercial research only"
     alignment = "none"
     landmarks = "listed"

@@ -13,6 +13,10 @@ class Drawn(Source):
     """The pictures that ``truth.csv`` names, with the eyes, mouths and labels it gives."""
 
     title = "drawn portraits"
+    layout = (
+        "a folder made by `gazebench synthesize`: known landmarks, gaze angles and labels, exact "
+        "ground truth without a download"
+    )
     redistributable = True  # nobody is shown
     license = "none: drawn by gazebench"
     alignment = "none"

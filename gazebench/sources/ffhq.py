@@ -33,6 +33,10 @@ class FFHQ(Source):
     """
 
     title = "FFHQ"
+    layout = (
+        "`images1024x1024/00000/00000.png` ..., `thumbnails128x128/`, or `in-the-wild-images/` "
+        "with `ffhq-dataset-v2.json`; `--split partition` tests on its validation pictures"
+    )
     license = _LICENSE
     alignment = "none"
     order = 30

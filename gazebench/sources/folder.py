@@ -4,6 +4,7 @@ Nothing is known of the people, so each picture counts as another person; a fold
 person, or a list, is what ``celeba`` and later sources are for.
 """
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,9 +14,10 @@ from pathlib import Path
 from gazebench.dataset.picture_types import ENDINGS, HEIF_ENDINGS, UNREAD, is_read, why_not
 from gazebench.dataset.pictures import type_at
 from gazebench.errors import InputError
-from gazebench.sources import ANY_FOLDER, Source, SourceFace, _naming, text_name
+from gazebench.sources import ANY_FOLDER, Source, SourceFace, _lookalike, _naming, text_name
 from gazebench.store import asking
 
+_LOOKED_AT = 64  # names that are looked at to see what the folder may be
 _NAMED = 8  # kinds of files that were passed over
 
 
@@ -35,6 +37,10 @@ class Folder(Source):
     """
 
     title = "folder of pictures"
+    layout = (
+        "any tree of JPEG, PNG, WebP, BMP, TIFF (8 or 16 bit), AVIF and HEIC pictures (`pip install "
+        "'gazebench[heif]'`), told by content; every picture counts as a person"
+    )
     license = "unknown: see the terms of the pictures"
     alignment = "ffhq"
     order = ANY_FOLDER
@@ -65,11 +71,13 @@ class Folder(Source):
                 yield path
 
     def remarks(self) -> list[str]:
-        """What was passed over, and that splits cannot know people here."""
+        """What was passed over, that splits cannot know people, and what a list would say."""
         people = "identities are unknown: the split treats each picture as a different person"
         heif = f"{self._heif:,} pictures: {why_not('HEIF')}" if self._heif else ""
         hint = [heif] if why_not("HEIF") and heif else []
-        return [*passed_over(self._passed), *hint, people]
+        found = (path for path, claim in _files(self._root) if claim is Claim.PICTURE)
+        missing = _lookalike.remarks(self._root, itertools.islice(found, _LOOKED_AT))
+        return [*passed_over(self._passed), *hint, people, *missing]
 
 
 def claim_of(path: Path) -> Claim:
