@@ -209,6 +209,15 @@ def test_a_table_without_pictures_and_what_is_no_table_are_said(tmp_path: Path) 
         Parquet(tmp_path / "a.parquet")
 
 
+def test_row_groups_that_fill_the_memory_are_refused(
+    faces: Path, tmp_path: Path, monkeypatch
+) -> None:
+    pq.write_table(table(faces, 2), tmp_path / "a.parquet")
+    monkeypatch.setattr(containers, "_MOST_BYTES", 1000)
+    with pytest.raises(InputError, match="write it again with smaller row groups"):
+        Parquet(tmp_path / "a.parquet")
+
+
 def test_an_empty_cell_is_a_face_in_quarantine(faces: Path, tmp_path: Path) -> None:
     images = [
         {"bytes": None, "path": "a"},

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from gazebench.errors import InputError, MissingPartError
 
 TAR, PARQUET = ".tar", ".parquet"
-_BATCH = 16  # rows that are decoded at once
+_MOST_BYTES = 1 << 30  # of the pictures in a row group
 _MOST = 1_000_000  # members
 
 
@@ -128,8 +128,29 @@ def parquet_file(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from None
 
 
+def check_groups(path: Path, file: Any, column: str) -> None:
+    """That each row group's pictures fit into a worker's memory.
+
+    Raises:
+        InputError: one has over a gigabyte of them.
+    """
+    places = [n for n in range(file.metadata.num_columns) if _top(file, n) == column]
+    for group in range(file.num_row_groups):
+        chunks = file.metadata.row_group(group)
+        size = sum(chunks.column(n).total_uncompressed_size for n in places)
+        if size > _MOST_BYTES:
+            raise InputError(
+                f"{path}: row group {group} holds {size >> 20:,} MB of pictures, limit "
+                f"{_MOST_BYTES >> 20:,}; write it again with smaller row groups (100 rows)"
+            )
+
+
+def _top(file: Any, column: int) -> str:
+    return str(file.metadata.schema.column(column).path).partition(".")[0]
+
+
 def _cell(path: Path, column: str, group: int, row: int) -> bytes:
-    """A picture's bytes; rows that are asked for in their order are decoded once."""
+    """A picture's bytes; the row group that it is in is held for the next ones."""
     reader = _rows(path, path.stat().st_mtime_ns, os.getpid(), column)
     value = reader.at(group, row)
     if isinstance(value, dict):  # as Hugging Face's datasets write an image
@@ -138,26 +159,21 @@ def _cell(path: Path, column: str, group: int, row: int) -> bytes:
 
 
 class _Rows:
-    """One column, row by row; a step back starts its row group again."""
+    """One column, of which one row group is held."""
 
     def __init__(self, path: Path, column: str) -> None:
         self._file, self._column = parquet_file(path), column
-        self._group, self._first, self._values = -1, 0, list[Any]()
-        self._batches: Iterator[Any] = iter(())
+        self._group, self._values = -1, None
 
     def at(self, group: int, row: int) -> Any:
-        if group != self._group or row < self._first:
-            self._group, self._first, self._values = group, 0, []
-            self._batches = self._file.iter_batches(
-                _BATCH, row_groups=[group], columns=[self._column], use_threads=False
-            )
-        while row >= self._first + len(self._values):
-            self._first += len(self._values)
-            batch = next(self._batches, None)
-            if batch is None:
-                raise ValueError(f"row group {group} has no row {row}")
-            self._values = batch.column(0).to_pylist()
-        return self._values[row - self._first]
+        if group != self._group:
+            self._values = None  # before the next one comes
+            # no threads: a worker has a limit of memory under which Arrow's may wait for ever
+            table = self._file.read_row_group(group, columns=[self._column], use_threads=False)
+            self._group, self._values = group, table.column(0)
+        if self._values is None or row >= len(self._values):
+            raise ValueError(f"row group {group} has no row {row}")
+        return self._values[row].as_py()
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
 """Parquet tables with a column of pictures, as Hugging Face's datasets are handed on.
 
 A picture is a struct of ``bytes`` and ``path``, or bytes. Nothing but the small columns is read to
-plan a build; the workers read a few rows at a time. Needs pyarrow (extra ``export``).
+plan a build; a worker holds one row group of pictures at a time. Needs pyarrow (extra ``export``).
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gazebench.dataset.attributes import ATTRIBUTES, bits_of
-from gazebench.dataset.containers import PARQUET, parquet_file, pyarrow
+from gazebench.dataset.containers import PARQUET, check_groups, parquet_file, pyarrow
 from gazebench.errors import InputError
 from gazebench.sources import Source, SourceFace, safe_ids, text_name
 
@@ -35,12 +35,14 @@ class Parquet(Source):
         self._files = _tables(root)
         self._has_people = False
         for path in self._files:
-            schema = parquet_file(path).schema_arrow
-            if _picture_column(schema) is None:
+            file = parquet_file(path)
+            schema, column = file.schema_arrow, _picture_column(file.schema_arrow)
+            if column is None:
                 raise InputError(
                     f"{path}: has no column of pictures (bytes, or a struct of bytes and path); "
                     f"it has: {', '.join(schema.names)}"
                 )
+            check_groups(path, file, column)
             self._has_people = self._has_people or any(name in schema.names for name in _PEOPLE)
 
     @classmethod
