@@ -38,8 +38,8 @@ class Folder(Source):
 
     title = "folder of pictures"
     layout = (
-        "any tree of JPEG, PNG, WebP, BMP, TIFF (8 or 16 bit), AVIF and HEIC pictures (`pip install "
-        "'gazebench[heif]'`), told by content; every picture counts as a person"
+        "any tree of JPEG, PNG, WebP, BMP, TIFF (8 or 16 bit), AVIF and HEIC pictures (`pip "
+        "install 'gazebench[heif]'`), told by content; every picture counts as a person"
     )
     license = "unknown: see the terms of the pictures"
     alignment = "ffhq"
