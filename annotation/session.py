@@ -15,6 +15,7 @@ from gazebench import store
 from gazebench.annotation.votes import VOTES
 from gazebench.dataset import read_heading
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, read_json
 
 FOLDER = "labelling"  # below the dataset
 ADJUDICATOR = "organiser"
@@ -55,10 +56,10 @@ class Session(BaseModel):
         path = dataset / FOLDER / "session.json"
         prepare = f"`gazebench label prepare {dataset} --annotators ana,bo`"
         try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+            return cls.model_validate(read_json(path, f"remove it and run {prepare}"))
+        except MissingFileError:
             raise InputError(f"{dataset}: labelling is not prepared; run {prepare}") from None
-        except (OSError, ValueError, ValidationError) as error:
+        except ValidationError as error:
             reason = _reason(error)
             raise InputError(
                 f"{path}: damaged ({reason}); remove it and run {prepare}; all votes stay"
