@@ -8,7 +8,7 @@ from typing import Literal, TypeVar, get_args
 
 from gazebench.errors import InputError
 
-MetricGroup = Literal["preservation", "quality", "gaze", "harm", "cost", "other"]
+MetricGroup = Literal["preservation", "quality", "gaze", "harm", "animation", "cost", "other"]
 METRIC_GROUPS: tuple[MetricGroup, ...] = get_args(MetricGroup)  # as columns of a table stand
 
 
@@ -35,8 +35,8 @@ class MetricCard:
 
     ``group`` is what the metric is about: "preservation" (how much of the source is kept; an
     unchanged portrait scores the best value of ``bounds``), "quality" (how real the eyes look),
-    "gaze" (where they look), "harm" (faults that the correction adds), "cost" (of the method, not
-    of its pictures) or "other".
+    "gaze" (where they look), "harm" (faults that the correction adds), "animation" (of pictures
+    between source and correction), "cost" (of the method, not of its pictures) or "other".
     """
 
     title: str  # "MS-SSIM outside"

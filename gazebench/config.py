@@ -25,7 +25,7 @@ class Settings(BaseModel):
 
 S = TypeVar("S", bound=Settings)
 _TRACKS = Path(__file__).parent / "tracks"
-TABLES = ("dataset", "training", "methods")  # of a settings file that serves every command
+TABLES = ("dataset", "training", "methods", "runs")  # of a settings file that serves every command
 
 
 def read(path: Path | None, overrides: Iterable[str] = ()) -> dict[str, Any]:

@@ -251,7 +251,9 @@ def score(
     title: str | None = None,
     paper: str = "",
     code: str = "",
+    card: Place | None = None,
     of_camera: Place | None = None,
+    of_animation: Place | None = None,
     allow_partial: bool = False,
     device: str | None = None,
     overwrite: bool = False,
@@ -270,8 +272,10 @@ def score(
         title: how tables call it; by default the name.
         paper: citation, for the leaderboard.
         code: address of the code, for the leaderboard.
+        card: a ``card.toml`` instead of title, paper and code.
         of_camera: folder of what the program made of the domain-X test portraits, for the columns
             on harm; by default they have a dash.
+        of_animation: folder of its animations, for the tables on animation; likewise.
         allow_partial: score what is there; the row gets no rank.
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
         overwrite: replace the scores of another folder with this name.
@@ -283,18 +287,21 @@ def score(
     """
     from gazebench import baselines
     from gazebench.cards import MethodCard
+    from gazebench.evaluation.submission import read_card
 
     wanted = name or Path(predictions).resolve().name
     run = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip(".-") or "outside"
     flags: dict[str, Any] = {"device": device, "overwrite": overwrite, "quiet": quiet}
     flags["command"] = command
     evaluation = _evaluation(dataset, runs, baselines, **flags)
+    said = MethodCard(title=title or name or run, paper=paper, code=code)
     return evaluation.score_folder(
         Path(predictions),
-        MethodCard(title=title or name or run, paper=paper, code=code),
+        read_card(Path(card)) if card else said,
         run,
         allow_partial=allow_partial,
         of_camera=Path(of_camera) if of_camera else None,
+        of_animation=Path(of_animation) if of_animation else None,
     )
 
 
@@ -318,7 +325,12 @@ def _evaluation(
 
 
 def report(
-    runs: Place, out: Place, *, dataset: Place | None = None, pictures: bool = True
+    runs: Place,
+    out: Place,
+    *,
+    dataset: Place | None = None,
+    pictures: bool = True,
+    slices: Iterable[str] = (),
 ) -> "Report":
     """Write tables and the leaderboard page of all runs; needs no torch.
 
@@ -328,14 +340,17 @@ def report(
         dataset: where the dataset is now, if it was moved.
         pictures: show portraits on the page; leave them out where the dataset may not be
             redistributed.
+        slices: "yaw", "openness", "size", "glasses": Table I again for each slice of the portraits.
 
     Raises:
-        InputError: no readable run, or runs of one dataset that do not compare.
+        InputError: no readable run, runs of one dataset that do not compare, or no such slices.
     """
     from gazebench.reports.report import write_report
 
     place = Path(dataset) if dataset else None
-    return write_report(Path(runs), Path(out), dataset=place, pictures=pictures)
+    return write_report(
+        Path(runs), Path(out), dataset=place, pictures=pictures, slices=tuple(slices)
+    )
 
 
 def correct(

@@ -125,6 +125,8 @@ class RunResult:
     provenance: dict[str, Any] = field(default_factory=dict)  # versions, device, command, steps
     pictures: str = ""  # folder of the corrected PNGs, relative to scores.json
     dataset_folder: str = ""  # relative to scores.json
+    # what is known of the test portraits: trait → id → value
+    traits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     benchmark: str = BENCHMARK
 
     def save(self, path: Path) -> None:
@@ -188,6 +190,9 @@ def _faults(result: RunResult) -> Iterator[str]:
             yield f"score {key} has a value that is not finite"
         if key not in result.metrics:
             yield f"score {key} has no metric card"
+    for trait, values in result.traits.items():
+        if not all(map(math.isfinite, values.values())):
+            yield f"trait {trait} has a value that is not finite"
     for key, card in result.metrics.items():
         if not 0 <= card.digits <= 12:
             yield f"metric {key} asks for {card.digits} digits"

@@ -54,6 +54,11 @@ class Cell:
     letter: str = ""  # rows that share one are not told apart
     marks: tuple[int, ...] = ()  # notes, from 1
 
+    @property
+    def leading(self) -> bool:
+        """Whether it is the best of its column, or not told apart from it."""
+        return self.letter == "a"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:

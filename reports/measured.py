@@ -1,7 +1,7 @@
 """Finds and reads what evaluations left below a folder, sanitised: it may be shown to anybody."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,10 +28,10 @@ class Measured:
     """All results below a folder of runs, in the order of their names.
 
     A run is called by its folder below ``root``. ``damaged`` has a sentence for each file that
-    could not be read.
+    could not be read. ``slices`` name the slices of portraits that tables are asked for.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, slices: Sequence[str] = ()) -> None:
         """Read every ``scores.json``.
 
         Raises:
@@ -39,7 +39,7 @@ class Measured:
         """
         if not root.is_dir():
             raise InputError(f"{root}: no such folder of runs; run `gazebench eval` first")
-        self.root = root
+        self.root, self.slices = root, slices
         self.runs: list[Run] = []
         self.damaged: list[str] = []
         for path, name in self._files("scores.json"):

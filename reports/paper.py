@@ -48,19 +48,29 @@ class Published:
 
 def table_1(resolution: int) -> Published:
     """Table I for portraits of ``resolution`` pixels: CelebHQGaze for 512, else CelebGaze."""
-    table = _tables()["table_1"]
-    dataset = "CelebHQGaze" if resolution == table["CelebHQGaze"]["resolution"] else "CelebGaze"
-    columns = {k: v for k, v in table[dataset].items() if k != "resolution"}
+    return by_method("table_1", resolution)
+
+
+def by_method(key: str, resolution: int) -> Published:
+    """A table whose rows are methods, such as "table_2".
+
+    It is the half of the dataset with portraits of ``resolution`` pixels, else the first one.
+    """
+    table = _tables()[key]
+    halves = {k: v for k, v in table.items() if isinstance(v, dict) and "resolution" in v}
+    fitting = [name for name, half in halves.items() if half["resolution"] == resolution]
+    dataset = next(iter([*fitting, *halves]))
+    rows = {k: v for k, v in halves[dataset].items() if k != "resolution"}
     return Published(
         dataset=dataset,
-        resolution=table[dataset]["resolution"],
+        resolution=halves[dataset]["resolution"],
         source=table["source"],
         title=table["title"],
         url=table["url"],
         caveats=tuple(table["caveats"]),
         columns=table["columns"],
         methods=table["methods"],
-        rows=columns,
+        rows=rows,
     )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from gazebench import plugins, store
 from gazebench.errors import GazebenchError, InputError
-from gazebench.reports import tables, writers
+from gazebench.reports import reproduction, tables, writers
 from gazebench.reports.grid import Grid
 from gazebench.reports.measured import Measured, Run
 from gazebench.reports.page import Board, Sheet, render, study
 from gazebench.reports.page.gallery import PICTURES, Gallery, gallery
+from gazebench.reports.slices import dimension
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,23 +30,31 @@ class Report:
 
 
 def write_report(
-    runs: Path, out: Path, *, dataset: Path | None = None, pictures: bool = True
+    runs: Path,
+    out: Path,
+    *,
+    dataset: Path | None = None,
+    pictures: bool = True,
+    slices: Sequence[str] = (),
 ) -> Report:
     """Write ``OUT/index.html`` and ``OUT/tables/`` from all results below ``runs``.
 
     Every table of ``reports/tables`` that the results can fill is made. ``dataset`` overrides
-    where the runs say their dataset is.
+    where the runs say their dataset is. ``slices`` ("yaw", "glasses" ...) add Table I for each
+    slice of the portraits, see ``slices``.
 
     Raises:
-        InputError: no readable result, or results of one dataset that do not compare.
+        InputError: no readable result, results of one dataset that do not compare, or no such
+            slices.
         DiskError: ``out`` cannot be written.
     """
-    measured = Measured(runs)
+    measured = Measured(runs, tuple(map(_known_slices, slices)))
     sheets = [sheet for name in plugins.names(tables) for sheet in _sheets(name, measured)]
     if not sheets:
         raise _nothing(measured)
     boards = _with_study(_boards(sheets, measured.runs, dataset, pictures), measured)
     texts = {f"{s.name}.{suffix}": text for s in sheets for suffix, text in s.files.items()}
+    texts |= _beside_the_paper(sheets)
     page = out / "index.html"
     _remove_others(out / "tables", texts)
     store.write_many([(out / "tables" / name, text) for name, text in texts.items()])
@@ -73,6 +82,17 @@ def _sheets(name: str, measured: Measured) -> list[Sheet]:
     ]
 
 
+def _beside_the_paper(sheets: Sequence[Sheet]) -> dict[str, str]:
+    """What all tables have in common with the paper's, as files; none where that is nothing."""
+    found = [one for sheet in sheets if (one := reproduction.reproduction(sheet.grid))]
+    if not found:
+        return {}
+    return {
+        "reproduction.md": reproduction.as_markdown(found),
+        "reproduction.csv": reproduction.as_csv(found),
+    }
+
+
 def _grids(name: str, measured: Measured) -> list[Grid]:
     where = f"{tables.__name__}.{name}"
     try:
@@ -86,6 +106,10 @@ def _grids(name: str, measured: Measured) -> list[Grid]:
         spec = importlib.util.find_spec(where)
         path = Path(spec.origin if spec and spec.origin else where)
         raise InputError(plugins.sentence(error, path)) from error
+
+
+def _known_slices(name: str) -> str:
+    return dimension(name).name
 
 
 def _boards(
@@ -148,7 +172,8 @@ def _remove_others(folder: Path, names: Iterable[str]) -> None:
     """Remove tables of an earlier report that this one does not have."""
     if not folder.is_dir():
         return
-    bases = "|".join(re.escape(_file_name(name)) for name in plugins.names(tables))
+    names_of_tables = ("reproduction", *map(_file_name, plugins.names(tables)))
+    bases = "|".join(map(re.escape, names_of_tables))
     suffixes = "|".join(form.suffix for form in writers.FORMATS)
     ours = re.compile(rf"({bases})(-[0-9a-f]{{8}})?\.({suffixes})")
     for path in sorted(folder.iterdir()):

@@ -151,6 +151,8 @@ def test_report_is_the_same_bytes_every_time(runs, tmp_path):
     assert files(tmp_path / "a") == files(tmp_path / "b")
     assert sorted(files(tmp_path / "a")) == [
         "index.html",
+        *("tables/reproduction.csv", "tables/reproduction.md"),
+        *(f"tables/table-1-stability.{s}" for s in sorted(WRITERS)),
         *(f"tables/table-1.{s}" for s in sorted(WRITERS)),
     ]
 
@@ -169,9 +171,9 @@ def test_another_dataset_is_another_table(runs, tmp_path):
     other = make_dataset(tmp_path / "other", name="other")
     make_result(dataset=facts(other)).save(runs / "deep" / "er" / "scores.json")
     report = write_report(runs, tmp_path / "out")
-    assert (report.runs, report.tables) == (6, 2)
-    names = [name for name in files(tmp_path / "out") if name.endswith(".csv")]
-    assert all(re.fullmatch(r"tables/table-1-[0-9a-f]{8}\.csv", name) for name in names)
+    assert (report.runs, report.tables) == (6, 3)  # one of them on the stability of the five
+    form = re.compile(r"tables/table-1-[0-9a-f]{8}\.csv")
+    names = [name for name in files(tmp_path / "out") if form.fullmatch(name)]
     assert sorted((tmp_path / "out" / name).read_text().count("\n") for name in names) == [2, 6]
 
 
@@ -223,7 +225,7 @@ def test_no_runs_is_an_error_that_names_the_command(tmp_path, place):
 def test_command_prints_the_page_and_what_it_holds(runs, tmp_path):
     result = CliRunner().invoke(main, ["report", str(runs), str(tmp_path / "out")])
     assert result.exit_code == 0
-    assert f"{tmp_path / 'out' / 'index.html'}: 5 runs in 1 table;" in result.output
+    assert f"{tmp_path / 'out' / 'index.html'}: 5 runs in 2 tables;" in result.output
 
 
 def test_command_ends_incomplete_after_a_damaged_run(runs, tmp_path):

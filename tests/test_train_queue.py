@@ -202,6 +202,46 @@ def test_ctrl_c_stops_the_queue_and_the_same_command_goes_on(
     assert "960" in done.stdout
 
 
+def test_named_runs_share_their_parts_and_differ_in_what_they_say(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    portraits = make_dataset(tmp_path_factory.mktemp("dataset"))
+    tables = config.read(config.track("ablations"))
+    entries = plan(
+        portraits, baselines, ["gazegan_v2"], tables["methods"], Path("r"), {}, tables["runs"]
+    )
+    names = [entry.run.name for entry in entries]
+    whole = "gazegan_v2"
+    assert names == [
+        *("pam", whole, f"{whole}-without-A", f"{whole}-without-B", f"{whole}-without-C"),
+        *("pam-shrink-1", f"{whole}-without-D"),
+    ]
+    settings = {entry.run.name: dict(entry.settings) for entry in entries}
+    off = {"A": {"content_code": False}, "C": {"weight_fp": 0.0}, "D": {"coarse_to_fine": False}}
+    for letter, change in off.items():
+        assert settings[f"{whole}-without-{letter}"] == settings[whole] | change
+    parts = {entry.run.name: set(entry.parts.values()) for entry in entries}
+    assert parts[whole] == parts[f"{whole}-without-C"] == {Path("r/pam")}
+    assert parts[f"{whole}-without-A"] == set()
+    assert not plan(portraits, baselines, ["prgan"], {}, Path("r"), {}, tables["runs"])
+
+
+@pytest.mark.parametrize("run", [{}, {"method": 3}])
+def test_a_named_run_without_a_method_is_named(dataset: Manifest, run: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"runs\.odd"):
+        plan(dataset, toy_methods, ["small"], {}, Path("r"), {}, {"odd": run})
+
+
+def test_a_track_of_runs_needs_no_method_and_another_does() -> None:
+    printed = tomllib.loads(command("d", "r", "--track", "ablations", "--dry-run").output)
+    assert printed["methods"].keys() == {"gazegan_v2"}
+    assert printed["runs"]["gazegan_v2-without-D"]["coarse_to_fine"] is False
+    for words in (("--track", "celebgaze"), ("--track", "ablations", "--method", "prgan")):
+        result = command("d", "r", *words, "--dry-run")
+        assert result.exit_code == 2
+        assert "--method" in result.output
+
+
 @pytest.mark.parametrize("pair", [*itertools.combinations(("--steps", "--images", "--minutes"), 2)])
 def test_two_budgets_are_a_usage_error(pair: tuple[str, str]) -> None:
     result = command("--method", "prgan", "d", "r", pair[0], "1", pair[1], "1")

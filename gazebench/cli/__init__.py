@@ -30,6 +30,7 @@ _ORDER = (
             *("report", "study"),
         ),
     ),
+    ("Results of others", ("submit",)),
     ("With a trained run", ("correct", "animate")),
     ("Datasets", ("inspect", "verify", "merge", "export", "synthesize")),
     (

@@ -12,16 +12,30 @@ from gazebench.errors import IncompleteError
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--dataset", type=click.Path(path_type=Path), help="Where the dataset is now.")
 @click.option("--pictures/--no-pictures", default=True, help="Show portraits on the page.")
-def command(runs: Path, out: Path, dataset: Path | None, pictures: bool) -> None:
+@click.option(
+    "--slice",
+    "slices",
+    multiple=True,
+    metavar="NAME",
+    help="Table I again for each slice of the test portraits: yaw, openness, size (of the face in "
+    "its source picture) or glasses; may be repeated.",
+)
+def command(
+    runs: Path, out: Path, dataset: Path | None, pictures: bool, slices: tuple[str, ...]
+) -> None:
     """Make tables and the leaderboard page of all runs.
 
     Reads every scores.json below RUNS and writes OUT/index.html, one file that opens by double
     click, and OUT/tables/ with the same table as Markdown, LaTeX, CSV and JSON. The page holds
     some portraits: leave them out with --no-pictures where the dataset may not be redistributed.
+
+    \b
+    gazebench report runs board
+    gazebench report runs board --slice yaw --slice glasses
     """
     import gazebench
 
-    report = gazebench.report(runs, out, dataset=dataset, pictures=pictures)
+    report = gazebench.report(runs, out, dataset=dataset, pictures=pictures, slices=slices)
     for note in report.notes:
         click.echo(f"no pictures: {note}", err=True)
     click.echo(

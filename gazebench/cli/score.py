@@ -24,6 +24,14 @@ from gazebench.cli.eval import raise_if_incomplete, show
     help="Where the result is kept, as RUNS/NAME/scores.json.",
 )
 @click.option("--name", help="Name of the run. [default: the folder's name]")
+@click.option(
+    "--card",
+    "card_file",
+    type=click.Path(path_type=Path),
+    metavar="CARD.toml",
+    help="What the method is: title, paper, year, url, code, license, supervision, differs. "
+    "Instead of --title, --paper and --code.",
+)
 @click.option("--title", help="How tables call it. [default: the name]")
 @click.option("--paper", default="", help="Citation, for the leaderboard.")
 @click.option("--code", default="", help="Address of the code, for the leaderboard.")
@@ -33,6 +41,13 @@ from gazebench.cli.eval import raise_if_incomplete, show
     type=click.Path(path_type=Path),
     help="Folder of what the program made of the domain-X test portraits (see --list-x), for the "
     "columns on harm. [default: a dash there]",
+)
+@click.option(
+    "--animation",
+    "of_animation",
+    type=click.Path(path_type=Path),
+    help="Folder of animations, 000/ID.png to 100/ID.png in hundredths of the way, for the tables "
+    "on animation. [default: a dash there]",
 )
 @click.option("--allow-partial", is_flag=True, help="Score what is there; the row gets no rank.")
 @click.option(
@@ -47,10 +62,12 @@ def command(
     dataset: Path,
     runs: Path,
     name: str | None,
+    card_file: Path | None,
     title: str | None,
     paper: str,
     code: str,
     of_camera: Path | None,
+    of_animation: Path | None,
     allow_partial: bool,
     overwrite: bool,
     device: str | None,
@@ -66,9 +83,14 @@ def command(
     \b
     gazebench score out/mine --dataset data/hq --list > ids.txt   # what to correct
     gazebench score out/mine --dataset data/hq --name mine
+    gazebench score out/mine/predictions --dataset data/hq --name mine --card out/mine/card.toml
+
+    `gazebench submit check` looks at a whole submission before it is scored.
     """
     import gazebench
 
+    if card_file and (title or paper or code):
+        raise click.UsageError("--card excludes --title, --paper and --code")
     if list_ids or list_x:
         click.echo("\n".join(_wanted(dataset, list_x)))
         return
@@ -80,7 +102,9 @@ def command(
         title=title,
         paper=paper,
         code=code,
+        card=card_file,
         of_camera=of_camera,
+        of_animation=of_animation,
         allow_partial=allow_partial,
         device=device,
         overwrite=overwrite,

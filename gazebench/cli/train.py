@@ -1,6 +1,6 @@
 """``gazebench train``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,10 @@ _MORE = """
     _WHAT,
     "--method",
     "methods",
-    required=True,
     multiple=True,
     metavar="NAME",
     help="Name (`gazebench methods`) or path of a method's file; may be repeated. With several, or "
-    "all, RUN is the folder of runs.",
+    "all, RUN is the folder of runs. A track that lists runs, such as ablations, needs none.",
 )
 @option(
     _WHAT,
@@ -85,7 +84,8 @@ _MORE = """
     "--track",
     metavar="NAME",
     help="Shipped settings: celebgaze (256 px), celebhqgaze (512 px), generated (256 px, short "
-    "trainings on a GPU) or demo (minutes on two CPU cores).",
+    "trainings on a GPU), demo (minutes on two CPU cores) or ablations (GazeGANV2 whole and "
+    "without A, B, C and D; RUN is the folder of runs).",
 )
 @option(
     _SETTINGS,
@@ -157,6 +157,7 @@ def command(
     gazebench train --method prgan data runs/prgan
     gazebench train --method prgan data runs/small --steps 2000 --set methods.prgan.width=32
     gazebench train --method all --track celebgaze data runs
+    gazebench train --track ablations data runs
     gazebench train --method my/own.py data runs/own
     """
     from gazebench import baselines, plugins, training
@@ -166,18 +167,19 @@ def command(
 
     _refuse_both(config, track)
     collection, names = plugins.extend(baselines, methods)
+    names = _wanted(names, variants := settings_tables.variants(config, track, overrides))
     given = {key: value for key, value in flags.items() if value is not None}
     settings, tables = settings_tables.read(
         collection, file=config, track=track, overrides=overrides, batch=batch, **given
     )
     budget = _budget(images, minutes, given)
     if dry_run:
-        text = settings_tables.resolved(collection, names, settings, tables, budget)
+        text = settings_tables.resolved(collection, names, settings, tables, budget, variants)
         click.echo(text, nl=False)
         return
     manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
-    if len(names) > 1 or names == ["all"]:
-        plan = queue.plan(manifest, collection, names, tables, run, parts)
+    if len(names) > 1 or names == ["all"] or variants:
+        plan = queue.plan(manifest, collection, names, tables, run, parts, variants)
         shared: dict[str, Any] = {"settings": settings, "budget": budget, "overwrite": overwrite}
         if jobs > 1:
             conclude(train_side_by_side(plan, jobs, methods, dataset, **shared), dataset, run)
@@ -196,6 +198,16 @@ def command(
 def _refuse_both(config: Path | None, track: str | None) -> None:
     if config and track:
         raise click.UsageError("--config and --track exclude each other; --set changes either")
+
+
+def _wanted(names: Sequence[str], variants: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """``names``; where a settings file lists runs, those of their methods that are among them."""
+    found = dict.fromkeys(str(table.get("method")) for table in variants.values())
+    wanted = [name for name in found if not names or "all" in names or name in names]
+    wanted = wanted if variants else list(names)
+    if not wanted:
+        raise click.UsageError("Missing option '--method'.")
+    return wanted
 
 
 def _budget(images: int | None, minutes: float | None, given: Mapping[str, object]) -> "Budget":

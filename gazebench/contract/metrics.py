@@ -18,7 +18,7 @@ from gazebench.contract.verdicts import Check, Verdict, everyone, judge
 from gazebench.dataset import Split
 from gazebench.dataset.batches import Batch, Pixels, to_float, to_uint8
 from gazebench.errors import GazebenchError, MethodError
-from gazebench.metrics import Instruments, Metric
+from gazebench.metrics import ALPHAS, Instruments, Metric
 from gazebench.results import Score
 
 __all__ = ["METRIC_CHECKS", "Bench", "examine_metric"]
@@ -246,10 +246,12 @@ def _prepared(
 
 
 def _updates(metric: Metric) -> Iterator[Callable[[Batch, Tensor], None]]:
-    """What takes in portraits: those to be corrected, and those that need no correction."""
+    """What takes in portraits: those to be corrected, those that need none, and animations."""
     yield metric.update
     if of_camera := getattr(metric, "update_camera", None):
         yield of_camera
+    if of_animation := getattr(metric, "update_animation", None):
+        yield lambda source, made: of_animation(source, torch.stack([made] * len(ALPHAS), dim=1))
 
 
 def _rows(batch: Batch, rows: Sequence[int]) -> Batch:

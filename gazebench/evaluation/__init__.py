@@ -23,13 +23,15 @@ from gazebench.cards import MethodCard, checked
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
-from gazebench.evaluation import cost
+from gazebench.evaluation import animation, cost
+from gazebench.evaluation.animation import Animations
 from gazebench.evaluation.contenders import Entry, find, ready, refuse_taken
 from gazebench.evaluation.correct import (
     OF_CAMERA,
     correct,
     device_name,
     portraits_of_camera,
+    portraits_to_animate,
     portraits_to_correct,
     read_facts,
 )
@@ -42,6 +44,8 @@ from gazebench.evaluation.describing import (
 )
 from gazebench.evaluation.predictions import Predictions
 from gazebench.evaluation.score import Scoring, flag_copies
+from gazebench.evaluation.traits import traits
+from gazebench.methods import animates
 from gazebench.metrics import Instruments
 from gazebench.plugins import Collection
 from gazebench.reading import read_arrays
@@ -105,10 +109,12 @@ class Evaluation:
         *,
         allow_partial: bool,
         of_camera: Path | None = None,
+        of_animation: Path | None = None,
     ) -> EvalReport:
         """Score the predictions of an outside program, as run ``run``.
 
-        ``of_camera``: folder of what it made of the domain-X test portraits, where there is one.
+        ``of_camera``: folder of what it made of the domain-X test portraits, where there is one;
+        ``of_animation``: folder of its animations, see ``animation``.
 
         Raises:
             InputError: names or sizes do not match the dataset's test portraits.
@@ -124,7 +130,8 @@ class Evaluation:
         with store.locked(entry.folder):
             refuse_taken(entry, folder, self.methods, overwrite=self.overwrite)
             camera = self._of_camera(of_camera) if of_camera else None
-            result = self._scored(entry, card, made, {}, camera=camera)
+            animated = self._animated(of_animation) if of_animation else None
+            result = self._scored(entry, card, made, {}, camera=camera, animated=animated)
             return self._saved(flag_copies([(result, made)], self._pixels), [])
 
     def check(self) -> None:
@@ -163,6 +170,13 @@ class Evaluation:
         what = "domain-X test portraits"
         return Predictions.check(folder, self.manifest, portraits, what=what)
 
+    def _animated(self, folder: Path) -> Animations:
+        return Animations.check(folder, self.manifest, portraits_to_animate(self.manifest))
+
+    @cached_property
+    def _traits(self) -> dict[str, dict[str, float]]:
+        return traits(self.manifest)
+
     @cached_property
     def _pixels(self) -> Pixels:
         return Pixels.open(self.manifest)
@@ -185,14 +199,16 @@ class Evaluation:
                 None if self.overwrite else kept(path, self.manifest, contender, made, self.metrics)
             )
             if there and set(plugins.names(self.metrics)) <= there.scores.keys():
-                return replace(there, notes=contender.notes), made
+                return replace(there, notes=contender.notes, traits=self._traits), made
             costs, facts = read_facts(entry.folder)
             camera = self._of_camera(entry.folder / OF_CAMERA)
-            result = self._scored(entry, contender.card, made, facts, there, camera)
+            moves = animates(type(contender.method))
+            animated = self._animated(entry.folder / animation.FOLDER) if moves else None
+            result = self._scored(entry, contender.card, made, facts, there, camera, animated)
             if (
                 there and result.scores.keys() <= there.scores.keys()
             ):  # what was a dash is one still
-                return replace(there, notes=contender.notes), made
+                return replace(there, notes=contender.notes, traits=self._traits), made
         cards = {name: cost.CARDS[name] for name in costs}
         full = replace(
             result,
@@ -223,10 +239,11 @@ class Evaluation:
         facts: dict[str, Any],
         there: RunResult | None = None,
         camera: Predictions | None = None,
+        animated: Animations | None = None,
     ) -> RunResult:
         """The result with the scores of ``there`` and all that it lacks."""
         scoring = Scoring(self.metrics, self._instruments, there.scores if there else {})
-        scoring.run(self._pixels, made, camera, label=entry.run, quiet=self.quiet)
+        scoring.run(self._pixels, made, camera, animated, label=entry.run, quiet=self.quiet)
         _save_features(entry.folder / "features.npz", scoring.features, keep=there is not None)
         total = len(portraits_to_correct(self.manifest))
         return RunResult(
@@ -252,6 +269,7 @@ class Evaluation:
             ),
             pictures=os.path.relpath(made.folder, entry.folder),
             dataset_folder=os.path.relpath(self.manifest.root, entry.folder),
+            traits=self._traits,
         )
 
     def _saved(self, results: Sequence[RunResult], failures: Sequence[str]) -> EvalReport:

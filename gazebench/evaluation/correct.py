@@ -14,15 +14,16 @@ from gazebench import progress, store
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.errors import InputError, MethodError, RefusedError
-from gazebench.evaluation import cost, predictions
+from gazebench.evaluation import animation, cost, predictions
 from gazebench.evaluation.contenders import Contender
-from gazebench.methods import Method
+from gazebench.methods import Method, animates
+from gazebench.metrics import ALPHAS
 from gazebench.reading import MissingFileError, read_object
 from gazebench.results import Score
 
 BATCH = 8
 OF_CAMERA = "predictions_x"  # folder of the corrected domain-X portraits, below the run's
-_MOST_OF_CAMERA = 300
+_MOST = 300  # portraits of domain X, and of animations
 _LARGEST = 2.0  # of a returned value: a network may overshoot [-1, 1], 0 to 255 is no such range
 _ANEW = "--overwrite makes them again"
 
@@ -48,7 +49,13 @@ def portraits_of_camera(manifest: Manifest) -> tuple[Portrait, ...]:
     At most 300 of them, evenly chosen; none where none is labelled.
     """
     portraits = manifest.select(split=Split.TEST, domain=Domain.CAMERA)
-    return portraits[:: max(1, -(-len(portraits) // _MOST_OF_CAMERA))]
+    return portraits[:: max(1, -(-len(portraits) // _MOST))]
+
+
+def portraits_to_animate(manifest: Manifest) -> tuple[Portrait, ...]:
+    """Domain-Y test portraits whose gaze is moved: at most 300, evenly chosen."""
+    portraits = portraits_to_correct(manifest)
+    return portraits[:: max(1, -(-len(portraits) // _MOST))]
 
 
 def correct(
@@ -61,8 +68,9 @@ def correct(
 ) -> None:
     """Write ``RUN/predictions/ID.png`` for every test portrait, then ``RUN/predictions.json``.
 
-    The same for the domain-X test portraits, as ``RUN/predictions_x``. What is complete for the
-    same dataset and weights is kept.
+    The same for the domain-X test portraits, as ``RUN/predictions_x``, and, of a method that
+    animates, ``RUN/animation``, see ``animation``. What is complete for the same dataset and
+    weights is kept.
 
     Raises:
         RefusedError: it was made with another dataset or other weights, and not ``overwrite``.
@@ -86,6 +94,11 @@ def correct(
     of_camera = {**made_from, "portraits": len(camera)}
     if camera and job.write(OF_CAMERA, of_camera, camera):
         job.finish(OF_CAMERA, of_camera)
+    if animates(type(contender.method)):
+        moved = portraits_to_animate(pixels.manifest)
+        of_animation = {**made_from, "portraits": len(moved), "alphas": list(ALPHAS)}
+        if job.animate(of_animation, moved):
+            job.finish(animation.FOLDER, of_animation)
 
 
 class _Job:
@@ -109,6 +122,25 @@ class _Job:
         self, folder: str, made_from: Mapping[str, Any], portraits: Sequence[Portrait]
     ) -> bool:
         """Write the corrections of ``portraits``; False where they are complete already."""
+        if not self._begin(folder, made_from):
+            return False
+        what = "correct" if folder == "predictions" else "correct X"
+        for batch in self._batches(what, portraits):
+            corrected = _checked(self._contender, batch)
+            predictions.write(self._run / folder, batch.ids, to_uint8(corrected))
+        return True
+
+    def animate(self, made_from: Mapping[str, Any], portraits: Sequence[Portrait]) -> bool:
+        """Write ``portraits`` at every one of ``ALPHAS``; False where they are complete already."""
+        if not self._begin(animation.FOLDER, made_from):
+            return False
+        for batch in self._batches("animate", portraits):
+            made = animation.checked(self._contender, batch)
+            animation.write(self._run / animation.FOLDER, batch.ids, to_uint8(made))
+        return True
+
+    def _begin(self, folder: str, made_from: Mapping[str, Any]) -> bool:
+        """Make ready to write a folder; False where it is complete already."""
         if not self._overwrite and _is_complete(self._run, folder, made_from):
             return False
         store.remove(self._run / f"{folder}.json")
@@ -116,15 +148,16 @@ class _Job:
         if not self._ready:
             _prepare(self._contender.method, self._pixels, self._device)
             self._ready = True
-        what = "correct" if folder == "predictions" else "correct X"
+        return True
+
+    def _batches(self, what: str, portraits: Sequence[Portrait]) -> Iterator[Batch]:
+        """Batches on the device, with a progress bar."""
         label = f"{self._run.name}: {what}"
         bar = progress.bar(total=len(portraits), desc=label, unit="face", quiet=self._quiet)
         with bar, torch.no_grad():
             for batch in self._pixels.batches(portraits, BATCH):
-                corrected = _checked(self._contender, batch.to(self._device))
-                predictions.write(self._run / folder, batch.ids, to_uint8(corrected))
+                yield batch.to(self._device)
                 bar.update(len(batch))
-        return True
 
     def finish(self, folder: str, facts: Mapping[str, Any]) -> None:
         """Say that a folder is complete, and of what."""

@@ -13,6 +13,7 @@ from gazebench.dataset import Domain, Split
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import GazebenchError
 from gazebench.evaluation import predictions
+from gazebench.evaluation.animation import Animations
 from gazebench.evaluation.correct import BATCH, portraits_to_correct
 from gazebench.evaluation.predictions import Predictions
 from gazebench.metrics import Instruments, Metric
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-_NO_CAMERA = "no corrected portraits of the test half's domain X; the method was not given them"
+# hook of a metric → why it has no score where there is nothing for it
+_NOTHING_FOR = {
+    "update_camera": "no corrected portraits of the test half's domain X; the method was not "
+    "given them",
+    "update_animation": "the method gives no pictures between the source and its correction",
+}
 
 
 class Scoring:
@@ -51,6 +57,7 @@ class Scoring:
         pixels: Pixels,
         made: Predictions,
         camera: Predictions | None = None,
+        animated: Animations | None = None,
         *,
         label: str,
         quiet: bool,
@@ -58,29 +65,31 @@ class Scoring:
         """Feed reference and predictions to every metric and compute.
 
         ``camera``: what the method made of domain-X test portraits; None where that is not known.
+        ``animated``: its animations, where it makes some.
         """
+        folders = {"update": made, "update_camera": camera, "update_animation": animated}
+        for hook in [hook for hook, folder in folders.items() if folder is None]:
+            self._skip_takers(hook)
         self._each(lambda metric: _hook(metric, "prepare")(pixels))
-        if camera is None:
-            self._skip_takers_of_camera()
         if not self._ready:
             return
         real = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
-        total = len(real) + len(made.portraits) + (len(camera.portraits) if camera else 0)
+        total = len(real) + sum(len(folder.portraits) for folder in folders.values() if folder)
         shown = progress.bar(total=total, desc=f"{label}: score", unit="face", quiet=quiet)
         with shown, torch.no_grad():
             for batch in pixels.batches(real, BATCH):
                 self._each(lambda metric, batch=batch: metric.update_reference(batch))
                 shown.update(len(batch))
-            for hook, folder in (("update", made), ("update_camera", camera)):
+            for hook, folder in folders.items():
                 for source, corrected in _pairs(pixels, folder):
                     self._each(lambda m, s=source, c=corrected, h=hook: _hook(m, h)(s, c))
                     shown.update(len(source))
             for name, metric in list(self._ready.items()):
                 self._guarded(name, lambda name=name, metric=metric: self._finish(name, metric))
 
-    def _skip_takers_of_camera(self) -> None:
-        for name in [n for n, metric in self._ready.items() if hasattr(metric, "update_camera")]:
-            self.skipped[name] = _NO_CAMERA
+    def _skip_takers(self, hook: str) -> None:
+        for name in [n for n, metric in self._ready.items() if hasattr(metric, hook)]:
+            self.skipped[name] = _NOTHING_FOR[hook]
             del self._ready[name]
 
     def _build(self, name: str, kind: type[Metric], instruments: Instruments) -> None:
@@ -108,7 +117,9 @@ def _hook(metric: Metric, name: str) -> Callable[..., None]:
     return getattr(metric, name, lambda *_: None)
 
 
-def _pairs(pixels: Pixels, folder: Predictions | None) -> Iterator[tuple[Batch, Tensor]]:
+def _pairs(
+    pixels: Pixels, folder: Predictions | Animations | None
+) -> Iterator[tuple[Batch, Tensor]]:
     portraits = folder.portraits if folder else ()
     for start in range(0, len(portraits), BATCH):
         some = portraits[start : start + BATCH]

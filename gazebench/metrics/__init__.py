@@ -15,7 +15,10 @@ from gazebench.dataset.batches import Batch
 from gazebench.metrics._networks import Instruments
 from gazebench.results import Score
 
-__all__ = ["Instruments", "Metric", "load"]
+__all__ = ["ALPHAS", "Instruments", "Metric", "load"]
+
+# where a gaze is shown between the source (0) and its correction (1): Zhang et al. 2022, Fig. 16
+ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class Metric(Protocol):
@@ -23,10 +26,12 @@ class Metric(Protocol):
 
     Neither the order nor the size of the batches may matter.
 
-    Three methods more are called where a metric has them. ``prepare(pixels)`` comes first, with the
+    Four methods more are called where a metric has them. ``prepare(pixels)`` comes first, with the
     whole dataset. ``update_camera(source, corrected)`` is ``update`` for real domain-X portraits of
     the test half, which the method was given though they look at the camera already.
-    ``features()`` gives arrays that are kept beside the scores.
+    ``update_animation(source, animated)`` is ``update`` with pictures (N, A, 3, H, W) at
+    ``ALPHAS``, of methods that also move the gaze part of the way. ``features()`` gives arrays
+    that are kept beside the scores.
     """
 
     card: ClassVar[MetricCard]

@@ -2,11 +2,14 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from pytorch_msssim import ms_ssim
 from torch import Tensor
 from torch.nn import functional
 
@@ -31,6 +34,31 @@ def enlarged_eyes(image: Tensor, eyes: Tensor) -> Tensor:
     patches = eye_patches(image, eyes).flatten(0, 1)
     size = (_ENLARGED_SIDE, _ENLARGED_SIDE)
     return functional.interpolate(patches, size, mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
+def eyes_ms_ssim(instruments: Instruments, source: Batch, made: Tensor) -> Sequence[float]:
+    """Structural similarity of the eyes of N portraits with their sources', in float64."""
+    pair = [
+        (enlarged_eyes(image, source.eyes).to(instruments.device, torch.float64) + 1) * 127.5
+        for image in (source.image, made)
+    ]
+    with torch.inference_mode():
+        return mean_of_eyes(ms_ssim(*pair, data_range=255, size_average=False))
+
+
+def eyes_lpips(instruments: Instruments, source: Batch, made: Tensor) -> Sequence[float]:
+    """Distances of the eyes of N portraits to their sources'.
+
+    Patches pass one by one, so that batches do not show in the values.
+    """
+    network, device = instruments.lpips, instruments.device
+    pair = [enlarged_eyes(i, source.eyes).to(device) for i in (source.image, made)]
+    with torch.inference_mode():
+        found = [
+            0.0 if torch.equal(before, after) else float(network(before[None], after[None]))
+            for before, after in zip(*pair, strict=True)
+        ]
+    return mean_of_eyes(torch.tensor(found, dtype=torch.float64))
 
 
 def mean_of_eyes(values: Tensor) -> list[float]:
@@ -81,6 +109,13 @@ class EyeSets(ABC):
         self._instruments = instruments
         self._real = EyeFeatures(instruments)
         self._corrected = EyeFeatures(instruments)
+
+    @classmethod
+    def between(cls, corrected: EyeFeatures, real: EyeFeatures) -> Score:
+        """The distance between two sets that were seen already."""
+        metric = cls(corrected.instruments)
+        metric._corrected, metric._real = corrected, real
+        return metric.compute()
 
     def update_reference(self, real: Batch) -> None:
         """Take in real domain-X training portraits."""

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazebench.errors import GazebenchError, InputError
+from gazebench.results import Score, t_interval
 
 Array = NDArray[np.float64]
 
 _ROUNDING = 1e-9  # relative to the traces; anything more negative is a mistake, not rounding
 _BLOCK = 4096  # rows reduced at a time
+_GROUPS = 50  # of portraits, left out in turn for the standard error
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,28 @@ def distance(a: Gaussian, b: Gaussian) -> float:
     if value < -_ROUNDING * max(scale, 1.0):
         raise GazebenchError(f"Fréchet distance {value} of traces {a.trace} and {b.trace}")
     return max(value, 0.0)
+
+
+def fid_score(
+    rows: NDArray[np.floating],
+    reference: Gaussian,
+    portraits: NDArray[np.intp],
+    *,
+    groups: int = _GROUPS,
+) -> Score:
+    """The distance of feature rows (n, d) to a reference, with a 95 % interval over portraits.
+
+    ``portraits`` (n,) numbers from 0 the portrait that each row is of; its rows are left out
+    together, in ``groups`` of portraits. ``n`` of the score counts rows. Two portraits are too few
+    for an interval.
+    """
+    value = distance(Gaussian.of(rows), reference)
+    if portraits.max() < 2:
+        return Score(value=value, n=len(rows))
+    stderr = standard_error(rows, reference, portraits % groups)
+    freedom = min(int(portraits.max()) + 1, groups) - 1
+    interval = t_interval(value, stderr, freedom, (0.0, None))
+    return Score(value=value, n=len(rows), interval=interval, stderr=stderr)
 
 
 def standard_error(

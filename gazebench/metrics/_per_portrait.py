@@ -50,3 +50,14 @@ class OfCamera(PerPortrait):
     def update_camera(self, source: Batch, corrected: Tensor) -> None:
         """Take in a batch of domain X."""
         super().update(source, corrected)
+
+
+class OfReconstruction(PerPortrait):
+    """The same over what a method that animates makes of a portrait whose gaze stays: alpha 0."""
+
+    def update(self, source: Batch, corrected: Tensor) -> None:
+        """Not used: these are corrections."""
+
+    def update_animation(self, source: Batch, animated: Tensor) -> None:
+        """Take in a batch, (N, A, 3, H, W)."""
+        super().update(source, animated[:, 0])

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from gazebench.cards import MetricCard
 from gazebench.metrics._eyes import PER_PORTRAIT, REGION, WEIGHTS, EyeSets
-from gazebench.metrics._frechet import Gaussian, distance, standard_error
-from gazebench.results import Score, t_interval
-
-_GROUPS = 50  # of portraits, left out in turn for the standard error
+from gazebench.metrics._frechet import Gaussian, fid_score
+from gazebench.results import Score
 
 
 class FidEyes(EyeSets):
@@ -51,15 +49,4 @@ class FidEyes(EyeSets):
             ("frechet", self._real.digest()),
             lambda: Gaussian.of(self._real.rows("real training portraits looking at the camera")),
         )
-        value = distance(Gaussian.of(rows), real)
-        return Score(value=value, n=len(rows), **_spread(value, rows, real))
-
-
-def _spread(value: float, rows: NDArray[np.float32], real: Gaussian) -> dict[str, Any]:
-    """A 95 % interval and standard error over portraits, a portrait's eyes left out together."""
-    portraits = np.arange(len(rows)) // PER_PORTRAIT
-    if len(rows) <= 2 * PER_PORTRAIT:
-        return {}
-    stderr = standard_error(rows, real, portraits % _GROUPS)
-    freedom = min(len(rows) // PER_PORTRAIT, _GROUPS) - 1
-    return {"interval": t_interval(value, stderr, freedom, (0.0, None)), "stderr": stderr}
+        return fid_score(rows, real, np.arange(len(rows)) // PER_PORTRAIT)

@@ -7,13 +7,12 @@ against what the method makes of them, eye patches only; AlexNet, version 0.1 of
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
 from gazebench.metrics import Instruments
-from gazebench.metrics._eyes import ENLARGED, enlarged_eyes, mean_of_eyes
+from gazebench.metrics._eyes import ENLARGED, eyes_lpips
 from gazebench.metrics._per_portrait import OfCamera
 
 
@@ -36,17 +35,8 @@ class HarmLpips(OfCamera):
 
     def __init__(self, instruments: Instruments) -> None:
         super().__init__(instruments)
-        self._network = instruments.lpips
+        instruments.require("lpips_alexnet")
 
     def measure(self, source: Batch, corrected: Tensor) -> Sequence[float]:
-        """Distances; patches pass one by one, so that batches do not show in the values."""
-        device = self.instruments.device
-        pair = [enlarged_eyes(i, source.eyes).to(device) for i in (source.image, corrected)]
-        with torch.inference_mode():
-            found = [
-                0.0
-                if torch.equal(before, after)
-                else float(self._network(before[None], after[None]))
-                for before, after in zip(*pair, strict=True)
-            ]
-        return mean_of_eyes(torch.tensor(found, dtype=torch.float64))
+        """Distances."""
+        return eyes_lpips(self.instruments, source, corrected)

@@ -7,13 +7,11 @@ against what the method makes of them, eye patches only. Code: pytorch-msssim, M
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
-from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
-from gazebench.metrics._eyes import ENLARGED, enlarged_eyes, mean_of_eyes
+from gazebench.metrics._eyes import ENLARGED, eyes_ms_ssim
 from gazebench.metrics._per_portrait import OfCamera
 
 
@@ -35,10 +33,4 @@ class HarmMsSsim(OfCamera):
 
     def measure(self, source: Batch, corrected: Tensor) -> Sequence[float]:
         """Similarities."""
-        device = self.instruments.device
-        pair = [
-            (enlarged_eyes(image, source.eyes).to(device, torch.float64) + 1) * 127.5
-            for image in (source.image, corrected)
-        ]
-        with torch.inference_mode():
-            return mean_of_eyes(ms_ssim(*pair, data_range=255, size_average=False))
+        return eyes_ms_ssim(self.instruments, source, corrected)

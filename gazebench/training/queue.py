@@ -3,7 +3,7 @@
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +124,12 @@ def plan(
     tables: Mapping[str, Mapping[str, Any]],
     runs: Path,
     parts: Mapping[str, Path],
+    variants: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[QueueEntry]:
     """The trainings of the methods ``names`` ("all" for every one that corrects), in order.
+
+    ``variants`` are named runs instead, such as ablations: name of the run → its method and the
+    settings that differ from the method's table; ``names`` says of which methods.
 
     Each goes into ``runs/NAME``. A method with parts comes after the training that gives them,
     ``runs/PART``, or ``runs/PART-SETTING-VALUE`` where it needs other settings than the table's;
@@ -137,13 +141,33 @@ def plan(
     """
     wanted = every(package) if "all" in names else names
     found: dict[Path, QueueEntry] = {}
-    for name in wanted:
-        for entry in _entries(manifest, package, name, {}, tables, runs, parts):
+    for name, table, folder in _wanted(wanted, tables, runs, variants):
+        settings = {**tables, name: table}
+        *before, own = _entries(manifest, package, name, {}, settings, runs, parts)
+        for entry in (*before, replace(own, run=folder)):
             found.setdefault(entry.run, entry)
     taken = {method for entry in found.values() for method in entry.parts}
     for method in parts.keys() - taken:
         raise InputError(f"none of {', '.join(wanted)} takes a part of {method}")
     return list(found.values())
+
+
+def _wanted(
+    names: Sequence[str],
+    tables: Mapping[str, Mapping[str, Any]],
+    runs: Path,
+    variants: Mapping[str, Mapping[str, Any]] | None,
+) -> Iterator[tuple[str, Mapping[str, Any], Path]]:
+    """Method, its table and its folder of each training that is asked for."""
+    if not variants:
+        yield from ((name, tables.get(name, {}), runs / name) for name in names)
+    for run, variant in (variants or {}).items():
+        table = dict(variant)
+        name = table.pop("method", None)
+        if not isinstance(name, str) or Path(run).name != run:
+            raise InputError(f'settings table runs.{run}: needs method = "NAME", and a plain name')
+        if name in names:
+            yield name, {**tables.get(name, {}), **table}, runs / run
 
 
 def every(package: Collection) -> list[str]:

@@ -46,6 +46,17 @@ def read(
     return config.build(TrainingSettings, values, "training"), found
 
 
+def variants(file: Path | None, track: str | None, overrides: Sequence[str] = ()) -> Tables:
+    """The tables ``[runs.NAME]`` by name: named runs, such as ablations.
+
+    Raises:
+        InputError: the file cannot be used, or there is no such track.
+    """
+    tables = config.read(config.track(track) if track else file, overrides)
+    runs = config.table(tables, "runs")
+    return {name: config.table(runs, name) for name in runs}
+
+
 def demo_tables(collection: Collection, tables: Tables) -> dict[str, Mapping[str, Any]]:
     """``tables`` of the track demo, and for a method without one its own ``small_settings``.
 
@@ -66,8 +77,11 @@ def resolved(
     settings: TrainingSettings,
     tables: Tables,
     budget: Budget,
+    named: Tables | None = None,
 ) -> str:
     """TOML text of every setting of the trainings of ``names`` (or "all"), as a settings file.
+
+    ``named``: the tables ``[runs.NAME]``, see ``variants``.
 
     Raises:
         InputError: no such method or setting.
@@ -79,12 +93,12 @@ def resolved(
     training = settings.model_dump(mode="json")
     if len(plain) == 1:
         training["steps"] = next(iter(plain.values()))["steps"]
+    shown = {"training": training, "methods": plain, **({"runs": named} if named else {})}
     if not budget:
-        return config.dump({"training": training, "methods": plain})
+        return config.dump(shown)
     for table in (training, *plain.values()):
         del table["steps"]
-    text = config.dump({"training": training, "methods": plain})
-    return f"# steps: as many as {budget} allow\n{text}"
+    return f"# steps: as many as {budget} allow\n{config.dump(shown)}"
 
 
 def _settings(

@@ -14,11 +14,13 @@ import gazebench
 from gazebench.reports.grid import Cell, Column, Grid, Row
 from gazebench.reports.page.gallery import Gallery
 from gazebench.reports.page.offline import environment, joined, policy
+from gazebench.reports.page.slices import slice_charts
 from gazebench.reports.page.study import STYLE, StudySection
+from gazebench.reports.reproduction import reproduction
 from gazebench.reports.writers import FORMATS, Format
 from gazebench.results import RunResult
 
-STYLES = ("page.css", "table.css", "faces.css", STYLE)
+STYLES = ("page.css", "table.css", "faces.css", "slices.css", STYLE)
 # provenance keys with a place of their own, in order
 KNOWN = {
     "date": "Date",
@@ -94,12 +96,14 @@ def _context(board: Board, name: str) -> dict[str, Any]:
                 "id": name if place == 0 else f"{name}-{sheet.name}",
                 "grid": sheet.grid,
                 "highlights": list(_highlights(sheet.grid)) if place == 0 else [],
+                "reproduction": reproduction(sheet.grid),
                 "downloads": [_download(sheet, form) for form in FORMATS],
             }
             for place, sheet in enumerate(board.sheets)
         ],
         "gallery": board.gallery,
         "study": board.study,
+        "slices": slice_charts(first, board.results),
         "runs": [(row, result, list(provenance(result))) for row, result in entries],
         "cards": list({result.name: (row, result) for row, result in entries}.values()),
         "dates": _dates(board.results),

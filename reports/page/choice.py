@@ -8,7 +8,7 @@ from gazebench.reports.grid import Column, Grid, Row
 
 SEED = 0
 # a metric of the eyes goes before one of the rest of the portrait
-PREFERRED = ("gaze", "harm", "other", "quality", "preservation", "cost")
+PREFERRED = ("gaze", "harm", "other", "quality", "preservation", "animation", "cost")
 
 
 @dataclass(frozen=True, kw_only=True)
