@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from gazebench.annotation.labels import ImportReport
     from gazebench.curation import BuildPlan, BuildReport
     from gazebench.curation.recreate import RecreationResult
-    from gazebench.evaluation import EvalReport, Evaluation
-    from gazebench.plugins import Collection
+    from gazebench.evaluation import EvalReport
     from gazebench.reports.report import Report
     from gazebench.training import TrainingResult
 
@@ -219,7 +217,7 @@ def evaluate(
         InputError: no such method, or no labelled test portrait.
     """
     from gazebench import baselines, plugins
-    from gazebench.evaluation import find
+    from gazebench.evaluation import Evaluation, find
     from gazebench.evaluation.isolated import evaluate_alone
 
     words = [str(word) for word in _several(methods)]
@@ -228,7 +226,7 @@ def evaluate(
     collection, names = plugins.extend(baselines, [w for w in words if w not in alone])
     flags: dict[str, Any] = {"device": device, "overwrite": overwrite, "quiet": quiet}
     flags["command"] = command
-    evaluation = _evaluation(dataset, runs, collection, **flags)
+    evaluation = Evaluation.open(dataset, runs, collection, **flags)
     entries, missing = find(
         collection, Path(runs), names, shipped=shipped, elsewhere=named if alone else ()
     )
@@ -287,13 +285,14 @@ def score(
     """
     from gazebench import baselines
     from gazebench.cards import MethodCard
+    from gazebench.evaluation import Evaluation
     from gazebench.evaluation.submission import read_card
 
     wanted = name or Path(predictions).resolve().name
     run = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip(".-") or "outside"
     flags: dict[str, Any] = {"device": device, "overwrite": overwrite, "quiet": quiet}
     flags["command"] = command
-    evaluation = _evaluation(dataset, runs, baselines, **flags)
+    evaluation = Evaluation.open(dataset, runs, baselines, **flags)
     said = MethodCard(title=title or name or run, paper=paper, code=code)
     return evaluation.score_folder(
         Path(predictions),
@@ -302,25 +301,6 @@ def score(
         allow_partial=allow_partial,
         of_camera=Path(of_camera) if of_camera else None,
         of_animation=Path(of_animation) if of_animation else None,
-    )
-
-
-def _evaluation(
-    dataset: Place, runs: Place, methods: "Collection", *, device: str | None, **flags: Any
-) -> "Evaluation":
-    from gazebench import metrics
-    from gazebench.dataset import Manifest
-    from gazebench.evaluation import Evaluation
-    from gazebench.methods import pick_device
-
-    return Evaluation(
-        manifest=Manifest.load(Path(dataset)),
-        runs=Path(runs),
-        methods=methods,
-        metrics=metrics,
-        device=pick_device(device),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        **flags,
     )
 
 
@@ -348,9 +328,7 @@ def report(
     from gazebench.reports.report import write_report
 
     place = Path(dataset) if dataset else None
-    return write_report(
-        Path(runs), Path(out), dataset=place, pictures=pictures, slices=tuple(slices)
-    )
+    return write_report(Path(runs), Path(out), dataset=place, pictures=pictures, slices=[*slices])
 
 
 def correct(

@@ -165,17 +165,16 @@ def command(
     from gazebench.training import queue
     from gazebench.training import tables as settings_tables
 
-    _refuse_both(config, track)
     collection, names = plugins.extend(baselines, methods)
-    names = _wanted(names, variants := settings_tables.variants(config, track, overrides))
+    names = _wanted(names, variants := _listed(config, track, overrides))
     given = {key: value for key, value in flags.items() if value is not None}
     settings, tables = settings_tables.read(
         collection, file=config, track=track, overrides=overrides, batch=batch, **given
     )
     budget = _budget(images, minutes, given)
     if dry_run:
-        text = settings_tables.resolved(collection, names, settings, tables, budget, variants)
-        click.echo(text, nl=False)
+        shown = settings_tables.resolved(collection, names, settings, tables, budget, variants)
+        click.echo(shown, nl=False)
         return
     manifest, parts = Manifest.load(dataset), {"pam": pam} if pam else {}
     if len(names) > 1 or names == ["all"] or variants:
@@ -195,9 +194,15 @@ def command(
     _summarise(collection, result, dataset)
 
 
-def _refuse_both(config: Path | None, track: str | None) -> None:
+def _listed(
+    config: Path | None, track: str | None, overrides: Sequence[str]
+) -> Mapping[str, Mapping[str, Any]]:
+    """The runs that a settings file or a track lists, by name."""
+    from gazebench.training import tables
+
     if config and track:
         raise click.UsageError("--config and --track exclude each other; --set changes either")
+    return tables.variants(config, track, overrides)
 
 
 def _wanted(names: Sequence[str], variants: Mapping[str, Mapping[str, Any]]) -> list[str]:

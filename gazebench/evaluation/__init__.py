@@ -10,10 +10,11 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ from gazebench.evaluation.describing import (
 from gazebench.evaluation.predictions import Predictions
 from gazebench.evaluation.score import Scoring, flag_copies
 from gazebench.evaluation.traits import traits
-from gazebench.methods import animates
+from gazebench.methods import animates, pick_device
 from gazebench.metrics import Instruments
 from gazebench.plugins import Collection
 from gazebench.reading import read_arrays
@@ -75,6 +76,28 @@ class Evaluation:
     command: str  # what the user typed, without absolute paths
     overwrite: bool = False
     quiet: bool = False
+
+    @classmethod
+    def open(
+        cls, dataset: str | Path, runs: str | Path, methods: Collection, **options: Any
+    ) -> Self:
+        """With every metric of the package, on a dataset's folder, now.
+
+        ``options``: the device's name or None, and the other fields.
+
+        Raises:
+            InputError: no finished dataset, or no such device.
+        """
+        from gazebench import metrics
+
+        return cls(
+            manifest=Manifest.load(Path(dataset)),
+            runs=Path(runs),
+            methods=methods,
+            metrics=metrics,
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            **{**options, "device": pick_device(options["device"])},
+        )
 
     def run(self, entries: Sequence[Entry]) -> EvalReport:
         """Correct and score every entry; a bad one is recorded and the others go on.
