@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def picture(demo_portraits: Path) -> Image.Image:
     return face(demo_portraits)
 
 
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -162,7 +163,7 @@ def test_a_profile_in_pieces_that_do_not_fit_is_noted(picture: Image.Image) -> N
         assert "read as sRGB" in found.note
 
 
-JPEGS: dict[str, dict[str, object]] = {
+JPEGS: dict[str, dict[str, Any]] = {
     "baseline": {"quality": 90},
     "progressive": {"quality": 90, "progressive": True},
     "restarts": {"quality": 90, "restart_marker_rows": 1},

@@ -3,6 +3,7 @@
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def colours() -> Image.Image:
     return Image.fromarray(grid.reshape(7, 49, 3))
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -59,7 +60,7 @@ def test_colours_of_another_space_become_srgb(space: str, kind: str) -> None:
     assert kind == "AVIF" or apart.max() <= 3
 
 
-def _exact(kind: str) -> dict[str, object]:
+def _exact(kind: str) -> dict[str, Any]:
     lossless = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}
     return lossless.get(kind, {})
 

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ needs_heif = pytest.mark.skipif(
 )
 
 
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     if kind == "HEIF":
         import pillow_heif
 
@@ -63,7 +64,7 @@ def test_a_tiff_keeps_every_pixel(packing: str | None) -> None:
         np.testing.assert_array_equal(decode(data, "x"), image.convert("RGB"))
 
 
-def deep_tiff(values: np.ndarray, space: str, **options: object) -> bytes:
+def deep_tiff(values: np.ndarray, space: str, **options: Any) -> bytes:
     import pyvips
 
     image = pyvips.Image.new_from_array(values).copy(interpretation=space)
@@ -71,7 +72,7 @@ def deep_tiff(values: np.ndarray, space: str, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "lzw", "predictor": "horizontal"}])
-def test_sixteen_bits_of_a_tiff_are_scaled(options: dict[str, object]) -> None:
+def test_sixteen_bits_of_a_tiff_are_scaled(options: dict[str, Any]) -> None:
     rng = np.random.default_rng(0)
     grey = rng.integers(0, 65536, (32, 40), np.uint16)
     read = np.asarray(decode(deep_tiff(grey, "grey16", **options), "x"))

@@ -70,7 +70,7 @@ class Colours:
 BROKEN = Colours(note="its colour profile is damaged; read as sRGB")
 
 
-def _opened(profile: bytes) -> ImageCms.ImageCmsProfile:
+def _opened(profile: bytes) -> Any:
     return ImageCms.ImageCmsProfile(io.BytesIO(profile))
 
 
