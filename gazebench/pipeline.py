@@ -49,6 +49,7 @@ class CorrectedPhotographs:
     files: dict[Path, Path]  # photograph → corrected PNG, of those that worked
     unchanged: tuple[str, ...]  # a sentence for each that the method left as it is, with the reason
     failures: tuple[str, ...]  # a sentence for each that could not be corrected
+    notes: tuple[str, ...] = ()  # what else a user should know
     page: Path | None = None  # before and after
 
 
@@ -336,10 +337,11 @@ def correct(
     photographs: Place | Iterable[Place],
     out: Place,
     *,
-    method: str | None = None,
+    method: Place | None = None,
     dataset: Place | None = None,
     settings: Mapping[str, Any] | None = None,
-    align: str = "ffhq",
+    format: str = "png",
+    align: str | None = None,
     landmarks: str = "dlib",
     all_faces: bool = False,
     page: bool = False,
@@ -350,16 +352,19 @@ def correct(
     """Correct the gaze in photographs of any size, with a trained run or without.
 
     Only pixels inside the two eye boxes of a face change. Each photograph becomes ``out/NAME.png``.
-    One without a usable face is listed in ``failures`` and does not stop the others.
+    It keeps its colour profile, transparency and the pixels under that. One without a usable face
+    is listed in ``failures`` and does not stop the others.
 
     Args:
         run: folder of the trained run; None: the best method that corrects as it is installed.
-        photographs: one or several files, or folders of pictures.
+        photographs: one or several files, folders of pictures, or patterns such as ``me/*.jpg``.
         out: folder of the corrected photographs.
-        method: name of a method that needs no training or ships trained, in place of a run.
+        method: name of a method that needs no training or ships trained, in place of a run; or the
+            path of a method's file, also beside the run that was trained with it.
         dataset: what that method looks things up in.
         settings: of the method, such as ``{"strength": 0.7}``.
-        align: how a face is cut out: as the portraits that the run was trained on.
+        format: "png", or "jpeg", which compresses the whole photograph again.
+        align: how a face is cut out; by default as the portraits that the run was trained on.
         landmarks: landmark finder, "dlib" or "face_alignment".
         all_faces: correct every face, not only the largest.
         page: also write ``out/index.html``: before and after, one file.
@@ -369,45 +374,60 @@ def correct(
 
     Raises:
         InputError: the folder holds no trained run, or two photographs have one name.
-        RefusedError: a file in ``out`` was made of another photograph or by another run.
+        RefusedError: a file in ``out`` was made of another photograph or by another run, or
+            ``align`` is not that of the run.
     """
-    from gazebench import baselines
+    from gazebench import baselines, plugins
     from gazebench.methods import pick_device
     from gazebench.photographs import Photographer, before_after, choosing
     from gazebench.photographs import correct as photographs_correct
 
-    places = _destinations(photographs, Path(out))
+    notes: list[str] = []
+    places = _destinations(photographs, Path(out), format, notes)
+    collection, named = plugins.extend(baselines, [str(method)] if method else [])
     chosen = choosing.choose(
-        baselines,
+        collection,
         run=Path(run) if run else None,
-        method=method,
+        method=named[0] if named else None,
         dataset=Path(dataset) if dataset else None,
         settings=settings or {},
         device=pick_device(device),
     )
+    cut = chosen.cut.of_photographs(align, str(run or dataset or chosen.name))
+    notes += chosen.notes
     unchanged: list[str] = []
-    failures = photographs_correct.correct(
-        chosen.method,
-        Photographer(chosen.task, align=align, finder=landmarks, all_faces=all_faces),
-        places,
-        weights_sha256=chosen.weights_sha256,
-        facts=chosen.facts,
-        device=pick_device(device),
-        overwrite=overwrite,
-        quiet=quiet,
-        say=unchanged.append,
-    )
+    with plugins.blaming(chosen.collection, chosen.name):
+        failures = photographs_correct.correct(
+            chosen.method,
+            Photographer(chosen.task, align=cut, finder=landmarks, all_faces=all_faces),
+            places,
+            weights_sha256=chosen.weights_sha256,
+            facts=chosen.facts,
+            device=pick_device(device),
+            overwrite=overwrite,
+            quiet=quiet,
+            say=unchanged.append,
+            note=notes.append,
+        )
     files = {photo: file for photo, file in places.items() if file.exists()}
     shown = before_after.write(files, Path(out), chosen.method.card) if page and files else None
-    said = {"unchanged": tuple(unchanged), "failures": tuple(failures)}
+    if format == "jpeg" and files:
+        notes.append(photographs_correct.JPEG_CHANGES)
+    said = {"unchanged": tuple(unchanged), "failures": tuple(failures), "notes": tuple(notes)}
     return CorrectedPhotographs(method=chosen.name, files=files, page=shown, **said)
 
 
-def _destinations(photographs: Place | Iterable[Place], out: Path) -> dict[Path, Path]:
+def _destinations(
+    photographs: Place | Iterable[Place], out: Path, format: str, notes: list[str]
+) -> dict[Path, Path]:
+    from gazebench.errors import InputError
     from gazebench.photographs import correct
 
+    if format not in correct.FORMATS:
+        raise InputError(f"format {format!r}: give {' or '.join(correct.FORMATS)}")
     words = [Path(word) for word in _several(photographs)]
-    return correct.destinations(correct.photographs_of(words), out)
+    found = correct.photographs_of(words, notes.append)
+    return correct.destinations(found, out, ending=correct.FORMATS[format])
 
 
 def plan_dataset(

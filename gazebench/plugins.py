@@ -107,6 +107,17 @@ def is_path(word: str) -> bool:
     return word.endswith(".py") or "/" in word or "\\" in word
 
 
+def with_file(collection: Collection, file: OutsideFile) -> Collection:
+    """The collection with one more file from elsewhere.
+
+    Raises:
+        InputError: its name is taken.
+    """
+    package, files = _package(collection), _files(collection)
+    _refuse_taken(file, package, files)
+    return ExtendedPackage(package, {**files, file.name: file})
+
+
 def read_file(path: Path) -> OutsideFile:
     """The Python file at ``path``; nothing of it is run.
 

@@ -10,10 +10,8 @@ _OPTIONS = (
     click.option(
         "--align",
         type=click.Choice(["none", "eyes", "ffhq"]),
-        default="ffhq",
-        show_default=True,
-        help="How the face is cut out: as the portraits that the run was trained on. ffhq also "
-        "fits CelebA-HQ, eyes fits CelebGaze.",
+        help="How the face is cut out. [default: as the portraits that the run was trained on; "
+        "ffhq where that is not known]",
     ),
     click.option(
         "--landmarks",

@@ -85,7 +85,7 @@ def command(
     gazebench animate runs/gazegan_v2 data/hq gaze.png --alphas 0,0.5,1,1.4
     gazebench animate runs/gazegan_v2 data/hq eyes.gif --id 17 --eyes-only
     """
-    from gazebench import baselines, store
+    from gazebench import baselines, plugins, store
     from gazebench.dataset import Manifest
     from gazebench.methods import pick_device
     from gazebench.photographs import animations, moving
@@ -96,16 +96,18 @@ def command(
     where = {"eyes_only": eyes_only, "device": pick_device(device)}
     manifest = Manifest.load(dataset) if dataset else None
     changes = None if interpolate_content is None else {"interpolate_content": interpolate_content}
+    collection, named = plugins.extend(baselines, [method] if method else [])
     found = animations.chosen(
-        baselines, run, method, manifest,
+        collection, run, named[0] if named else None, manifest,
         device=where["device"], directions=bool(directions), changes=changes,
     )  # fmt: skip
     move = animations.mover(found.method, alphas, directions)
-    if manifest is not None:
-        frames = animations.of_portraits(move, found.task, manifest, ids, **where)
-    else:
-        assert photo is not None
-        frames = animations.of_photograph(move, found.task, photo, **where, **finding)
+    with plugins.blaming(found.collection, found.name):
+        if manifest is not None:
+            frames = animations.of_portraits(move, found.task, manifest, ids, **where)
+        else:
+            assert photo is not None
+            frames = animations.of_photograph(move, found, photo, **where, **finding)
     captions = [f"{y:g}°, {p:g}°" for y, p in directions] or [f"{alpha:g}" for alpha in alphas]
     data = moving.encode(out.suffix.lower(), frames, captions, fps=fps)
     store.write(out, data)
@@ -128,7 +130,7 @@ def _sorted(
         raise click.UsageError("give either DATASET or --photo PHOTO")
     if len(first) > 2:
         raise click.UsageError(f"one DATASET, not {len(first) - 1}: [RUN] [DATASET] OUT")
-    if len(first) == 2 and method:
+    if len(first) == 2 and method and not method.endswith(".py"):
         raise click.UsageError(f"{first[0]}: a run says the method itself; leave out --method")
     return (first[0] if len(first) == 2 else None), first[-1], out
 

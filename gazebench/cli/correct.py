@@ -19,7 +19,7 @@ from gazebench.cli.eval import raise_if_incomplete
 )
 @click.option(
     "--method",
-    metavar="NAME",
+    metavar="NAME|FILE.py",
     help="See `gazebench methods`. [default: that of RUN, else the best that needs none]",
 )
 @click.option(
@@ -47,6 +47,15 @@ from gazebench.cli.eval import raise_if_incomplete
     metavar="FOLDER",
     help="Where the corrected photographs go, as NAME.png.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["png", "jpeg"]),
+    default="png",
+    show_default=True,
+    help="png keeps every pixel outside the eye boxes; jpeg is smaller and compresses all again, "
+    "as finely as the photograph was.",
+)
 @click.option("--page", is_flag=True, help="Also FOLDER/index.html: before and after, one file.")
 @finding_options
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
@@ -59,6 +68,7 @@ def command(
     strength: float | None,
     overrides: tuple[str, ...],
     out: Path,
+    form: str,
     page: bool,
     device: str | None,
     overwrite: bool,
@@ -67,13 +77,13 @@ def command(
 ) -> None:
     """Correct the gaze in photographs.
 
-    PHOTO is a picture or a folder of pictures. Without RUN, the folder of a trained method, the
-    best method that comes with the package corrects them. The face is found and cut out as for a
-    dataset, corrected, and the eyes are put back. Only pixels inside the two eye boxes change; PNG
-    keeps all others exactly. Photographs are turned upright, their colour profile is kept, other
-    metadata is not; a text in the file says that and by what the gaze was corrected. What is done
-    already is kept. A photograph without a usable face is named at the end (exit code 4) and does
-    not stop the others.
+    PHOTO is a picture, a folder of pictures or a pattern such as 'me/*.jpg'. Without RUN, the
+    folder of a trained method, the best method that comes with the package corrects them. The face
+    is found and cut out as for a dataset, corrected, and the eyes are put back. Only pixels inside
+    the two eye boxes change; PNG keeps all others bit by bit. Photographs are turned upright; their
+    colour profile and transparency are kept, other metadata is not; a text in the file says that
+    and by what the gaze was corrected. What is done already is kept. A photograph without a usable
+    face is named at the end (exit code 4) and does not stop the others.
 
     \b
     gazebench correct me.jpg
@@ -83,6 +93,7 @@ def command(
     gazebench correct --method eye_bank --dataset data/hq me.jpg
     """
     import gazebench
+    from gazebench.sources import text_name
 
     run, *photos = words if is_run(words[0]) else (None, *words)
     if not photos:
@@ -94,6 +105,7 @@ def command(
         method=method,
         dataset=dataset,
         settings=_settings(strength, overrides),
+        format=form,
         page=page,
         device=device,
         overwrite=overwrite,
@@ -103,12 +115,15 @@ def command(
         all_faces=finding["all_faces"],
     )
     click.echo(f"method: {done.method}" + (f" ({run})" if run else ""), err=True)
+    for sentence in done.notes:
+        click.echo(f"note: {sentence}", err=True)
     for sentence in done.unchanged:
         click.echo(sentence, err=True)
     changed = len(done.files) - len(done.unchanged)
     photographs = len(done.files) + len(done.failures)
     but = f", {len(done.unchanged)} left as they are" if done.unchanged else ""
-    click.echo(f"{changed} of {photographs} photographs corrected{but} → {out}")
+    place = text_name(out)
+    click.echo(f"{changed} of {photographs} photographs corrected{but} → {place}")
     if done.page:
         click.echo(f"before and after → {done.page}")
     raise_if_incomplete(list(done.failures))

@@ -20,6 +20,7 @@ from gazebench.dataset.files import (
 from gazebench.dataset.heading import (
     FORMAT,
     Heading,
+    alignment,
     fingerprint_of,
     has_masks,
     image_format,
@@ -39,6 +40,7 @@ __all__ = [
     "Manifest",
     "Portrait",
     "Split",
+    "alignment",
     "box_faults",
     "csv_lines",
     "csv_text",

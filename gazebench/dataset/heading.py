@@ -119,6 +119,11 @@ def image_format(info: Mapping[str, Any]) -> ImageFormat:
     return ImageFormat(name)
 
 
+def alignment(info: Mapping[str, Any]) -> str:
+    """How the portraits were cut, of ``curation.align``; "" where ``dataset.json`` does not say."""
+    return str(_settings(info).get("align") or "")
+
+
 def has_masks(info: Mapping[str, Any]) -> bool:
     """Whether the dataset whose ``dataset.json`` is ``info`` was built with masks."""
     return bool(_settings(info).get("write_masks", False))

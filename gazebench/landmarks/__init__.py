@@ -14,6 +14,8 @@ from gazebench.errors import InputError
 from gazebench.plugins import Collection
 from gazebench.sources import SourceFace
 
+Edges = tuple[float, float, float, float]  # left, top, right, bottom
+
 RIVAL = 2.0  # the largest face is taken when its area is at least this many times the next one's
 
 
@@ -70,8 +72,16 @@ class LandmarkFinder(Protocol):
 class FaceDetector(LandmarkFinder, Protocol):
     """A finder that sees faces itself."""
 
-    def boxes(self, picture: Image.Image) -> list[tuple[float, float, float, float]]:
-        """Every face: left, top, right, bottom, pixels of the picture."""
+    def boxes(self, picture: Image.Image) -> list[Edges]:
+        """Every face, small ones too: left, top, right, bottom, pixels of the picture."""
+        ...
+
+    def find_at(self, picture: Image.Image, box: Edges, faces: int) -> FoundFace:
+        """The face in a box of ``boxes``, of which there were so many.
+
+        Raises:
+            FaceError: points that make no face.
+        """
         ...
 
 

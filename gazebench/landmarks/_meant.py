@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from gazebench.landmarks import RIVAL, FaceError
+from gazebench.landmarks import RIVAL, Edges, FaceError
 from gazebench.sources import SourceFace
 
 _LEAST = 0.15  # of the union; boxes that people drew take in the whole head, detectors' do not
-
-Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def chosen(found: Sequence[Edges], face: SourceFace) -> int:

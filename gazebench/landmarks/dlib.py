@@ -13,7 +13,15 @@ from PIL import Image
 
 from gazebench import weights
 from gazebench.dataset.boxes import Point
-from gazebench.landmarks import RIVAL, FaceError, FoundFace, LandmarkFinder, eyes_of_68, ordered
+from gazebench.landmarks import (
+    RIVAL,
+    Edges,
+    FaceError,
+    FoundFace,
+    LandmarkFinder,
+    eyes_of_68,
+    ordered,
+)
 from gazebench.landmarks._meant import chosen
 from gazebench.sources import SourceFace
 
@@ -21,6 +29,10 @@ SIDES = (320, 640, 1024)  # longest side of the copies that are searched, one af
 _SMALLEST = 72  # side in pixels of the smallest box that dlib's detector gives
 _CERTAIN = math.sqrt(RIVAL) * _SMALLEST  # a face this large cannot have a rival that is not seen
 _STEP = 1.02  # boxes come in steps of 1.2: a copy this much larger than needed is large enough
+_FINEST = 2.0  # scale of a copy that shows faces smaller than the detector's smallest
+_MOST_SEARCHED = 64e6  # pixels of the copy that is searched for every face: about 6 s
+_SURE = 0.25  # score of a face among many: a finer search also sees folds of a curtain
+_LAST_SIDES = (2048, 4096)  # of the copies that are searched where the others show no face
 _AROUND = 0.5  # of a face's box, on each side: the landmark model looks no further
 
 
@@ -53,6 +65,19 @@ class Dlib(LandmarkFinder):
         if not found:
             raise FaceError("no_face", "no face found")
         best = found[chosen([detection[:4] for detection in found], face)]
+        return self._found(picture, best, len(found))
+
+    def boxes(self, picture: Image.Image) -> list[Edges]:
+        """Every face of the picture, from 36 pixels on in one of at most 16 megapixels."""
+        scale = min(_FINEST, math.sqrt(_MOST_SEARCHED / (picture.width * picture.height)))
+        found = self._detect(picture, scale)
+        return [detection[:4] for detection in found if detection.score >= _SURE]
+
+    def find_at(self, picture: Image.Image, box: Edges, faces: int) -> FoundFace:
+        """The face in a box of ``boxes``, of which there were so many."""
+        return self._found(picture, _Detection(*box, 1.0), faces)
+
+    def _found(self, picture: Image.Image, best: _Detection, faces: int) -> FoundFace:
         points = self._landmarks(picture, best)
         left, right, mouth = eyes_of_68(points)
         left, right = ordered(left, right)
@@ -61,13 +86,9 @@ class Dlib(LandmarkFinder):
             right_eye=right,
             mouth=mouth,
             score=best.score,
-            faces=len(found),
+            faces=faces,
             points=tuple(points),
         )
-
-    def boxes(self, picture: Image.Image) -> list[tuple[float, float, float, float]]:
-        """Every face of the picture."""
-        return [detection[:4] for detection in self._search(picture, thorough=True)]
 
     def _search(self, picture: Image.Image, *, thorough: bool) -> list[_Detection]:
         longest = max(picture.size)
@@ -86,7 +107,10 @@ class Dlib(LandmarkFinder):
             enough = math.ceil(side * _CERTAIN / largest * _STEP)
             if sides and enough < sides[0]:
                 sides.insert(0, enough)
-        return found or self._detect(picture, min(2.0, 2 * SIDES[-1] / longest))
+        for side in _LAST_SIDES:
+            if not found and (side == _LAST_SIDES[0] or longest > _LAST_SIDES[0]):
+                found = self._detect(picture, min(_FINEST, side / longest))
+        return found
 
     def _detect(self, picture: Image.Image, scale: float) -> list[_Detection]:
         copy = _grey(picture, scale)

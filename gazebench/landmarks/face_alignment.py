@@ -17,7 +17,7 @@ from PIL import Image
 from gazebench import weights
 from gazebench.dataset.boxes import Point
 from gazebench.errors import MissingPartError
-from gazebench.landmarks import FaceError, FoundFace, LandmarkFinder, eyes_of_68, ordered
+from gazebench.landmarks import Edges, FaceError, FoundFace, LandmarkFinder, eyes_of_68, ordered
 from gazebench.landmarks._meant import chosen
 from gazebench.sources import SourceFace
 
@@ -64,9 +64,13 @@ class FaceAlignment(LandmarkFinder):
         points = self._landmarks(picture, (left, top, right, bottom))
         return face_of(points, score=score, faces=len(found))
 
-    def boxes(self, picture: Image.Image) -> list[tuple[float, float, float, float]]:
+    def boxes(self, picture: Image.Image) -> list[Edges]:
         """Every face of the picture."""
         return [detection[:4] for detection in self._detect(picture)]
+
+    def find_at(self, picture: Image.Image, box: Edges, faces: int) -> FoundFace:
+        """The face in a box of ``boxes``, of which there were so many."""
+        return face_of(self._landmarks(picture, box), score=1.0, faces=faces)
 
     def _detect(self, picture: Image.Image) -> list[tuple[float, float, float, float, float]]:
         copy = picture.copy()

@@ -7,7 +7,8 @@ pixels under it are kept. All other metadata is dropped.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,11 +26,11 @@ from gazebench.dataset.batches import Batch, batch_of, to_float, to_uint8
 from gazebench.dataset.boxes import eye_window
 from gazebench.dataset.pictures import Original, decode, original, read_bytes
 from gazebench.errors import InputError
-from gazebench.landmarks import FaceDetector, FaceError, FoundFace, LandmarkFinder
+from gazebench.landmarks import Edges, FaceDetector, FaceError, FoundFace, LandmarkFinder
 from gazebench.methods import Task
 from gazebench.photographs.moving import Frames, Mover
 from gazebench.photographs.pasting import paste
-from gazebench.sources import SourceFace
+from gazebench.sources import SourceFace, text_name
 
 Pixels = NDArray[np.uint8]
 LONGEST = 1024  # side of a moving photograph, pixels
@@ -44,6 +45,7 @@ class Photograph:
     original: Original
     portraits: tuple[Portrait, ...]  # N
     crops: Pixels  # (N, S, S, 3), the portraits' pixels, sRGB
+    refused: Mapping[str, int]  # other faces that were looked at and cannot be used, by reason
 
     @property
     def pixels(self) -> Pixels:
@@ -114,18 +116,22 @@ class Photographer:
             PictureError: it cannot be read.
             FaceError: no face of it can be used; the code is that of the quarantine list.
         """
-        found = original(read_bytes(path), str(path))
+        found = original(read_bytes(path), text_name(path))
         picture = found.opaque()
-        outcomes = self._outcomes(picture, list(self._faces(path, picture)))
+        outcomes = self._outcomes(picture, self._faces(path, picture))
         made = [(o.portrait, o.files) for o in outcomes if o.portrait]
+        refused = Counter(outcome.reason for outcome in outcomes if outcome.reason)
         if not made:
             reason, sentence = outcomes[0].reason, outcomes[0].sentence
             hint = "; --all-faces takes them all" if reason == "multiple_faces" else ""
-            raise FaceError(reason, f"{path}: {sentence}{hint}")
+            if len(outcomes) > 1:
+                sentence = f"none of {len(outcomes)} faces can be used: {in_words(refused)}"
+            raise FaceError(reason, f"{text_name(path)}: {sentence}{hint}")
         return Photograph(
             original=found,
             portraits=tuple(portrait for portrait, _ in made),
-            crops=np.stack([np.asarray(decode(files[0][1], str(path))) for _, files in made]),
+            crops=np.stack([np.asarray(decode(files[0][1], text_name(path))) for _, files in made]),
+            refused=refused,
         )
 
     def _outcomes(self, picture: Image.Image, faces: Sequence[SourceFace]) -> list[BuildOutcome]:
@@ -141,13 +147,14 @@ class Photographer:
         self._finder.forget()
         return outcomes
 
-    def _faces(self, path: Path, picture: Image.Image) -> Iterator[SourceFace]:
-        boxes = self._finder.boxes(picture) if self._all_faces else ()
-        for left, top, right, bottom in boxes:
-            box = (left, top, right - left, bottom - top)
-            yield SourceFace(id=path.stem, name=path.name, path=path, box=box)
-        if not boxes:
-            yield SourceFace(id=path.stem, name=path.name, path=path)
+    def _faces(self, path: Path, picture: Image.Image) -> list[SourceFace]:
+        face = SourceFace(id=text_name(path.stem), name=text_name(path), path=path)
+        if not self._all_faces:
+            return [face]
+        boxes = (
+            (x, y, right - x, bottom - y) for x, y, right, bottom in self._finder.look(picture)
+        )
+        return [replace(face, box=box) for box in boxes] or [face]
 
 
 class _Remembering(LandmarkFinder):
@@ -158,20 +165,46 @@ class _Remembering(LandmarkFinder):
     def __init__(self, kind: type[FaceDetector]) -> None:
         self._finder = kind()
         self._found: dict[SourceFace, FoundFace] = {}
+        self._boxes: list[Edges] = []
 
     def find(self, picture: Image.Image, face: SourceFace) -> FoundFace:
-        """The picture's face."""
+        """The picture's face: that of a box that ``look`` gave, where there is one."""
         if face not in self._found:
-            self._found[face] = self._finder.find(picture, face)
+            self._found[face] = self._look_up(picture, face)
         return self._found[face]
 
-    def boxes(self, picture: Image.Image) -> list[tuple[float, float, float, float]]:
+    def look(self, picture: Image.Image) -> list[Edges]:
         """Every face of the picture."""
-        return self._finder.boxes(picture)
+        self._boxes = self._finder.boxes(picture)
+        return self._boxes
 
     def forget(self) -> None:
         """Be ready for another picture."""
         self._found.clear()
+
+    def _look_up(self, picture: Image.Image, face: SourceFace) -> FoundFace:
+        if face.box is None:
+            return self._finder.find(picture, face)
+        left, top, width, height = face.box
+        box = left, top, left + width, top + height
+        return self._finder.find_at(picture, box, len(self._boxes))
+
+
+_WORDS = {  # of reasons of the quarantine list, for faces of one photograph
+    "face_too_small": "too small",
+    "alignment_failed": "too near the edge",
+    "window_out_of_frame": "too near the edge",
+    "landmark_invalid": "turned away",
+    "windows_overlap": "turned away",
+}
+
+
+def in_words(refused: Mapping[str, int]) -> str:
+    """How many faces cannot be used, and why: "13 too small, 1 turned away"."""
+    counts: Counter[str] = Counter()
+    for reason, number in refused.items():
+        counts[_WORDS.get(reason, reason.replace("_", " "))] += number
+    return ", ".join(f"{number} {words}" for words, number in counts.most_common())
 
 
 def _settings(task: Task, align: str, finder: str) -> DatasetSettings:

@@ -39,9 +39,10 @@ def chosen(
         InputError: no run, no checkpoint that can be read, no such method, or two of them.
         MethodError: the method cannot; those that can are named.
     """
-    if run and name:
+    if run and name and not plugins.outside(collection, name):
         raise InputError(f"{run}: a run says the method itself; leave out --method {name}")
-    name = name if run is None else training.run_method_name(run)
+    if run is not None:
+        name, collection = training.run_method_name(run), training.with_own_file(collection, run)
     if run is None:
         name = name or (_DIRECTIONS if directions else _ALPHAS)
     if name in plugins.names(collection):
@@ -50,7 +51,7 @@ def chosen(
         assert name is not None
         return choosing.of_name(collection, name, changes or {}, None, device)
     trained = training.load_trained(collection, run, manifest, device=device, changes=changes)
-    return choosing.of_trained(trained, changes or {})
+    return choosing.of_trained(trained, changes or {}, collection, run)
 
 
 def mover(method: Method, alphas: Sequence[float], directions: Sequence[Direction]) -> Mover:
@@ -84,7 +85,7 @@ def of_portraits(
 
 def of_photograph(
     move: Mover,
-    task: Task | None,
+    found: choosing.Chosen,
     photograph: Path,
     *,
     eyes_only: bool,
@@ -96,7 +97,8 @@ def of_photograph(
     Raises:
         InputError: it cannot be read, or has no usable face.
     """
-    opened = photographs.Photographer(task, **finding).open(photograph)
+    cut = found.cut.of_photographs(finding.get("align"), found.name)
+    opened = photographs.Photographer(found.task, **{**finding, "align": cut}).open(photograph)
     if eyes_only:
         return animated(move, [opened.batch(device)], eyes_only=True)
     return photographs.animate(move, opened, device=device)

@@ -14,6 +14,7 @@ from PIL import Image
 from gazebench import store
 from gazebench.cards import MethodCard
 from gazebench.dataset.pictures import read_picture
+from gazebench.sources import text_name
 
 FILE = "index.html"
 _LONGEST = 1000  # side of a shown photograph, pixels
@@ -45,11 +46,11 @@ def write(places: Mapping[Path, Path], folder: Path, card: MethodCard) -> Path:
 def _row(photo: Path, place: Path) -> _Row:
     before, after = (np.asarray(read_picture(path)) for path in (photo, place))
     changed = np.argwhere((before != after).any(2))
-    whole = _address(before, _LONGEST), _address(after, _LONGEST)
+    name, whole = text_name(photo.name), (_address(before, _LONGEST), _address(after, _LONGEST))
     if not len(changed):
-        return _Row(photo.name, whole, None)
+        return _Row(name, whole, None)
     cut = _around(changed, before.shape)
-    return _Row(photo.name, whole, (_address(before[cut], _EYES), _address(after[cut], _EYES)))
+    return _Row(name, whole, (_address(before[cut], _EYES), _address(after[cut], _EYES)))
 
 
 def _around(changed: NDArray[np.intp], shape: tuple[int, ...]) -> Any:

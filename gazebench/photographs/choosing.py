@@ -1,6 +1,6 @@
 """The method that corrects photographs, made ready: of a run, or one that needs no training."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from gazebench import methods, plugins, training
-from gazebench.dataset import Domain, Manifest, Split
+from gazebench.dataset import Domain, Manifest, Split, alignment, load_info
 from gazebench.dataset.batches import Pixels
 from gazebench.dataset.boxes import eye_window
-from gazebench.errors import InputError, MethodError
+from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, Task
 from gazebench.plugins import Collection
 from gazebench.weights import trained as shipped
@@ -19,6 +19,36 @@ from gazebench.weights import trained as shipped
 BEST = ("undo", "iris_warp")  # methods that correct as they are installed, the best first
 _RESOLUTION = 256  # of a method that takes any, where nothing else decides
 _BATCH = 8
+_ALIGN = "ffhq"  # where nothing else decides
+_FEW = 0.01  # of a method's own steps
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How the portraits that a method knows were cut."""
+
+    align: str = ""  # of a dataset: "none", "eyes", "ffhq"; "": not known
+    source: str = ""  # layout of the pictures that the dataset was built from
+
+    def of_photographs(self, asked: str | None, owner: str) -> str:
+        """How faces of photographs are cut like them; ``owner`` is the run or dataset.
+
+        Portraits that were left as they came ("none") are as their source cut them: CelebGaze by
+        the eyes, CelebA-HQ and other aligned sets much like FFHQ.
+
+        Raises:
+            RefusedError: ``asked`` is another way.
+        """
+        as_they_came = "eyes" if self.source == "celebgaze" else _ALIGN
+        known = as_they_came if self.align == "none" else self.align or _ALIGN
+        if asked is None:
+            return known
+        if not self.align or asked in (known, self.align):
+            return asked
+        raise RefusedError(
+            f"{owner}: its portraits were cut with --align {known}, not {asked}; leave --align "
+            "out, or train on a dataset that is cut that way"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +57,12 @@ class Chosen:
 
     name: str
     method: Method
+    collection: Collection  # that the method is in
     task: Task | None  # the geometry it is made for; None: any, so that of the photograph
+    cut: Cut = Cut()
     weights_sha256: str = ""  # of its trained weights
     facts: Mapping[str, Any] = field(default_factory=dict)  # what else its corrections depend on
+    notes: tuple[str, ...] = ()  # what a user should know of it
 
 
 def best(collection: Collection, dataset: Path | None = None) -> str:
@@ -54,7 +87,7 @@ def choose(
     """
     if run is None:
         return of_name(collection, method or best(collection, dataset), settings, dataset, device)
-    if method or dataset:
+    if dataset or (method and not plugins.outside(collection, method)):
         raise InputError(f"{run}: a run says the method itself; leave out method and dataset")
     return of_run(collection, run, settings, device)
 
@@ -67,8 +100,9 @@ def of_run(
     Raises:
         InputError: no run, no checkpoint that can be read, or no such setting.
     """
+    collection = training.with_own_file(collection, run)
     trained = training.load_trained(collection, run, None, device=device, changes=settings)
-    return of_trained(trained, settings)
+    return of_trained(trained, settings, collection, run)
 
 
 def of_name(
@@ -89,7 +123,7 @@ def of_name(
     kind = methods.load(collection, name)
     if name in shipped.names() and dataset is None:
         trained = training.load_shipped(collection, name, device=device, changes=settings)
-        return of_trained(trained, settings)
+        return of_trained(trained, settings, collection)
     _refuse(kind, name, dataset)
     manifest = Manifest.load(dataset) if dataset else None
     built = methods.settings_of(kind, name, settings)
@@ -99,18 +133,44 @@ def of_name(
     if manifest and hasattr(method, "prepare"):
         _prepare(method, manifest, device)
     facts = {**settings, **({"dataset": manifest.fingerprint} if manifest else {})}
-    return Chosen(name=name, method=method, task=None if free else task, facts=facts)
+    known = Cut(alignment(load_info(dataset)), manifest.source) if dataset and manifest else Cut()
+    return Chosen(
+        name=name,
+        method=method,
+        collection=collection,
+        task=None if free else task,
+        cut=known,
+        facts=facts,
+    )
 
 
-def of_trained(trained: training.Trained, settings: Mapping[str, Any]) -> Chosen:
-    """A loaded method, with the settings that it was given besides."""
+def of_trained(
+    trained: training.Trained,
+    settings: Mapping[str, Any],
+    collection: Collection,
+    run: Path | None = None,
+) -> Chosen:
+    """A loaded method of a collection, with the settings that it was given besides."""
     return Chosen(
         name=trained.name,
         method=trained.method,
+        collection=collection,
         task=None if methods.fits_any(type(trained.method)) else trained.task,
+        cut=Cut(trained.align, trained.source),
         weights_sha256=trained.weights_sha256,
         facts=dict(settings),
+        notes=tuple(_notes(trained, run)) if run else (),
     )
+
+
+def _notes(trained: training.Trained, run: Path) -> Iterator[str]:
+    step = trained.facts["step"]
+    steps = type(trained.method).Config.model_fields["steps"].default
+    if isinstance(steps, int) and step < steps * _FEW:
+        yield (
+            f"{run}: has learned for {step:,} steps and {trained.name} takes {steps:,}; "
+            "its corrections may be of no use"
+        )
 
 
 def _refuse(kind: type[Method], name: str, dataset: Path | None) -> None:

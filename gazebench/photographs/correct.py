@@ -1,9 +1,10 @@
-"""Corrected photographs as PNG files, each of which says what it was made of and by what.
+"""Corrected photographs as files, each of which says what it was made of and by what.
 
 A file that was made of the same photograph by the same weights in the same way is kept.
 """
 
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,19 +14,28 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from gazebench import progress, store
 from gazebench.dataset.pictures import Original, PictureError, png, read_bytes
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
-from gazebench.photographs import Photographer
-from gazebench.sources.folder import Claim, claim_of
+from gazebench.photographs import Photograph, Photographer, in_words
+from gazebench.sources import text_name
+from gazebench.sources.folder import Claim, claim_of, kinds_of, passed_over
 
-_KEY = "gazebench"  # of the text in the PNG file
+FORMATS = {"png": ".png", "jpeg": ".jpg"}  # of corrections, with the endings of their names
+JPEG_QUALITY = 95  # of a photograph that was no JPEG itself
+JPEG_CHANGES = (
+    "JPEG compresses the whole photograph again, so pixels outside the eyes change by a few "
+    "levels; PNG keeps them bit by bit"
+)
+_KEY = "gazebench"  # of the text in the file
 
 
-def destinations(photographs: Sequence[Path], out: Path) -> dict[Path, Path]:
+def destinations(
+    photographs: Sequence[Path], out: Path, *, ending: str = ".png"
+) -> dict[Path, Path]:
     """Where each photograph's correction goes: ``out/NAME.png``.
 
     Raises:
@@ -33,43 +43,70 @@ def destinations(photographs: Sequence[Path], out: Path) -> dict[Path, Path]:
     """
     places: dict[Path, Path] = {}
     for photograph in photographs:
-        place = out / f"{photograph.stem}.png"
+        place = out / f"{photograph.stem}{ending}"
         if place in places:
-            raise InputError(f"{places[place]} and {photograph}: both would become {place}")
+            pair = f"{text_name(places[place])} and {text_name(photograph)}"
+            raise InputError(f"{pair}: both would become {text_name(place)}")
         with store.asking(place):
             if place.resolve() in {p.resolve() for p in photographs}:
-                raise InputError(f"{place}: is one of the photographs; give another --out")
+                name = text_name(place)
+                raise InputError(f"{name}: is one of the photographs; give another --out")
         places[place] = photograph
     return {photograph: place for place, photograph in places.items()}
 
 
-def photographs_of(words: Iterable[Path]) -> list[Path]:
-    """The photographs that ``words`` name: files, and the pictures directly in folders, sorted.
+def photographs_of(
+    words: Iterable[Path], note: Callable[[str], None] = lambda sentence: None
+) -> list[Path]:
+    """The photographs that ``words`` name, each once, whatever names it has there.
+
+    A word is a file, a folder (the pictures directly in it, sorted) or a pattern such as
+    ``photos/*.jpg``. ``note`` gets a sentence on other files of a folder.
 
     Raises:
         InputError: a folder has no pictures, or a word names nothing.
     """
-    found: list[Path] = []
+    found: dict[Path, Path] = {}
     for word in words:
         with store.asking(word):
-            if word.is_dir():
-                inside = sorted(p for p in word.iterdir() if _is_shown(p))
-                if not inside:
-                    raise InputError(
-                        f"{word}: has neither photographs nor a run; "
-                        f"`gazebench train --method METHOD DATASET {word}` makes a run"
-                    )
-                found += inside
-            elif word.exists():
-                found.append(word)
-            else:
-                raise InputError(f"{word}: no such photograph, folder or run")
-    return list(dict.fromkeys(found))
+            for path in _named_by(word, note):
+                found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def _named_by(word: Path, note: Callable[[str], None]) -> list[Path]:
+    if word.is_dir():
+        return _inside(word, note)
+    if word.exists():
+        return [word]
+    if shown := [path for path in _matches(word) if _is_shown(path)]:
+        return shown
+    raise InputError(f"{text_name(word)}: no such photograph, folder or run")
+
+
+def _matches(pattern: Path) -> list[Path]:
+    parts = pattern.parts
+    first = next((i for i, part in enumerate(parts) if set(part) & set("*?[")), None)
+    if first is None:
+        return []
+    return sorted(Path(*parts[:first]).glob(str(Path(*parts[first:]))))
+
+
+def _inside(folder: Path, note: Callable[[str], None]) -> list[Path]:
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    shown = [path for path in files if _is_shown(path)]
+    if not shown:
+        raise InputError(
+            f"{text_name(folder)}: has neither photographs nor a run; "
+            f"`gazebench train --method METHOD DATASET {text_name(folder)}` makes a run"
+        )
+    for sentence in passed_over(kinds_of(set(files) - set(shown))):
+        note(f"{text_name(folder)}: {sentence}")
+    return shown
 
 
 def _is_shown(path: Path) -> bool:
-    is_plain = path.is_file() and not path.name.startswith(".")
-    return is_plain and claim_of(path) is Claim.PICTURE
+    return path.is_file() and claim_of(path) is Claim.PICTURE
 
 
 def correct(
@@ -83,12 +120,14 @@ def correct(
     overwrite: bool = False,
     quiet: bool = False,
     say: Callable[[str], None] = lambda sentence: None,
+    note: Callable[[str], None] = lambda sentence: None,
 ) -> list[str]:
-    """Write the correction of each photograph (key) as a PNG file (value).
+    """Write the correction of each photograph (key) as a PNG or JPEG file (value, by its ending).
 
     Returns a sentence for each that could not be corrected. What is there already is kept.
     ``facts``: what else the corrections depend on, for the text in the files. ``say`` gets a
-    sentence for each photograph that the method left as it is, with the reason.
+    sentence for each photograph that the method left as it is, with the reason; ``note`` one for
+    each that has faces left out, or a broken colour profile.
 
     Raises:
         MethodError: the method corrects nothing itself.
@@ -113,20 +152,63 @@ def correct(
     for path in progress.bar(left, desc="correct", unit="photo", quiet=quiet or len(left) < 2):
         try:
             photograph = photographer.open(path)
+            before = _unchanged(method)
+            with torch.no_grad():
+                corrected = method.correct(photograph.batch(device))
+            made = photograph.with_portraits(corrected)
+            changed = made.pixels.tobytes() != photograph.original.pixels.tobytes()
+            mark = _mark(path, made_by, changed=changed)
+            data = _encoded(made, mark, left[path], path)
+        except MethodError:
+            raise
         except InputError as error:
             failures.append(str(error))
             continue
-        before = _unchanged(method)
-        with torch.no_grad():
-            corrected = method.correct(photograph.batch(device))
-        made = photograph.with_portraits(corrected)
-        changed = made.pixels.tobytes() != photograph.original.pixels.tobytes()
         if not changed:
             reasons = ", ".join(_unchanged(method) - before) or "nothing to change"
-            say(f"{path}: left as it is: {reasons}")
-        mark = {_KEY: _mark(path, made_by, changed=changed)}
-        store.write(left[path], png(_channels(made), profile=made.colours.profile, text=mark))
+            say(f"{text_name(path)}: left as it is: {reasons}")
+        for sentence in _notes(photograph, all_faces=photographer.facts["all_faces"]):
+            note(f"{text_name(path)}: {sentence}")
+        store.write(left[path], data)
     return failures
+
+
+def _notes(photograph: Photograph, *, all_faces: bool) -> list[str]:
+    sentences = [photograph.original.note] if photograph.original.note else []
+    used, others = len(photograph.portraits), sum(photograph.refused.values())
+    if all_faces and used + others > 1:
+        why = f", {in_words(photograph.refused)}" if others else ""
+        sentences.append(f"{used} of {used + others} faces corrected{why}")
+    return sentences
+
+
+def _encoded(made: Original, mark: str, place: Path, path: Path) -> bytes:
+    if place.suffix == FORMATS["png"]:
+        return png(_channels(made), profile=made.colours.profile, text={_KEY: mark})
+    if made.alpha is not None:
+        raise InputError(f"{text_name(path)}: has transparency, which JPEG cannot hold; write PNG")
+    buffer = io.BytesIO()
+    comment = f"{_KEY} {mark}".encode()
+    profile = made.colours.profile
+    made.pixels.save(buffer, "JPEG", icc_profile=profile, comment=comment, **_as_source(path, made))
+    return buffer.getvalue()
+
+
+def _as_source(path: Path, made: Original) -> dict[str, Any]:
+    """Options that compress as the photograph was compressed, if it was a JPEG."""
+    best = {"quality": JPEG_QUALITY, "subsampling": 0}
+    try:
+        with Image.open(path, formats=["JPEG"]) as source:
+            if (
+                not isinstance(source, JpegImagePlugin.JpegImageFile)
+                or source.mode != made.pixels.mode
+            ):
+                return best
+            sampling = JpegImagePlugin.get_sampling(source)
+            kept = {"subsampling": sampling} if sampling >= 0 else {"subsampling": 0}
+            return {"qtables": source.quantization, **kept} if source.quantization else best
+    except (OSError, SyntaxError, ValueError):
+        return best
 
 
 def _channels(photograph: Original) -> NDArray[np.uint8]:
@@ -153,8 +235,8 @@ def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
         return False  # opening it says why
     if _mark_of(place) not in (mark, _mark(path, made_by, changed=False)):
         raise RefusedError(
-            f"{place}: already exists, from another photograph or with other weights or options; "
-            "--overwrite replaces it"
+            f"{text_name(place)}: already exists, from another photograph or with other weights or "
+            "options; --overwrite replaces it"
         )
     return True
 
@@ -168,8 +250,10 @@ def _mark(path: Path, made_by: Mapping[str, Any], *, changed: bool = True) -> st
 
 def _mark_of(place: Path) -> str | None:
     try:
-        with Image.open(place, formats=["PNG"]) as picture:
-            found = picture.info.get(_KEY)
+        with Image.open(place, formats=["PNG", "JPEG"]) as picture:
+            found = picture.info.get(_KEY, picture.info.get("comment"))
     except (OSError, SyntaxError, ValueError):
         return None
+    if isinstance(found, bytes):
+        found = found.decode("utf-8", "replace").removeprefix(f"{_KEY} ")
     return found if isinstance(found, str) else None

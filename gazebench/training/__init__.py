@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gazebench.training.job import Budget, Job
     from gazebench.training.loop import TrainingResult, train, train_job
     from gazebench.training.shipping import export_weights
-    from gazebench.training.trained import Trained, load_shipped, load_trained
+    from gazebench.training.trained import Trained, load_shipped, load_trained, with_own_file
 
 __all__ = [
     "Budget",
@@ -29,6 +29,7 @@ __all__ = [
     "run_method_name",
     "train",
     "train_job",
+    "with_own_file",
 ]
 
 
@@ -42,6 +43,7 @@ _HOMES = {
     "export_weights": "shipping",
     "load_shipped": "trained",
     "load_trained": "trained",
+    "with_own_file": "trained",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from gazebench import plugins
 from gazebench.config import Settings
-from gazebench.dataset import Manifest, Portrait
+from gazebench.dataset import Manifest, Portrait, alignment, load_info
 from gazebench.errors import InputError
 from gazebench.methods import Task, TrainableMethod, is_trainable, load, settings_of
 from gazebench.plugins import Collection
@@ -140,7 +140,14 @@ class Job:
             ema=self.options.ema,
             file_sha256=plugins.sha256(self.content, self.method),
             parts={letter: part.sha256 for letter, part in self.parts.items()},
+            source=self.manifest.source,
+            align=alignment(load_info(self.manifest.root)),
+            file=plugins.typed(self.content, self.method) if self._has_file else "",
         )
+
+    @property
+    def _has_file(self) -> bool:
+        return plugins.outside(self.content, self.method) is not None
 
     def earlier_recipe(self) -> Recipe:
         """The recipe in the run's folder; a setting that is newer than the run has its default.

@@ -17,7 +17,8 @@ from gazebench.reading import MissingFileError, opened, read_toml
 
 _FLUSH_SECONDS = 1.0
 _TAIL = 1 << 16  # bytes, more than a line
-_FREE = ("dataset", "budget", "steps")  # the first two only inform; steps have their own rule
+_INFORM = ("source", "align", "file")  # left out where they are empty, as before there were any
+_FREE = ("dataset", "budget", "steps", *_INFORM)  # they only inform; steps have their own rule
 
 
 class TrainingSettings(Settings):
@@ -106,6 +107,9 @@ class Recipe:
     ema: float = 0.0  # decay of the weights' moving average; 0: none
     file_sha256: str | None = None  # of a method's file from elsewhere
     parts: Mapping[str, str] = field(default_factory=dict)  # network → sha256 of its weights file
+    source: str = ""  # layout of the pictures that the dataset was built from
+    align: str = ""  # how its portraits were cut; "": not known
+    file: str = ""  # a method's file from elsewhere, as it was typed
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -128,7 +132,7 @@ class Recipe:
 
     def table(self) -> dict[str, Any]:
         """The values of its ``config.toml``."""
-        top = {key: value for key, value in vars(self).items() if key != "settings"}
+        top = {k: v for k, v in vars(self).items() if k != "settings" and (v or k not in _INFORM)}
         return {**top, "methods": {self.method: self.settings}}
 
     @classmethod

@@ -48,7 +48,7 @@ def export_weights(
         "sha256": hashlib.sha256(weights).hexdigest(),
         "scores": _scores(run),
         "facts": {"seconds": found.facts["seconds"], "device": found.facts["device"]},
-        "recipe": recipe.table(),
+        "recipe": {key: value for key, value in recipe.table().items() if key != "file"},
     }
     store.write(folder / f"{name}.toml", config.dump(card))
     return folder / f"{name}.toml"

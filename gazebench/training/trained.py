@@ -31,6 +31,8 @@ class Trained:
     task: Task  # the geometry it learned
     weights_sha256: str  # of the file with the networks that correct
     facts: Mapping[str, Any]  # plain values: step, steps, images, seconds, settings and so on
+    source: str = ""  # layout of the pictures that its dataset was built from
+    align: str = ""  # how its dataset's portraits were cut; "": not known
 
 
 def load_trained(
@@ -79,6 +81,8 @@ def load_trained(
         task=Task(recipe.resolution, recipe.window),
         weights_sha256=found.weights_sha256,
         facts=_facts(recipe, found.step, found.facts),
+        source=recipe.source,
+        align=recipe.align,
     )
 
 
@@ -110,6 +114,8 @@ def load_shipped(
         task=Task(recipe.resolution, recipe.window),
         weights_sha256=card.sha256,
         facts=_facts(recipe, card.step, {"images": card.images, **card.facts}),
+        source=recipe.source,
+        align=recipe.align,
     )
 
 
@@ -126,11 +132,41 @@ def _method(
     wanted = {**recipe.settings, **(changes or {})}
     settings = settings_of(kind, recipe.method, wanted, where)
     method = kind(settings, Task(recipe.resolution, recipe.window))
+    _refuse_not_finite(weights, where or f"{recipe.method}: ")
     checkpoint.load_networks(method.networks, method.inference_networks, dict(weights))
     place = pick_device(str(device) if device else None)
     for name in method.inference_networks:
         method.networks[name].to(place).eval().requires_grad_(False)
     return method
+
+
+def _refuse_not_finite(weights: Mapping[str, Tensor], where: str) -> None:
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise InputError(f"{where}its weights are not finite ({name}); train it again")
+
+
+def with_own_file(content: Collection, run: Path) -> Collection:
+    """The collection with the file that the method of ``run`` is defined in, if it is no part.
+
+    That is the file it was trained with: it must be where it was, and the same, byte for byte.
+
+    Raises:
+        InputError: it is not.
+    """
+    config_file = RunFolder(run).config
+    recipe = Recipe.load(config_file) if config_file.is_file() else None
+    if recipe is None or not recipe.file_sha256 or plugins.outside(content, recipe.method):
+        return content
+    words = f"{run}: was trained with the method's file {recipe.file or recipe.method + '.py'}"
+    hint = "give it with --method PATH.py"
+    try:
+        file = plugins.read_file(Path(recipe.file or f"{recipe.method}.py"))
+    except InputError:
+        raise InputError(f"{words}, which is not here; {hint}") from None
+    if file.sha256 != recipe.file_sha256:
+        raise InputError(f"{words}, which has changed since; {hint}")
+    return plugins.with_file(content, file)
 
 
 def _facts(recipe: Recipe, step: int, facts: Mapping[str, Any]) -> dict[str, Any]:
