@@ -344,6 +344,7 @@ def correct(
     align: str | None = None,
     landmarks: str = "dlib",
     all_faces: bool = False,
+    max_megapixels: int = 120,
     page: bool = False,
     device: str | None = None,
     overwrite: bool = False,
@@ -367,6 +368,7 @@ def correct(
         align: how a face is cut out; by default as the portraits that the run was trained on.
         landmarks: landmark finder, "dlib" or "face_alignment".
         all_faces: correct every face, not only the largest.
+        max_megapixels: of a photograph, up to 250; one takes about 20 MB of memory for each.
         page: also write ``out/index.html``: before and after, one file.
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
         overwrite: replace what is in ``out``.
@@ -399,7 +401,13 @@ def correct(
     with plugins.blaming(chosen.collection, chosen.name):
         failures = photographs_correct.correct(
             chosen.method,
-            Photographer(chosen.task, align=cut, finder=landmarks, all_faces=all_faces),
+            Photographer(
+                chosen.task,
+                align=cut,
+                finder=landmarks,
+                all_faces=all_faces,
+                max_megapixels=max_megapixels,
+            ),
             places,
             weights_sha256=chosen.weights_sha256,
             facts=chosen.facts,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from gazebench.dataset.pictures import MAX_BYTES, PictureError, decode, read_picture
+from gazebench.dataset.pictures import MAX_BYTES, PictureError, decode, original, read_picture
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -202,14 +202,18 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-@pytest.mark.parametrize("size", [(2**31 - 1, 2**31 - 1), (60000, 60000), (10_000, 5_001)])
+@pytest.mark.parametrize("size", [(2**31 - 1, 2**31 - 1), (60000, 60000), (12_000, 10_001)])
 def test_a_bomb_is_refused_by_its_header(size: tuple[int, int]) -> None:
     assert code_of(png_header(*size)) == "too_many_pixels"
 
 
-def test_50_megapixels_are_read_and_51_are_not() -> None:
-    assert decode(encoded(Image.new("1", (10_000, 5_000)), "PNG"), "x").size == (10_000, 5_000)
-    assert code_of(encoded(Image.new("1", (10_200, 5_000)), "PNG")) == "too_many_pixels"
+def test_120_megapixels_are_read_and_more_where_that_is_set() -> None:
+    assert decode(encoded(Image.new("1", (12_000, 10_000)), "PNG"), "x").size == (12_000, 10_000)
+    larger = encoded(Image.new("1", (12_100, 10_000)), "PNG")
+    assert code_of(larger) == "too_many_pixels"
+    assert original(larger, "x", most=121_000_000).pixels.size == (12_100, 10_000)
+    with pytest.raises(PictureError, match="x: over 99 pixels; max_megapixels can"):
+        original(encoded(texture(10), "PNG"), "x", most=99)
 
 
 def test_a_name_that_is_no_utf_8_is_read(tmp_path: Path) -> None:

@@ -21,13 +21,20 @@ _OPTIONS = (
         help="Landmark finder: dlib, or face_alignment (an extra; finds more faces, wants a GPU).",
     ),
     click.option(
+        "--max-megapixels",
+        type=click.IntRange(1, 250),
+        default=120,
+        show_default=True,
+        help="Of a photograph; one takes about 20 MB of memory for each.",
+    ),
+    click.option(
         "--all-faces", is_flag=True, help="Every face of a photograph, not only the largest."
     ),
 )
 
 
 def finding_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options ``align``, ``finder`` and ``all_faces``."""
+    """Give a command the options ``align``, ``finder``, ``max_megapixels``, ``all_faces``."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

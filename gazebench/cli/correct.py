@@ -113,6 +113,7 @@ def command(
         align=finding["align"],
         landmarks=finding["finder"],
         all_faces=finding["all_faces"],
+        max_megapixels=finding["max_megapixels"],
     )
     click.echo(f"method: {done.method}" + (f" ({run})" if run else ""), err=True)
     for sentence in done.notes:

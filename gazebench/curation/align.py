@@ -62,6 +62,15 @@ def apply(transform: tuple[float, ...], point: Point) -> Point:
     return Point(a * point.x + b * point.y + c, d * point.x + e * point.y + f)
 
 
+def reduced(
+    transform: tuple[float, float, float, float, float, float], scale: int
+) -> tuple[float, float, float, float, float, float]:
+    """The map from pixels of a picture, given that from a copy of it, smaller by ``scale``."""
+    a, b, c, d, e, f = transform
+    shift = 0.5 / scale - 0.5  # both count pixel centres
+    return a / scale, b / scale, c + (a + b) * shift, d / scale, e / scale, f + (d + e) * shift
+
+
 def invert(transform: tuple[float, ...]) -> tuple[float, float, float, float, float, float]:
     """The map from portrait pixels back to source pixels."""
     a, b, c, d, e, f = transform

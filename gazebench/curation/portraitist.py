@@ -20,6 +20,13 @@ from gazebench.sources import SourceFace
 Files = tuple[tuple[str, bytes], ...]  # path below the dataset's folder, content
 
 
+_FINE = 2  # pixels of a reduced picture for one of the portrait, along a side: nothing is lost
+
+
+class _TooCoarseError(Exception):
+    """A reduced picture shows too little of its face."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOutcome:
     """What became of a source face: a portrait with its files, or the reason why not."""
@@ -49,21 +56,40 @@ class Portraitist:
         try:
             data = read_bytes(face.path, face.member)
             digest = hashlib.sha256(data).hexdigest()
-            source = original(data, face.name)
+            return self._outcome(data, face, digest)
         except PictureError as error:
             return quarantined(face, error.code, str(error), digest)
-        return self.portray(source.on_black(), face, digest, source.note)
+
+    def _outcome(self, data: bytes, face: SourceFace, digest: str) -> BuildOutcome:
+        """From a reduced copy of a large JPEG, where its face is large enough there."""
+        most = self.settings.max_megapixels * 1_000_000
+        is_free = face.eyes is None and face.box is None  # those are pixels of the whole picture
+        source = original(data, face.name, most=most, reduced=is_free)
+        try:
+            return self.portray(source.on_black(), face, digest, source.note, source.scale)
+        except _TooCoarseError:
+            del source
+            source = original(data, face.name, most=most)
+            return self.portray(source.on_black(), face, digest, source.note)
 
     def portray(
-        self, picture: Image.Image, face: SourceFace, digest: str = "", note: str = ""
+        self,
+        picture: Image.Image,
+        face: SourceFace,
+        digest: str = "",
+        note: str = "",
+        scale: int = 1,
     ) -> BuildOutcome:
         """The outcome for one face of a picture that was read.
 
-        ``digest``: sha256 of its file; ``note``: what was not as it should be with that.
+        ``digest``: sha256 of its file; ``note``: what was not as it should be with that;
+        ``scale``: by how much the picture is reduced.
         """
         try:
-            portrait, files = self._portrait(picture, face, digest, note)
+            portrait, files = self._portrait(picture, face, digest, note, scale)
         except FaceError as error:
+            if scale > 1:  # a small one may be seen in the whole picture
+                raise _TooCoarseError from None
             return quarantined(face, error.code, str(error), digest)
         except align.AlignmentError as error:
             return quarantined(face, "alignment_failed", str(error), digest)
@@ -72,7 +98,7 @@ class Portraitist:
         )
 
     def _portrait(
-        self, picture: Image.Image, face: SourceFace, digest: str, note: str
+        self, picture: Image.Image, face: SourceFace, digest: str, note: str, scale: int
     ) -> tuple[Portrait, Files]:
         found = self._find(picture, face)
         frame = align.square(
@@ -82,6 +108,8 @@ class Portraitist:
             found.right_eye,
             found.mouth,
         )
+        if scale > 1 and frame.side < _FINE * self.settings.resolution:
+            raise _TooCoarseError
         transform = frame.transform(self.settings.resolution)
         centers = [align.apply(transform, eye) for eye in (found.left_eye, found.right_eye)]
         boxes = self._boxes(centers)
@@ -100,7 +128,7 @@ class Portraitist:
             right_eye=boxes[1],
             left_center=centers[0],
             right_center=centers[1],
-            transform=transform,
+            transform=align.reduced(transform, scale),
             measures=measures,
             score=found.score,
             faces=found.faces,

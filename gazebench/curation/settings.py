@@ -12,6 +12,7 @@ from gazebench.config import Settings
 from gazebench.curation.encoding import JPEG_QUALITY
 from gazebench.dataset import ImageFormat
 from gazebench.dataset.boxes import eye_window
+from gazebench.dataset.pictures import MAX_PIXELS, MOST_MEGAPIXELS
 from gazebench.errors import InputError
 from gazebench.sources import SourceFace
 
@@ -66,6 +67,12 @@ class DatasetSettings(Settings):
     split_seed: int = 0
     min_eye_distance_source: float = Field(
         default=16.0, ge=1, description="inter-ocular, pixels of the source"
+    )
+    max_megapixels: int = Field(
+        default=MAX_PIXELS // 1_000_000,
+        ge=1,
+        le=MOST_MEGAPIXELS,
+        description="of a source picture; decoding takes 8 MB of memory for each",
     )
     image_format: ImageFormat = ImageFormat.PNG
     jpeg_quality: int | None = Field(

@@ -52,7 +52,7 @@ class Colours:
     def to_srgb(self, image: Image.Image) -> Image.Image:
         """The image as 8-bit RGB of sRGB."""
         if self.profile is None:
-            return image.convert("RGB")
+            return image if image.mode == "RGB" else image.convert("RGB")
         space = _space(self.profile)
         convert = _to_srgb(self.profile, space)
         image = image if image.mode == space else image.convert(space)

@@ -29,7 +29,10 @@ from gazebench.errors import InputError, MissingPartError
 
 MAX_BYTES = 256 * 1024**2
 MAX_RATIO = 200  # of a picture in an archive: bytes per compressed byte
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 120_000_000  # where no setting says otherwise; decoding takes 8 bytes for each
+MOST_MEGAPIXELS = 250  # of any setting
+LARGE = 50_000_000  # pixels from which on a JPEG is first decoded at a reduced size
+_LEAST_SIDE = 4096  # of a copy that is reduced, its longer side
 
 _WITH_TEXT = 3  # zlib's level for files that carry more than pixels
 _WITH_OTHERS = ("MPO", "HEIF")  # what phones write: the picture, and others that belong to it
@@ -144,6 +147,7 @@ class Original:
     pixels: Image.Image  # 8 bit, mode "L" or "RGB"
     colours: Colours  # of the pixels
     alpha: Image.Image | None  # mode "L", 0 is transparent; None: all is opaque
+    scale: int = 1  # pixels of the file, along a side, for one of these
 
     @property
     def note(self) -> str:
@@ -182,28 +186,32 @@ def decode(data: bytes, name: str) -> Image.Image:
     return original(data, name).on_black()
 
 
-def original(data: bytes, name: str) -> Original:
+def original(data: bytes, name: str, *, most: int = MAX_PIXELS, reduced: bool = False) -> Original:
     """The picture in ``data`` in its own colours; its type is told by content, not by name.
 
     EXIF orientation is applied (one that cannot be read means upright), 16-bit values are scaled,
     CMYK becomes sRGB. Wrong metadata is no damage; a JPEG that only lacks its end marker is whole.
     Of a JPEG with further pictures behind the first (MPO, as phones write), the first is read.
 
+    ``most``: pixels that it may have. ``reduced``: a JPEG of over 50 megapixels at a half, quarter
+    or eighth of its size, its longer side at least 4096, which takes that much less memory.
+
     Raises:
         PictureError: of no type that is read; pixels damaged or cut off; animated, several pages;
-            values that are no integers of 8 or 16 bits; over 50 Mpx.
+            values that are no integers of 8 or 16 bits; too many pixels.
     """
     kind = kind_of(data[:HEAD])
     _check_kind(kind, name)
     try:
-        with warnings.catch_warnings(), _most_pixels(MAX_PIXELS):
+        with warnings.catch_warnings(), _most_pixels(most):
             warnings.simplefilter("ignore")  # of metadata, which says nothing of the pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return _first_whole(data, kind, name)
+            return _first_whole(data, kind, name, reduced=reduced)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PictureError("too_many_pixels", f"{name}: over {MAX_PIXELS:,} pixels") from None
+        hint = "" if most >= MOST_MEGAPIXELS * 1_000_000 else "; max_megapixels can be up to 250"
+        raise PictureError("too_many_pixels", f"{name}: over {most:,} pixels{hint}") from None
     except MemoryError:
         raise PictureError("too_many_pixels", f"{name}: too little memory to decode it") from None
     except Exception as error:  # decoders raise whatever damage leads them to
@@ -229,12 +237,12 @@ def _most_pixels(limit: int) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _first_whole(data: bytes, kind: str, name: str) -> Original:
+def _first_whole(data: bytes, kind: str, name: str, *, reduced: bool) -> Original:
     """Of the first version of the file that decodes; a later one has less metadata."""
     fault: Exception | None = None
     for version in _mending.versions(data, kind):
         try:
-            found = _loaded(version, kind, name)
+            found = _loaded(version, kind, name, reduced=reduced)
         except (PictureError, Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise
         except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error) as error:
@@ -246,15 +254,25 @@ def _first_whole(data: bytes, kind: str, name: str) -> Original:
     raise fault or ValueError("no pixels")
 
 
-def _loaded(data: bytes, kind: str, name: str) -> Original:
+def _loaded(data: bytes, kind: str, name: str, *, reduced: bool) -> Original:
     if kind == "HEIF":
         _register_heif()
     with Image.open(io.BytesIO(data), formats=[kind]) as image:
         _check(image, name)
+        scale = _scale(image.size) if reduced and kind == "JPEG" else 1
+        if scale > 1:
+            image.draft(None, (image.width // scale, image.height // scale))
         image.load()
         turn = _TURNS.get(_orientation(image))  # after loading: some decoders turn it themselves
         upright = image if turn is None else image.transpose(turn)
-        return _original(upright, image.info.get("icc_profile"))
+        return replace(_original(upright, image.info.get("icc_profile")), scale=scale)
+
+
+def _scale(size: tuple[int, int]) -> int:
+    """By how much a large picture is reduced when it is decoded: 1, 2, 4 or 8."""
+    if size[0] * size[1] <= LARGE:
+        return 1
+    return next((scale for scale in (8, 4, 2) if max(size) >= scale * _LEAST_SIDE), 1)
 
 
 @functools.cache
@@ -281,9 +299,6 @@ def header(data: bytes) -> tuple[str, str, bool]:
 
 
 def _check(image: Image.Image, name: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        size = f"{image.width}x{image.height}"
-        raise PictureError("too_many_pixels", f"{name}: {size}, over {MAX_PIXELS:,} pixels")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format == "TIFF":
         raise PictureError("animated", f"{name}: has {frames} pages")
@@ -328,6 +343,7 @@ def _original(image: Image.Image, profile: bytes | None) -> Original:
     colours = Colours.of(profile, mode)
     if mode == "CMYK":
         image, colours = colours.to_srgb(image), Colours(note=colours.note)
+    # a copy in any case: Pillow's object of the file would keep its metadata
     return Original(_plain(image.convert("L" if mode == "L" else "RGB")), colours, alpha)
 
 

@@ -24,7 +24,7 @@ from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Portrait
 from gazebench.dataset.batches import Batch, batch_of, to_float, to_uint8
 from gazebench.dataset.boxes import eye_window
-from gazebench.dataset.pictures import Original, decode, original, read_bytes
+from gazebench.dataset.pictures import MAX_PIXELS, Original, decode, original, read_bytes
 from gazebench.errors import InputError
 from gazebench.landmarks import Edges, FaceDetector, FaceError, FoundFace, LandmarkFinder
 from gazebench.methods import Task
@@ -86,6 +86,7 @@ class Photographer:
 
     ``task``: that geometry. None is for a method of any: a photograph's portraits are then the
     smallest of ``RESOLUTIONS`` that show its faces in full.
+    ``max_megapixels``: of a photograph; one takes about 20 bytes of memory for each pixel.
     ``align`` and ``finder``: those of the dataset that the method was trained on, names as of
     ``build-dataset``.
 
@@ -95,14 +96,20 @@ class Photographer:
     """
 
     def __init__(
-        self, task: Task | None, *, align: str, finder: str, all_faces: bool = False
+        self,
+        task: Task | None,
+        *,
+        align: str,
+        finder: str,
+        all_faces: bool = False,
+        max_megapixels: int = MAX_PIXELS // 1_000_000,
     ) -> None:
         kind = landmarks.load(landmarks, finder)
         if not landmarks.detects(kind):
             raise InputError(f"--landmarks {finder}: finds no face; give dlib or face_alignment")
         kind.prepare()
         self.facts = {"align": align, "landmarks": finder, "all_faces": all_faces}
-        self._all_faces = all_faces
+        self._all_faces, self._most = all_faces, max_megapixels * 1_000_000
         self._finder = _Remembering(kind)
         tasks = [task] if task else [Task(side, eye_window(side)) for side in RESOLUTIONS]
         self._portray = [
@@ -116,7 +123,7 @@ class Photographer:
             PictureError: it cannot be read.
             FaceError: no face of it can be used; the code is that of the quarantine list.
         """
-        found = original(read_bytes(path), text_name(path))
+        found = original(read_bytes(path), text_name(path), most=self._most)
         picture = found.opaque()
         outcomes = self._outcomes(picture, self._faces(path, picture))
         made = [(o.portrait, o.files) for o in outcomes if o.portrait]

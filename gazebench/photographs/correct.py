@@ -156,7 +156,7 @@ def correct(
             with torch.no_grad():
                 corrected = method.correct(photograph.batch(device))
             made = photograph.with_portraits(corrected)
-            changed = made.pixels.tobytes() != photograph.original.pixels.tobytes()
+            changed = not np.array_equal(_channels(made), _channels(photograph.original))
             mark = _mark(path, made_by, changed=changed)
             data = _encoded(made, mark, left[path], path)
         except MethodError:
