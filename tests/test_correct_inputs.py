@@ -261,7 +261,7 @@ def test_a_method_from_a_path_corrects_photographs(own: Path, photo: Path) -> No
     assert given.exit_code == 0, given.output
     still = gazebench("animate", "run", "--photo", photo, "out.png", "--method", "own.py")
     assert still.exit_code == 3
-    assert "own corrects the gaze and does not animate it" in still.output
+    assert "own does not animate the gaze" in still.output
 
 
 def test_weights_that_are_not_finite_are_refused(own: Path, photo: Path) -> None:
@@ -271,6 +271,7 @@ def test_weights_that_are_not_finite_are_refused(own: Path, photo: Path) -> None
         path.write_bytes(safetensors.torch.save(tensors))
         facts = json.loads((path.parent / "state.json").read_text())
         facts["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        del facts["sha256"]["state.json"]  # as checkpoints of earlier versions are
         (path.parent / "state.json").write_text(json.dumps(facts))
     done = gazebench("correct", "run", photo, "--device", "cpu", "--quiet")
     assert done.exit_code == 3
