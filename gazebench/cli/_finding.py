@@ -25,7 +25,8 @@ _OPTIONS = (
         type=click.IntRange(1, 250),
         default=120,
         show_default=True,
-        help="Of a photograph; one takes about 20 MB of memory for each.",
+        metavar="N",
+        help="20 MB of memory for each.",
     ),
     click.option(
         "--all-faces", is_flag=True, help="Every face of a photograph, not only the largest."

@@ -53,8 +53,7 @@ from gazebench.cli.eval import raise_if_incomplete
     type=click.Choice(["png", "jpeg"]),
     default="png",
     show_default=True,
-    help="png keeps every pixel outside the eye boxes; jpeg is smaller and compresses all again, "
-    "as finely as the photograph was.",
+    help="jpeg compresses all pixels again.",
 )
 @click.option("--page", is_flag=True, help="Also FOLDER/index.html: before and after, one file.")
 @finding_options
