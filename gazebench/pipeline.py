@@ -353,8 +353,7 @@ def correct(
     """Correct the gaze in photographs of any size, with a trained run or without.
 
     Only pixels inside the two eye boxes of a face change. Each photograph becomes ``out/NAME.png``.
-    It keeps its colour profile, transparency and the pixels under that. One without a usable face
-    is listed in ``failures`` and does not stop the others.
+    One without a usable face is in ``failures`` and does not stop the others.
 
     Args:
         run: folder of the trained run; None: the best method that corrects as it is installed.
@@ -376,8 +375,7 @@ def correct(
 
     Raises:
         InputError: the folder holds no trained run, or two photographs have one name.
-        RefusedError: a file in ``out`` was made of another photograph or by another run, or
-            ``align`` is not that of the run.
+        RefusedError: ``out`` has a file of another photograph or run, or ``align`` is another.
     """
     from gazebench import baselines, plugins
     from gazebench.methods import pick_device
@@ -385,7 +383,8 @@ def correct(
     from gazebench.photographs import correct as photographs_correct
 
     notes: list[str] = []
-    places = _destinations(photographs, Path(out), format, notes)
+    words = [Path(word) for word in _several(photographs)]
+    places = photographs_correct.places_of(words, Path(out), format, notes.append)
     collection, named = plugins.extend(baselines, [str(method)] if method else [])
     chosen = choosing.choose(
         collection,
@@ -396,46 +395,23 @@ def correct(
         device=pick_device(device),
     )
     cut = chosen.cut.of_photographs(align, str(run or dataset or chosen.name))
+    finding = {"finder": landmarks, "all_faces": all_faces, "max_megapixels": max_megapixels}
+    how = {"device": pick_device(device), "overwrite": overwrite, "quiet": quiet}
     notes += chosen.notes
     unchanged: list[str] = []
     with plugins.blaming(chosen.collection, chosen.name):
         failures = photographs_correct.correct(
             chosen.method,
-            Photographer(
-                chosen.task,
-                align=cut,
-                finder=landmarks,
-                all_faces=all_faces,
-                max_megapixels=max_megapixels,
-            ),
+            Photographer(chosen.task, align=cut, **finding),
             places,
-            weights_sha256=chosen.weights_sha256,
-            facts=chosen.facts,
-            device=pick_device(device),
-            overwrite=overwrite,
-            quiet=quiet,
+            **{**how, "weights_sha256": chosen.weights_sha256, "facts": chosen.facts},
             say=unchanged.append,
             note=notes.append,
         )
     files = {photo: file for photo, file in places.items() if file.exists()}
     shown = before_after.write(files, Path(out), chosen.method.card) if page and files else None
-    if format == "jpeg" and files:
-        notes.append(photographs_correct.JPEG_CHANGES)
     said = {"unchanged": tuple(unchanged), "failures": tuple(failures), "notes": tuple(notes)}
     return CorrectedPhotographs(method=chosen.name, files=files, page=shown, **said)
-
-
-def _destinations(
-    photographs: Place | Iterable[Place], out: Path, format: str, notes: list[str]
-) -> dict[Path, Path]:
-    from gazebench.errors import InputError
-    from gazebench.photographs import correct
-
-    if format not in correct.FORMATS:
-        raise InputError(f"format {format!r}: give {' or '.join(correct.FORMATS)}")
-    words = [Path(word) for word in _several(photographs)]
-    found = correct.photographs_of(words, notes.append)
-    return correct.destinations(found, out, ending=correct.FORMATS[format])
 
 
 def plan_dataset(

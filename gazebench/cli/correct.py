@@ -1,12 +1,15 @@
 """``gazebench correct``."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gazebench.cli._finding import finding_options, is_run
 from gazebench.cli.eval import raise_if_incomplete
+
+if TYPE_CHECKING:
+    from gazebench.pipeline import CorrectedPhotographs
 
 
 @click.command()
@@ -92,7 +95,6 @@ def command(
     gazebench correct --method eye_bank --dataset data/hq me.jpg
     """
     import gazebench
-    from gazebench.sources import text_name
 
     run, *photos = words if is_run(words[0]) else (None, *words)
     if not photos:
@@ -114,6 +116,13 @@ def command(
         all_faces=finding["all_faces"],
         max_megapixels=finding["max_megapixels"],
     )
+    _tell(done, run, out)
+    raise_if_incomplete(list(done.failures))
+
+
+def _tell(done: "CorrectedPhotographs", run: Path | None, out: Path) -> None:
+    from gazebench.sources import text_name
+
     click.echo(f"method: {done.method}" + (f" ({run})" if run else ""), err=True)
     for sentence in done.notes:
         click.echo(f"note: {sentence}", err=True)
@@ -126,7 +135,6 @@ def command(
     click.echo(f"{changed} of {photographs} photographs corrected{but} → {place}")
     if done.page:
         click.echo(f"before and after → {done.page}")
-    raise_if_incomplete(list(done.failures))
 
 
 def _settings(strength: float | None, overrides: tuple[str, ...]) -> dict[str, Any]:

@@ -55,6 +55,21 @@ def destinations(
     return {photograph: place for place, photograph in places.items()}
 
 
+def places_of(
+    words: Iterable[Path], out: Path, form: str, note: Callable[[str], None]
+) -> dict[Path, Path]:
+    """Where the correction of each photograph that ``words`` name goes; ``form``: of ``FORMATS``.
+
+    Raises:
+        InputError: see ``photographs_of`` and ``destinations``, or there is no such format.
+    """
+    if form not in FORMATS:
+        raise InputError(f"format {form!r}: give {' or '.join(FORMATS)}")
+    if form == "jpeg":
+        note(JPEG_CHANGES)
+    return destinations(photographs_of(words, note), out, ending=FORMATS[form])
+
+
 def photographs_of(
     words: Iterable[Path], note: Callable[[str], None] = lambda sentence: None
 ) -> list[Path]:
@@ -143,11 +158,8 @@ def correct(
         **photographer.facts,
         **(facts or {}),
     }
-    left = {
-        path: place
-        for path, place in places.items()
-        if overwrite or not _is_done(path, place, made_by)
-    }
+    wanted = places.items()
+    left = {p: place for p, place in wanted if overwrite or not _is_done(p, place, made_by)}
     failures: list[str] = []
     for path in progress.bar(left, desc="correct", unit="photo", quiet=quiet or len(left) < 2):
         try:
