@@ -386,14 +386,9 @@ def correct(
     words = [Path(word) for word in _several(photographs)]
     places = photographs_correct.places_of(words, Path(out), format, notes.append)
     collection, named = plugins.extend(baselines, [str(method)] if method else [])
-    chosen = choosing.choose(
-        collection,
-        run=Path(run) if run else None,
-        method=named[0] if named else None,
-        dataset=Path(dataset) if dataset else None,
-        settings=settings or {},
-        device=pick_device(device),
-    )
+    what: dict[str, Any] = {"run": Path(run) if run else None, "settings": settings or {}}
+    what |= {"dataset": Path(dataset) if dataset else None, "method": named[0] if named else None}
+    chosen = choosing.choose(collection, device=pick_device(device), **what)
     cut = chosen.cut.of_photographs(align, str(run or dataset or chosen.name))
     finding = {"finder": landmarks, "all_faces": all_faces, "max_megapixels": max_megapixels}
     how = {"device": pick_device(device), "overwrite": overwrite, "quiet": quiet}
