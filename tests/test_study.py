@@ -1,5 +1,6 @@
 """A study's design, plan, pictures, counting and analysis, without a server."""
 
+import asyncio
 import itertools
 import json
 import shutil
@@ -26,6 +27,7 @@ from gazebench.study.desk import Desk
 from gazebench.study.plan import Plan, Trial
 from gazebench.study.respondents import Keyring
 from gazebench.study.simulation import answered_fractions, simulate
+from gazebench.study.writing import Writer
 
 PREFERENCES = dict(zip((*METHODS, OTHER), (0.35, 0.25, 0.12, 0.05, 0.03, 0.2), strict=True))
 
@@ -308,6 +310,21 @@ def test_an_answer_is_never_changed(study: Path) -> None:
             with pytest.raises(sqlite3.DatabaseError, match="an event is never"):
                 db.execute(change)
     db.close()
+
+
+def test_the_writer_ends_with_all_that_was_asked_for(study: Path) -> None:
+    async def many(writer: Writer, desk: Desk) -> list[asyncio.Task[None]]:
+        events = [desk.consent(f"r{number}") for number in range(50)]
+        tasks = [asyncio.create_task(writer.add(event)) for event in events]
+        await asyncio.sleep(0)  # all are asked for, none is acknowledged
+        return tasks
+
+    with Answers.open(study) as answers:
+        desk = Desk(study, Design.load(study), Keyring.of(study), answers)
+        for _ in range(20):
+            with Writer.running(answers) as writer:
+                asyncio.run(many(writer, desk))
+        assert answers.started() == 50
 
 
 # analysis

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from typing import Self
 
-from gazebench.errors import GazebenchError
 from gazebench.study.answers import Answer, Answers
 
 _TOGETHER = 1000
@@ -50,22 +49,31 @@ class Writer:
         await future
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            waiting = [first]
-            with contextlib.suppress(queue.Empty):
-                while len(waiting) < _TOGETHER and (more := self._queue.get_nowait()):
-                    waiting.append(more)
-            error: GazebenchError | None = None
+        while waiting := self._waiting():
+            error: Exception | None = None
             try:
                 self._answers.add([event for event, _, _ in waiting])
-            except GazebenchError as failed:
+            except Exception as failed:  # who waits must hear of it, and the thread lives on
                 error = failed
             for _, loop, future in waiting:
                 with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
                     loop.call_soon_threadsafe(_settle, future, error)
 
+    def _waiting(self) -> list[_Waiting]:
+        """All that wait for a commit, at least one; none at the end."""
+        found: list[_Waiting] = []
+        with contextlib.suppress(queue.Empty):
+            while len(found) < _TOGETHER:
+                one = self._queue.get(block=not found)
+                if one is None:
+                    if found:  # the end comes after these
+                        self._queue.put(None)
+                    break
+                found.append(one)
+        return found
 
-def _settle(future: "asyncio.Future[None]", error: GazebenchError | None) -> None:
+
+def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
     if future.done():  # who asked has gone
         return
     if error is None:
