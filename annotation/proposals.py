@@ -5,7 +5,6 @@ The odds that it finds weigh the random order in which portraits of the train ha
 ``queue``) and nothing else. Nobody sees them; the test half is neither learned from nor ordered.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from gazebench.annotation.votes import Votes
 from gazebench.dataset import read_labels
 from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError
+from gazebench.reading import MissingFileError, read_json
 
 FILE = "proposals.json"  # below the session's folder
 FEWEST = 20  # labels of each domain
@@ -54,10 +54,10 @@ class Proposals(BaseModel):
         """
         path = dataset / FOLDER / FILE
         try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+            return cls.model_validate(read_json(path, f"remove it and run {_again(dataset)}"))
+        except MissingFileError:
             return None
-        except (OSError, ValueError, ValidationError):
+        except ValidationError:
             raise InputError(f"{path}: damaged; remove it and run {_again(dataset)}") from None
 
     def save(self, dataset: Path) -> None:
