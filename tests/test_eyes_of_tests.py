@@ -63,10 +63,11 @@ def test_the_reference_is_the_test_half_alone(small_dataset: Path, monkeypatch: 
         return seen[-len(patches) :]
 
     monkeypatch.setattr(instruments, "_infer", infer)
-    for _ in range(2):  # a second method looks at nothing again
-        metric = FidEyesTest(instruments)
+    metrics = [FidEyesTest(instruments) for _ in range(2)]
+    for metric in metrics:
         metric.prepare(pixels)
-        real = metric._seen()
+    real, again = (metric._seen() for metric in metrics)
+    assert again is real  # a second method looks at nothing
     wanted = pixels.manifest.select(split=Split.TEST, domain=Domain.CAMERA)
     assert set(real.by_id) == {portrait.id for portrait in wanted}
     assert len(seen) == 2 * len(wanted)

@@ -34,7 +34,8 @@ def _grid(table: Grid, found: Mapping[str, Mapping[str, Standing]]) -> Grid:
         table,
         number="I (stability)",
         title="Leading group and stability of ranks",
-        caption=_CAPTION,
+        caption=f"{_CAPTION} Dataset {table.dataset}, fingerprint {table.fingerprint}, benchmark "
+        f"version {table.benchmark}.",
         columns=tuple(columns),
         rows=tuple(_row(row, columns, found) for row in rows),
         controls=(),
