@@ -176,6 +176,19 @@ class GazeGAN(TrainableMethod):
             images.append(torch.where(batch.mask > 0, painted, batch.image))
         return torch.stack(images, 1)
 
+    def codes(self, batch: Batch, alphas: Sequence[float]) -> Mapping[str, Tensor]:
+        """R between the source's (0) and its correction's (1); c of y and of y with a tilde."""
+        view = self._view(batch)
+        content = self._content(view.patches)
+        corrected = view.eyes_of(self._painted("G_x", view, content))
+        angles = self._angle(view.patches), self._angle(corrected)
+        made = self._painted("G_y", view, torch.cat([angles[0], content], 1))
+        return {
+            "r": torch.stack([between(*angles, alpha) for alpha in alphas], 1),
+            "c": content,
+            "c_made": self._content(view.eyes_of(made)),
+        }
+
     def pictures(self, batch: Batch) -> Tensor:
         """Both eyes as the gaze moves from the source to its correction, (N, 5, 3, h, 2w)."""
         return eye_strips(self.animate(batch, ALPHAS), batch.eyes)

@@ -203,6 +203,17 @@ class GazeGANV2(TrainableMethod):
             images.append(self._whole(batch, scene, painted))
         return torch.stack(images, 1)
 
+    def codes(self, batch: Batch, alphas: Sequence[float]) -> Mapping[str, Tensor]:
+        """R between the source's (0) and its correction's (1); c of y and of y with a tilde."""
+        scene = self._scene(batch)
+        angles = self._angle(scene.view.patches), self._angle(self._corrected(scene).eyes)
+        made = self._painted(scene, "G_y", torch.cat([angles[0], scene.content], 1))
+        return {
+            "r": torch.stack([between(*angles, alpha) for alpha in alphas], 1),
+            "c": scene.content,
+            "c_made": self._content(made.eyes),
+        }
+
     def pictures(self, batch: Batch) -> Tensor:
         """Both eyes as the gaze moves from the source to its correction, (N, 5, 3, h, 2w)."""
         return eye_strips(self.animate(batch, ALPHAS), batch.eyes)

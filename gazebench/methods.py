@@ -181,6 +181,18 @@ class Redirector(Protocol):
         ...
 
 
+class ShowsCodes(Protocol):
+    """A method whose codes can be plotted (figure 16 of Zhang et al. 2022)."""
+
+    def codes(self, batch: Batch, alphas: Sequence[float]) -> Mapping[str, Tensor]:
+        """Codes of portraits of domain Y, one row per portrait.
+
+        "r": of the gaze, (N, A, k), between that of the source (0) and that of its correction (1);
+        "c": of the content, (N, k); "c_made": of the content of the reconstruction, (N, k).
+        """
+        ...
+
+
 def load(content: Collection, name: str) -> type[Method]:
     """The method in ``name.py`` of a package, or of files beside it (``plugins.extend``).
 

@@ -68,17 +68,23 @@ class Measured:
         Texts are made fit to publish; keys that ``kind`` does not have are left out.
         """
         adapter = TypeAdapter(kind)
-        for path, name in self._files(file):
+        for run, folder in self.folders(file):
             try:
+                path = folder / file
                 content = adapter.validate_python(published(read_json(path, "make it again")))
             except InputError as error:
                 self.damaged.append(str(error))
             except ValidationError as error:
                 why = error.errors()[0]["msg"]
-                self.damaged.append(f"{path}: damaged ({why}); make it again")
+                self.damaged.append(f"{folder / file}: damaged ({why}); make it again")
             else:
-                run = self.root.resolve().name if name == "." else name
-                yield str(published(run)), content
+                yield run, content
+
+    def folders(self, file: str) -> Iterator[tuple[str, Path]]:
+        """The name of every run that has ``file``, with its folder."""
+        for path, name in self._files(file):
+            run = self.root.resolve().name if name == "." else name
+            yield str(published(run)), path.parent
 
     def _files(self, name: str) -> Iterator[tuple[Path, str]]:
         # rglob passes over linked folders; a run that lies elsewhere is often linked

@@ -1,4 +1,4 @@
-"""From a folder of runs to tables and the leaderboard page."""
+"""From a folder of runs to tables, figures and the leaderboard page."""
 
 import hashlib
 import importlib
@@ -12,8 +12,10 @@ from gazebench import plugins, store
 from gazebench.errors import GazebenchError, InputError
 from gazebench.reports import reproduction, tables, writers
 from gazebench.reports.grid import Grid
+from gazebench.reports.illustrations import Illustrations, file_names, group_of, illustrate
 from gazebench.reports.measured import Measured, Run
 from gazebench.reports.page import Board, Sheet, render, study
+from gazebench.reports.page.figures import Figures
 from gazebench.reports.page.gallery import PICTURES, Gallery, gallery
 from gazebench.reports.slices import dimension
 
@@ -25,6 +27,8 @@ class Report:
     page: Path
     runs: int
     tables: int
+    figures: int
+    unfilled: tuple[str, ...]  # a sentence for each figure that the runs cannot fill
     damaged: tuple[str, ...]  # a sentence for each result that could not be read
     notes: tuple[str, ...]  # why pictures are left out
 
@@ -37,11 +41,12 @@ def write_report(
     pictures: bool = True,
     slices: Sequence[str] = (),
 ) -> Report:
-    """Write ``OUT/index.html`` and ``OUT/tables/`` from all results below ``runs``.
+    """Write ``OUT/index.html``, ``OUT/tables/`` and ``OUT/figures/`` from all below ``runs``.
 
-    Every table of ``reports/tables`` that the results can fill is made. ``dataset`` overrides
-    where the runs say their dataset is. ``slices`` ("yaw", "glasses" ...) add Table I for each
-    slice of the portraits, see ``slices``.
+    Every table of ``reports/tables`` and every figure of ``reports/figures`` that the runs can fill
+    is made; without ``pictures`` none that shows portraits. ``dataset`` overrides where the runs
+    say their dataset is.
+    ``slices`` ("yaw", "glasses" ...) add Table I for each slice of the portraits, see ``slices``.
 
     Raises:
         InputError: no readable result, results of one dataset that do not compare, or no such
@@ -52,18 +57,25 @@ def write_report(
     sheets = [sheet for name in plugins.names(tables) for sheet in _sheets(name, measured)]
     if not sheets:
         raise _nothing(measured)
-    boards = _with_study(_boards(sheets, measured.runs, dataset, pictures), measured)
+    drawn = _illustrations(sheets, measured, dataset, pictures)
+    boards = _boards(sheets, measured.runs, drawn, dataset, pictures)
+    boards = _with_study(boards, measured)
     texts = {f"{s.name}.{suffix}": text for s in sheets for suffix, text in s.files.items()}
     texts |= _beside_the_paper(sheets)
+    images = {f"{i.name}.{suffix}": data for i in drawn.made for suffix, data in i.files.items()}
     page = out / "index.html"
-    _remove_others(out / "tables", texts)
+    _remove_others(out / "tables", _table_files(), texts)
+    _remove_others(out / "figures", file_names(), images)
     store.write_many([(out / "tables" / name, text) for name, text in texts.items()])
+    store.write_many([(out / "figures" / name, data) for name, data in images.items()])
     store.write(page, render(boards))
     return Report(
         page=page,
         runs=len(measured.runs),
         tables=len(sheets),
-        damaged=tuple(measured.damaged),
+        figures=len(drawn.made),
+        unfilled=drawn.unfilled,
+        damaged=(*dict.fromkeys(measured.damaged), *drawn.failed),
         notes=tuple(dict.fromkeys(b.gallery.note for b in boards if pictures and b.gallery.note)),
     )
 
@@ -112,15 +124,51 @@ def _known_slices(name: str) -> str:
     return dimension(name).name
 
 
+def _illustrations(
+    sheets: Sequence[Sheet], measured: Measured, dataset: Path | None, pictures: bool
+) -> Illustrations:
+    """The figures of each dataset and benchmark version that has scores."""
+    groups = [
+        (key, group_of(_in_order(part[0].grid, runs), measured, dataset, pictures=pictures))
+        for key, part in _together(sheets).items()
+        if (runs := _runs_of(key, measured.runs))
+    ]
+    return illustrate(groups)
+
+
+def _in_order(grid: Grid, runs: Sequence[Run]) -> list[Run]:
+    """The runs as the rows of Table I stand."""
+    places = {row.key: place for place, row in enumerate(grid.all_rows)}
+    return sorted(runs, key=lambda run: places.get(run.result.run, len(places)))
+
+
 def _boards(
-    sheets: Sequence[Sheet], runs: Sequence[Run], dataset: Path | None, pictures: bool
+    sheets: Sequence[Sheet],
+    runs: Sequence[Run],
+    drawn: Illustrations,
+    dataset: Path | None,
+    pictures: bool,
 ) -> list[Board]:
     """The tables of each dataset and benchmark version, with the runs that were scored on it."""
-    together: dict[tuple[str, str], list[Sheet]] = {}
-    for sheet in sheets:
-        together.setdefault((sheet.grid.fingerprint, sheet.grid.benchmark), []).append(sheet)
+    together = _together(sheets)
     share = PICTURES // len(together) if pictures else 0
-    return [_board(group, _runs_of(key, runs), dataset, share) for key, group in together.items()]
+    figures = {key: [i for i in drawn.made if i.key == key] for key in together}
+    weight = len(drawn.made) or 1
+    return [
+        replace(
+            _board(group, _runs_of(key, runs), dataset, share),
+            figures=Figures.of(figures[key], drawn.unfilled, len(figures[key]) / weight),
+        )
+        for key, group in together.items()
+    ]
+
+
+def _together(sheets: Sequence[Sheet]) -> dict[tuple[str, str], list[Sheet]]:
+    """Tables by dataset fingerprint and benchmark version."""
+    found: dict[tuple[str, str], list[Sheet]] = {}
+    for sheet in sheets:
+        found.setdefault((sheet.grid.fingerprint, sheet.grid.benchmark), []).append(sheet)
+    return found
 
 
 def _with_study(boards: list[Board], measured: Measured) -> list[Board]:
@@ -168,14 +216,18 @@ def _short(grid: Grid) -> str:
     return hashlib.sha256(grid.key.encode()).hexdigest()[:8]
 
 
-def _remove_others(folder: Path, names: Iterable[str]) -> None:
-    """Remove tables of an earlier report that this one does not have."""
-    if not folder.is_dir():
-        return
+def _table_files() -> re.Pattern[str]:
+    """Matches the names of tables that a report may have written."""
     names_of_tables = ("reproduction", *map(_file_name, plugins.names(tables)))
     bases = "|".join(map(re.escape, names_of_tables))
     suffixes = "|".join(form.suffix for form in writers.FORMATS)
-    ours = re.compile(rf"({bases})(-[0-9a-f]{{8}})?\.({suffixes})")
+    return re.compile(rf"({bases})(-[0-9a-f]{{8}})?\.({suffixes})")
+
+
+def _remove_others(folder: Path, ours: re.Pattern[str], names: Iterable[str]) -> None:
+    """Remove files of an earlier report that this one does not have."""
+    if not folder.is_dir():
+        return
     for path in sorted(folder.iterdir()):
         if ours.fullmatch(path.name) and path.name not in names:
             store.remove(path)

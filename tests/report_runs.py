@@ -1,7 +1,9 @@
 """A small folder of runs, drawn and invented, for the tests of reports."""
 
+import io
 import json
 import math
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,9 @@ from gazebench.dataset import (
     sha256_of,
 )
 from gazebench.dataset.boxes import Box, Point, eye_window
+from gazebench.dataset.measures import Measures
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult, Score
+from gazebench.training.run import Recipe
 
 SIDE = 64
 PORTRAITS = 12
@@ -164,6 +168,7 @@ def _portrait(number: int, window: tuple[int, int], dataset: str) -> Portrait:
         right_eye=Box.around(right, *window),
         left_center=left,
         right_center=right,
+        measures=Measures(yaw_deg=6.0 * number - 33.0, pitch_deg=float(number)),
         transform=(1, 0, 0, 0, 1, 0),
         score=1.0,
         faces=1,
@@ -328,5 +333,116 @@ def add_upsampling(runs: Path, run: str, dataset: DatasetFacts) -> None:
         "run": run,
         "device": "CPU, 2 threads",
     }
-    content = {"format": 1, "facts": facts, "rows": rows, "skipped": {"ESRGAN": "no weights"}}
+    columns = ["source", "half size", "Bilinear", "CFM"]
+    ids = ["face-000", "face-001"]
+    for number, id_ in enumerate(ids):
+        faces = [draw_face(number, gaze=gaze) for gaze in range(4)]
+        write_strip(runs / run / "figures" / "upsampling" / f"{id_}.png", faces)
+    content = {
+        "format": 1,
+        "facts": facts,
+        "rows": rows,
+        "skipped": {"ESRGAN": "no weights"},
+        "pictures": {"ids": ids, "columns": columns},
+    }
     store.write(runs / run / "upsampling.json", json.dumps(content))
+
+
+ALPHAS = (-0.5, 0.0, 0.5, 1.0, 1.5)
+POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def make_runs_with_figures(root: Path) -> Path:
+    """As ``make_runs``, with a run for each figure: ablations, codes, animations, PAM, logs."""
+    runs = make_runs(root)
+    manifest = Manifest.load(root / "dataset")
+    full = RunResult.load(runs / "v2" / "scores.json")
+    for run, name, title, settings in (
+        ("v1", "gazegan", "GazeGAN", {}),
+        ("no_c", "gazegan_v2", "GazeGANV2", {"weight_fp": 0.0}),
+        ("no_d", "gazegan_v2", "GazeGANV2", {"coarse_to_fine": False}),
+    ):
+        shutil.copytree(runs / "v2" / "predictions", runs / run / "predictions")
+        told = {**full.provenance, "settings": settings}
+        card = MethodCard(title=title)
+        other = replace(full, run=run, name=name, method=card, provenance=told)
+        other.save(runs / run / "scores.json")
+    for number, portrait in enumerate(manifest.portraits):
+        face = draw_face(number, gaze=2)
+        face.save(runs / "no_d" / "predictions" / f"{portrait.id}.png")
+    for seed, (run, name) in enumerate(
+        [("v2", "gazegan_v2"), ("v1", "gazegan"), ("no_c", "gazegan_v2")]
+    ):
+        add_figures(runs / run, manifest, name, seed)
+        add_log(runs / run, ("G_x/rec", "G_x/adv", "D_x/adv"))
+    add_pam(runs / "pam", manifest)
+    add_upsampling(runs, "v2", full.dataset)
+    add_log(runs / "pam", ("rec", "rec_mirrored"))
+    return runs
+
+
+def add_figures(run: Path, manifest: Manifest, name: str, seed: int) -> None:
+    """What an evaluation leaves for figures: animations of two portraits, codes of all."""
+    ids = [p.id for p in manifest.portraits]
+    for number in (0, 1):
+        faces = [draw_face(number, gaze=round(3 - 3 * alpha)) for alpha in ALPHAS]
+        write_strip(run / "figures" / "animation" / f"{ids[number]}.png", faces)
+    rng = np.random.default_rng(seed)
+    ends = rng.normal(size=(2, len(ids), 6))
+    along = np.array(POINTS)[:, None]
+    r = ends[0][:, None] * (1 - along) + (ends[0] + 0.05 * ends[1])[:, None] * along
+    c = rng.normal(size=(len(ids), 4))
+    arrays = {"ids": np.array(ids), "r_ids": np.array(ids), "r": r, "c": c, "c_made": c + 0.01}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    store.write(run / "figures" / "codes.npz", buffer.getvalue())
+    facts = {"ids": ids[:2], "alphas": ALPHAS, "points": POINTS, "codes": sorted(arrays)}
+    _figures_json(run, manifest, name, facts)
+
+
+def add_pam(run: Path, manifest: Manifest) -> None:
+    """What an evaluation leaves for figure 13."""
+    ids = [p.id for p in manifest.portraits[:2]]
+    for number, id_ in enumerate(ids):
+        face = draw_face(number, gaze=0).crop((8, 16, 32, 40))
+        write_strip(run / "figures" / "pictures" / f"{id_}.png", [face] * 8)
+    _figures_json(run, manifest, "pam", {"ids": ids, "pictures": 8})
+
+
+def add_log(run: Path, losses: tuple[str, ...], steps: int = 40) -> None:
+    """A training of a few steps."""
+    lines = (
+        json.dumps(
+            {"step": step, "losses": {loss: 1 / (step + n) for n, loss in enumerate(losses)}}
+        )
+        for step in range(1, steps + 1)
+    )
+    store.write(run / "log.jsonl", "\n".join(lines) + "\n")
+    if not (run / "scores.json").exists():
+        fingerprint = Manifest.load(run.parents[1] / "dataset").fingerprint
+        recipe = Recipe(
+            method=run.name,
+            seed=0,
+            steps=steps,
+            precision="no",
+            processes=1,
+            dataset="dataset",
+            dataset_fingerprint=fingerprint,
+            tree_hash="",
+            resolution=SIDE,
+            window=eye_window(SIDE),
+            settings={},
+        )
+        recipe.save(run / "config.toml")
+
+
+def write_strip(path: Path, pictures: list[Image.Image]) -> None:
+    """Pictures side by side as one file."""
+    strip = np.concatenate([np.asarray(picture) for picture in pictures], 1)
+    store.make_folder(path.parent)
+    Image.fromarray(strip).save(path)
+
+
+def _figures_json(run: Path, manifest: Manifest, name: str, facts: dict[str, Any]) -> None:
+    whole = {"format": 1, "method": name, "dataset": manifest.fingerprint, **facts}
+    store.write(run / "figures.json", json.dumps(whole))

@@ -54,6 +54,13 @@ def test_identity_is_perfect_preservation(demo: Path) -> None:
     assert scores(demo, "identity")["lpips_outside"]["value"] == 0
 
 
+def test_the_page_has_figures(demo: Path) -> None:
+    names = {path.name for path in (demo / "board" / "figures").glob("*.png")}
+    wanted = {f"figure-{number}.png" for number in (6, 8, 9, 12)}
+    assert names == {*wanted, "training-curves-prgan.png"}
+    assert "Figure 9. Gaze animation" in (demo / "board" / "index.html").read_text()
+
+
 @pytest.mark.parametrize("run", ["prgan", "undo", "iris_warp", "eye_bank"])
 def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str) -> None:
     manifest = Manifest.load(demo / "demo-256")

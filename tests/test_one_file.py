@@ -1,4 +1,4 @@
-"""A method, a metric, a source and a table of the report are one file each and nothing else.
+"""A method, metric, source, table and figure of the report are one file each and nothing else.
 
 All but the source are the examples of CONTRIBUTING.md and reports/README.md. They are added to a
 copy of the project, whose own tests of the contract and of the documents are then run there.
@@ -56,12 +56,33 @@ def shown(document: str, path: str) -> str:
     return found[1]
 
 
+FIGURE = '''
+"""Figure 99: nothing but a title."""
+
+from collections.abc import Iterator
+
+from matplotlib.figure import Figure
+
+from gazebench.reports.figures._drawing import Drawing
+from gazebench.reports.figures._group import Group
+
+NUMBER = "99"
+
+
+def draw(group: Group) -> Iterator[Drawing]:
+    """One picture."""
+    figure = Figure(figsize=(2, 1))
+    figure.text(0.1, 0.5, f"{len(group.runs)} runs")
+    yield Drawing(figure=figure, title="Counted", caption="How many runs.", alt="A number of runs.")
+'''
+
 MAKE_DOCS = ("-m", "docs.generate")  # as `make docs`, of the copy and not of what is installed
 FILES = {
     "baselines/added_method.py": shown("CONTRIBUTING.md", "baselines/eye_painter.py"),
     "gazebench/metrics/added_metric.py": shown("CONTRIBUTING.md", "gazebench/metrics/darkness.py"),
     "gazebench/sources/added_source.py": SOURCE,
     "reports/tables/table_9.py": shown("reports/README.md", "reports/tables/table_9.py"),
+    "reports/figures/figure_99.py": FIGURE,
 }
 
 
@@ -90,10 +111,13 @@ def test_a_listing_names_it(project: Path, kind: str) -> None:
     assert f"added_{kind}" in python(project, "-m", "gazebench", f"{kind}s").stdout
 
 
-def test_a_report_shows_the_table(project: Path, tmp_path: Path) -> None:
+def test_a_report_shows_the_table_and_the_figure(project: Path, tmp_path: Path) -> None:
     runs = make_runs(tmp_path)
     done = python(project, "-m", "gazebench", "report", str(runs), str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "out" / "tables" / "table-9.md").read_text()
     assert "| prgan | **12** |" in text
-    assert "Table IX. Portraits" in (tmp_path / "out" / "index.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "Table IX. Portraits" in page
+    assert (tmp_path / "out" / "figures" / "figure-99.svg").exists()
+    assert "Figure 99. Counted" in page

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from report_runs import add_upsampling, make_dataset, make_runs
+from report_runs import add_upsampling, make_dataset, make_runs, make_runs_with_figures
 
 from gazebench.cards import MethodCard
 from gazebench.reports.report import write_report
@@ -287,3 +287,31 @@ def test_pictures_are_only_read_below_relative_places(tmp_path):
         change(runs, run, pictures=str(runs / run / "predictions"))
     page = write_report(runs, tmp_path / "out").page.read_text(encoding="utf-8")
     assert "data:image" not in page
+
+
+def test_figures_have_texts_and_points_have_titles(browser, tmp_path):
+    report = write_report(make_runs_with_figures(tmp_path), tmp_path / "out")
+    assert report.page.stat().st_size < 3_000_000
+    page, said = browser.new_page(viewport={"width": 390, "height": 844}), []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(report.page.as_uri())
+    page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    images = page.locator(".figure img")
+    eager = "all.map((one) => { one.loading = 'eager'; return one.decode(); })"
+    images.evaluate_all(f"all => Promise.all({eager})")
+    assert images.count() == 8 + 4  # figures of faces, curves of four runs
+    assert images.evaluate_all("all => all.every((one) => one.naturalWidth && one.alt.length > 20)")
+    plots = page.locator(".plot > svg")
+    assert plots.count() == 4
+    assert plots.first.locator("title").first.text_content() == "face-000, I1 (source)"
+    assert plots.first.locator("circle").count() == 60
+    fills = "all => new Set(all.map((one) => getComputedStyle(one).fill)).size"
+    assert plots.first.locator("circle").evaluate_all(fills) == 5  # the style has every series
+    names = page.locator(".figure h4").all_inner_texts()
+    assert names[0] == "Figure 6. Gaze correction"
+    assert page.get_by_text("Figure 7 needs portraits of 512 pixels").count() == 1
+    identifiers = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(identifiers) == len(set(identifiers))
+    assert said == []
+    page.close()

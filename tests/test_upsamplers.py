@@ -4,9 +4,11 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from torch.nn import functional
 from training_folders import make_dataset
 
@@ -132,6 +134,12 @@ def test_a_trained_run_is_measured_with_each_upsampler(run: Path, dataset: Manif
     assert "Bilinear: " in said
     rows = json.loads((run / "upsampling.json").read_text())["rows"]
     assert rows["cfm"]["scores"]["ms_ssim_full"]["n"] == 4
+    pictures = json.loads((run / "upsampling.json").read_text())["pictures"]
+    assert pictures["columns"] == ["source", "half size", "Bilinear", "CFM"]
+    strip = np.asarray(Image.open(run / "figures" / "upsampling" / f"{pictures['ids'][0]}.png"))
+    source, coarse, _, cfm = np.split(strip, 4, axis=1)
+    assert (source[:20] == cfm[:20]).all()  # above the eyes
+    assert (coarse[::2, ::2] == coarse[1::2, 1::2]).all()
     # the face outside the eyes is the source's own with CFM, and blurred without
     full = {name: rows[name]["scores"]["lpips_full"]["value"] for name in rows}
     assert full["cfm"] < full["bilinear"]

@@ -34,8 +34,8 @@ def command(
 
     The portraits of domain Y are reconstructed at half size by the trained RUN, brought to full
     size by each up-sampler and compared with the source: upsampling.json in RUN, from which
-    `gazebench report` makes the table. Real-ESRGAN's weights are fetched; what cannot be measured
-    is named at the end (exit code 4).
+    `gazebench report` makes the table, and some pictures for figure 14. Real-ESRGAN's weights are
+    fetched; what cannot be measured is named at the end (exit code 4).
 
     \b
     gazebench eval-upsampling runs/gazegan_v2 data

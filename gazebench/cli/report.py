@@ -23,11 +23,13 @@ from gazebench.errors import IncompleteError
 def command(
     runs: Path, out: Path, dataset: Path | None, pictures: bool, slices: tuple[str, ...]
 ) -> None:
-    """Make tables and the leaderboard page of all runs.
+    """Make tables, figures and the leaderboard page of all runs.
 
     Reads every scores.json below RUNS and writes OUT/index.html, one file that opens by double
-    click, and OUT/tables/ with the same table as Markdown, LaTeX, CSV and JSON. The page holds
-    some portraits: leave them out with --no-pictures where the dataset may not be redistributed.
+    click, OUT/tables/ with its tables as Markdown, LaTeX, CSV and JSON, and OUT/figures/ with
+    figures 6 to 16 of Zhang et al. (2022) and training curves as PNG and SVG. A figure that the
+    runs cannot fill is named with the commands that fill it. The page and the figures hold some
+    portraits: leave them out with --no-pictures where the dataset may not be redistributed.
 
     \b
     gazebench report runs board
@@ -38,9 +40,12 @@ def command(
     report = gazebench.report(runs, out, dataset=dataset, pictures=pictures, slices=slices)
     for note in report.notes:
         click.echo(f"no pictures: {note}", err=True)
+    for sentence in report.unfilled:
+        click.echo(f"not made: {sentence}", err=True)
     click.echo(
-        f"{report.page}: {_count(report.runs, 'run')} in {_count(report.tables, 'table')}; "
-        f"tables in {report.page.parent / 'tables'}"
+        f"{report.page}: {_count(report.runs, 'run')} in {_count(report.tables, 'table')} and "
+        f"{_count(report.figures, 'figure')}; files in {report.page.parent / 'tables'} and "
+        f"{report.page.parent / 'figures'}"
     )
     if report.damaged:
         raise IncompleteError("left out: " + "; ".join(report.damaged))

@@ -6,7 +6,6 @@ method or metric by name.
 
 import contextlib
 import inspect
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +22,16 @@ from gazebench import methods, plugins, store
 from gazebench.cards import MethodCard, checked
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
-from gazebench.errors import DiskError, GazebenchError, MethodError, StoppedError
+from gazebench.errors import (
+    DiskError,
+    GazebenchError,
+    MethodError,
+    RefusedError,
+    StoppedError,
+)
 from gazebench.evaluation import animation, cost
 from gazebench.evaluation.animation import Animations
-from gazebench.evaluation.contenders import Entry, find, ready, refuse_taken
+from gazebench.evaluation.contenders import Entry, find, find_parts, ready, refuse_taken
 from gazebench.evaluation.correct import (
     OF_CAMERA,
     correct,
@@ -43,6 +48,7 @@ from gazebench.evaluation.describing import (
     kept,
     provenance,
 )
+from gazebench.evaluation.figures import npz, write_for_figures
 from gazebench.evaluation.predictions import Predictions
 from gazebench.evaluation.score import Scoring, flag_copies
 from gazebench.evaluation.traits import traits
@@ -122,7 +128,24 @@ class Evaluation:
             except GazebenchError as error:
                 failures.append(f"{entry.run}: {error}")
         results = [*flag_copies(scored, self._pixels), *refused]
-        return self._saved(results, failures)
+        return self._saved(results, [*failures, *self._figures_of_parts()])
+
+    def _figures_of_parts(self) -> list[str]:
+        """Write what figures show of runs that correct nothing; sentences on those that failed."""
+        failures: list[str] = []
+        for entry in find_parts(self.methods, self.runs):
+            try:
+                with store.locked(entry.folder):
+                    part = ready(entry, self.methods, self.manifest, self.device)
+                    flags = {"device": self.device, "overwrite": self.overwrite}
+                    write_for_figures(part, self._pixels, quiet=self.quiet, **flags)
+            except (DiskError, StoppedError):
+                raise
+            except RefusedError:  # it was trained for another dataset
+                continue
+            except GazebenchError as error:
+                failures.append(f"{entry.run}: {error}")
+        return failures
 
     def score_folder(
         self,
@@ -215,6 +238,7 @@ class Evaluation:
             flags = {"device": self.device, "overwrite": self.overwrite, "quiet": self.quiet}
             with self._told(entry):
                 correct(contender, self._pixels, **flags)
+                write_for_figures(contender, self._pixels, **flags)
             portraits = portraits_to_correct(self.manifest)
             made = Predictions.check(entry.folder / "predictions", self.manifest, portraits)
             path = entry.folder / "scores.json"
@@ -306,10 +330,4 @@ def _save_features(path: Path, found: Mapping[str, np.ndarray], *, keep: bool) -
     if not found:
         return
     earlier = read_arrays(path) if keep and path.exists() else {}
-    store.write(path, _npz({**earlier, **found}))
-
-
-def _npz(arrays: dict[str, np.ndarray]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
+    store.write(path, npz({**earlier, **found}))

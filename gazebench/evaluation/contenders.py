@@ -85,6 +85,16 @@ def find(
     return entries, missing
 
 
+def find_parts(content: Collection, runs: Path) -> list[Entry]:
+    """The trained runs of methods that correct nothing themselves, such as PAM."""
+    known = plugins.names(content)
+    return [
+        Entry(run=folder.name, name=name, folder=folder, trained=True)
+        for folder, name in _trained_runs(runs).items()
+        if name in known and not methods.corrects(methods.load(content, name))
+    ]
+
+
 def _wanted(content: Collection, names: Sequence[str], trained: Mapping[Path, str]) -> list[str]:
     every = plugins.names(content)
     if "all" in names:

@@ -146,7 +146,7 @@ class _Job:
         store.remove(self._run / f"{folder}.json")
         store.remove(self._run / folder)
         if not self._ready:
-            _prepare(self._contender.method, self._pixels, self._device)
+            prepare(self._contender.method, self._pixels, self._device)
             self._ready = True
         return True
 
@@ -213,11 +213,12 @@ def _is_complete(run: Path, folder: str, made_from: Mapping[str, Any]) -> bool:
     return True
 
 
-def _prepare(method: Method, pixels: Pixels, device: torch.device) -> None:
-    prepare = getattr(method, "prepare", None)
-    if prepare is not None:
+def prepare(method: Method, pixels: Pixels, device: torch.device) -> None:
+    """Give a method that looks things up the training portraits of domain X."""
+    hook = getattr(method, "prepare", None)
+    if hook is not None:
         bank = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
-        prepare(batch.to(device) for batch in pixels.batches(bank, BATCH))
+        hook(batch.to(device) for batch in pixels.batches(bank, BATCH))
 
 
 def _checked(contender: Contender, batch: Batch) -> torch.Tensor:

@@ -18,9 +18,11 @@ from torch import Tensor
 from gazebench import plugins, progress, store, training
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, eye_patches, to_float, to_uint8
+from gazebench.dataset.lot import by_lot
 from gazebench.errors import GazebenchError, InputError
 from gazebench.evaluation.correct import device_name
 from gazebench.evaluation.cost import frames_per_second
+from gazebench.evaluation.figures import SHOWN, write_strips
 from gazebench.methods import TrainableMethod, count_parameters, pick_device
 from gazebench.metrics import Instruments
 from gazebench.plugins import Collection
@@ -28,6 +30,7 @@ from gazebench.results import BENCHMARK, Score
 
 EYE_SIDE = 256  # eye crops are resized to it: MS-SSIM needs more than 160 pixels
 FILE = "upsampling.json"  # in a run's folder
+FOLDER = "figures/upsampling"  # and pictures of it
 _BATCH = 4
 
 
@@ -81,6 +84,23 @@ class Comparison:
         count = Score(value=(self.parameters + upsampler.parameters) / 1e6, n=1)
         return {**scores, "fps": speed, "parameters": count}
 
+    def draw(self, upsamplers: Sequence[Upsampler], folder: Path) -> list[str]:
+        """Write ``folder/ID.png`` of some portraits, and give their ids (figure 14).
+
+        Side by side: source, coarse portrait with every pixel as four, then each up-sampler's.
+        """
+        by_id = {p.id: p for p in self.portraits}
+        ids = by_lot(by_id)[:SHOWN]
+        store.remove(folder)
+        for id_ in ids:
+            batch = self.pixels.batch([by_id[id_]], self.instruments.device)
+            with torch.inference_mode():
+                coarse = self.coarse(batch)
+                made = [upsampler.double(coarse, batch) for upsampler in upsamplers]
+                large = F.interpolate(coarse, scale_factor=2, mode="nearest")
+                write_strips(folder, [id_], torch.stack([batch.image, large, *made], 1))
+        return ids
+
     def _measured(self, batch: Batch, made: Tensor) -> Iterator[tuple[str, list[float]]]:
         for region, pair in (
             ("full", (batch.image, made)),
@@ -103,6 +123,7 @@ class UpsamplingScores:
     titles: Mapping[str, str]  # by up-sampler
     scores: Mapping[str, Mapping[str, Score]]  # by up-sampler
     skipped: Mapping[str, str]  # title → why it was not measured
+    ids: Sequence[str] = ()  # of the portraits that were drawn
 
     def save(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Write JSON; ``facts`` say what was measured."""
@@ -110,7 +131,14 @@ class UpsamplingScores:
             name: {"title": self.titles[name], "scores": {k: asdict(s) for k, s in made.items()}}
             for name, made in self.scores.items()
         }
-        content = {"format": 1, "facts": dict(facts), "rows": rows, "skipped": dict(self.skipped)}
+        columns = ["source", "half size", *self.titles.values()]
+        content = {
+            "format": 1,
+            "facts": dict(facts),
+            "rows": rows,
+            "skipped": dict(self.skipped),
+            "pictures": {"ids": list(self.ids), "columns": columns},  # of FOLDER/ID.png
+        }
         store.write(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
@@ -161,7 +189,7 @@ def measure(
         parameters=count_parameters([networks[n] for n in coarse.letters if n in networks]),
         instruments=Instruments(place),
     )
-    made = compare(comparison, kinds, trained.method, quiet=quiet)
+    made = compare(comparison, kinds, trained.method, run=run, quiet=quiet)
     facts = {
         **facts_of(comparison, both_halves=both_halves),
         "run": run.resolve().name,
@@ -178,9 +206,12 @@ def compare(
     kinds: Mapping[str, type[Upsampler]],
     method: TrainableMethod,
     *,
+    run: Path | None = None,
     quiet: bool = True,
 ) -> UpsamplingScores:
     """Scores of each up-sampler of ``method``; one that cannot be used is named with its reason.
+
+    ``run``: the folder that keeps some of the pictures, for figure 14.
 
     Raises:
         InputError: no portraits, or too small ones.
@@ -198,6 +229,7 @@ def compare(
         titles={name: kinds[name].title for name in found},
         scores={name: comparison.scores(one, quiet=quiet) for name, one in found.items()},
         skipped=skipped,
+        ids=comparison.draw(list(found.values()), run / FOLDER) if run else (),
     )
 
 

@@ -5,13 +5,14 @@ A pure function of its inputs: no clock, no host name, no absolute path.
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
 import gazebench
 from gazebench.reports.grid import Cell, Column, Grid, Row
+from gazebench.reports.page.figures import Figures
 from gazebench.reports.page.gallery import Gallery
 from gazebench.reports.page.offline import environment, joined, policy
 from gazebench.reports.page.slices import slice_charts
@@ -20,7 +21,7 @@ from gazebench.reports.reproduction import reproduction
 from gazebench.reports.writers import FORMATS, Format
 from gazebench.results import RunResult
 
-STYLES = ("page.css", "table.css", "faces.css", "slices.css", STYLE)
+STYLES = ("page.css", "table.css", "faces.css", "slices.css", "figures.css", STYLE)
 # provenance keys with a place of their own, in order
 KNOWN = {
     "date": "Date",
@@ -55,6 +56,7 @@ class Board:
     results: Sequence[RunResult]  # those of Table I, which is then the first sheet
     gallery: Gallery
     study: StudySection | None = None  # where people were asked about these runs
+    figures: Figures = field(default_factory=Figures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ class Highlight:
 def render(boards: Sequence[Board]) -> str:
     """The page."""
     templates = environment()
-    templates.filters |= {"link": _link, "minus": _minus}
+    templates.filters |= {"link": _link, "minus": _minus, "commands": _commands}
     style, script = joined(templates, STYLES), joined(templates, ["leaderboard.js"])
     return templates.get_template("leaderboard.html.j2").render(
         boards=[_context(board, f"b{number}") for number, board in enumerate(boards, 1)],
@@ -104,6 +106,7 @@ def _context(board: Board, name: str) -> dict[str, Any]:
         "gallery": board.gallery,
         "study": board.study,
         "slices": slice_charts(first, board.results),
+        "figures": board.figures,
         "runs": [(row, result, list(provenance(result))) for row, result in entries],
         "cards": list({result.name: (row, result) for row, result in entries}.values()),
         "dates": _dates(board.results),
@@ -177,6 +180,15 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
 def _link(address: str) -> str:
     """The address where it is an ordinary web address, else nothing."""
     return address if address.startswith(("https://", "http://")) else ""
+
+
+def _commands(sentence: str) -> Markup:
+    """The sentence with what stands between backticks as code."""
+    parts = sentence[:1].upper(), *sentence[1:].split("`")
+    marked = [parts[0], parts[1]]
+    for place, part in enumerate(parts[2:]):
+        marked.append(Markup("<code>{}</code>").format(part) if place % 2 == 0 else part)
+    return Markup("").join(marked)
 
 
 def _minus(number: str) -> str:

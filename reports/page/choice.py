@@ -1,12 +1,11 @@
 """Which faces a page shows: some chosen at random, and the worst, median and best by a metric."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gazebench.dataset.lot import by_lot
 from gazebench.reports.grid import Column, Grid, Row
 
-SEED = 0
 # a metric of the eyes goes before one of the rest of the portrait
 PREFERRED = ("gaze", "harm", "other", "quality", "preservation", "animation", "cost")
 
@@ -23,15 +22,11 @@ class Choice:
 def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> list[Choice]:
     """``drawn`` faces by lot, then up to three by a metric.
 
-    The lot is a hash of seed and id: it depends on no score, and one more portrait moves few.
+    The lot depends on no score, see ``by_lot``.
     """
-    pool = sorted(ids, key=_lot)
+    pool = by_lot(ids)
     lot = [Choice(id=id_, why="by lot") for id_ in sorted(pool[:drawn])]
     return lot + (_extremes(grid, set(pool)) if extremes else [])
-
-
-def _lot(id_: str) -> str:
-    return hashlib.sha256(f"{SEED}:{id_}".encode()).hexdigest()
 
 
 def _extremes(grid: Grid, ids: set[str]) -> list[Choice]:

@@ -41,6 +41,14 @@ def policy(style: str, script: str = "") -> str:
     )
 
 
+def image_uri(image: Image.Image, quality: int) -> str:
+    """A picture as WebP or JPEG inside the page, whichever is smaller."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
+    jpeg = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return min(data_uri(image, quality), jpeg, key=len)
+
+
 def data_uri(image: Image.Image, quality: int) -> str:
     """A picture as WebP inside the page."""
     buffer = io.BytesIO()

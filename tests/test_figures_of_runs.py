@@ -1,0 +1,137 @@
+"""What an evaluation writes into a run for figures: frames, codes, pictures of parts."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gazebench import baselines, methods
+from gazebench.dataset import Manifest
+from gazebench.dataset.batches import Batch, Pixels, to_uint8
+from gazebench.evaluation import portraits_to_correct
+from gazebench.evaluation.contenders import Contender, Entry
+from gazebench.evaluation.figures import ALPHAS, POINTS, portraits_shown, write_for_figures
+from gazebench.methods import Task
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def pixels(small_dataset: Path) -> Pixels:
+    return Pixels.open(Manifest.load(small_dataset))
+
+
+def contender(run: Path, name: str, pixels: Pixels, **changes: Any) -> Contender:
+    """A small method with the weights it begins with."""
+    kind = methods.load(baselines, name)
+    torch.manual_seed(0)
+    settings = kind.Config(**{**getattr(kind, "small_settings", {}), **changes})
+    method = kind(settings, Task(pixels.manifest.resolution, pixels.manifest.window))
+    for network in getattr(method, "networks", {}).values():
+        network.eval()
+    entry = Entry(run=run.name, name=name, folder=run, trained=True)
+    return Contender(entry=entry, card=kind.card, method=method, checkpoint="a" * 64)
+
+
+def write(made: Contender, pixels: Pixels) -> dict[str, Any]:
+    write_for_figures(made, pixels, device=torch.device("cpu"), overwrite=False, quiet=True)
+    return json.loads((made.entry.folder / "figures.json").read_text())
+
+
+def strip(run: Path, kind: str, id_: str) -> np.ndarray:
+    return np.asarray(Image.open(run / "figures" / kind / f"{id_}.png"))
+
+
+@pytest.mark.parametrize("name", ["gazegan_v2", "gazegan"])
+def test_frames_and_codes_are_those_of_the_method(
+    tmp_path: Path, pixels: Pixels, name: str
+) -> None:
+    made = contender(tmp_path / name, name, pixels)
+    facts = write(made, pixels)
+    assert facts["ids"] == [p.id for p in portraits_shown(pixels)]
+    batch = pixels.batch(portraits_shown(pixels)[:1])
+    with torch.no_grad():
+        frames = made.method.animate(batch, [0.25])  # type: ignore[attr-defined]
+        codes = made.method.codes(batch, POINTS)  # type: ignore[attr-defined]
+    found = strip(tmp_path / name, "animation", batch.ids[0]).reshape(256, len(ALPHAS), 256, 3)
+    shown = found[:, ALPHAS.index(0.25)].astype(int)
+    assert abs(shown - to_uint8(frames[0, 0]).movedim(0, -1).numpy()).max() <= 1
+    arrays = np.load(tmp_path / name / "figures" / "codes.npz")
+    assert arrays["r_ids"][0] == arrays["ids"][0] == batch.ids[0]
+    for key in ("r", "c", "c_made"):
+        np.testing.assert_allclose(arrays[key][0], codes[key][0].numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gazegan_v2", "gazegan"])
+def test_codes_between_source_and_correction_lie_on_a_line(pixels: Pixels, name: str) -> None:
+    method: Any = contender(Path("run"), name, pixels).method
+    batch = pixels.batch(portraits_to_correct(pixels.manifest)[:2])
+    with torch.no_grad():
+        codes = method.codes(batch, (0.0, 0.5, 1.0))
+    start, middle, end = codes["r"].unbind(1)
+    torch.testing.assert_close(middle, (start + end) / 2)
+    assert (start - end).abs().max() > 1e-3
+    assert codes["c"].shape == codes["c_made"].shape
+    assert (codes["c"] - codes["c_made"]).abs().max() > 1e-3
+
+
+def test_without_a_content_code_only_r_is_there(tmp_path: Path, pixels: Pixels) -> None:
+    made = contender(tmp_path / "a", "gazegan_v2", pixels, content_code=False)
+    assert write(made, pixels)["codes"] == ["ids", "r", "r_ids"]
+
+
+def test_a_part_shows_its_pictures(tmp_path: Path, pixels: Pixels) -> None:
+    facts = write(contender(tmp_path / "pam", "pam", pixels), pixels)
+    assert (facts["pictures"], facts["alphas"], facts["codes"]) == (8, [], [])
+    pair = strip(tmp_path / "pam", "pictures", facts["ids"][0])
+    side = pair.shape[0]
+    left, right = pair[:, :side], pair[:, 4 * side : 5 * side]
+    assert (pair[:, 6 * side : 7 * side] == left[:, ::-1]).all()  # the left eye, mirrored
+    assert (pair[:, 2 * side : 3 * side] == right[:, ::-1]).all()
+
+
+def test_what_is_complete_is_kept_and_other_weights_make_it_again(
+    tmp_path: Path, pixels: Pixels
+) -> None:
+    made = contender(tmp_path / "pam", "pam", pixels)
+    write(made, pixels)
+    marked = tmp_path / "pam" / "figures" / "pictures" / "marked.png"
+    marked.touch()
+    write(made, pixels)
+    assert marked.exists()
+    other = Contender(**{**vars(made), "checkpoint": "b" * 64})
+    assert write(other, pixels)["checkpoint_sha256"] == "b" * 64
+    assert not marked.exists()
+
+
+def test_a_method_without_anything_to_show_writes_nothing(tmp_path: Path, pixels: Pixels) -> None:
+    made = contender(tmp_path / "identity", "identity", pixels)
+    write_for_figures(made, pixels, device=torch.device("cpu"), overwrite=False, quiet=True)
+    assert not (tmp_path / "identity").exists()
+
+
+class _Broken:
+    card = methods.load(baselines, "identity").card
+
+    def correct(self, batch: Batch) -> Tensor:
+        return batch.image
+
+    def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
+        raise ZeroDivisionError("no alphas today")
+
+
+def test_an_animation_that_fails_says_why_and_is_tried_again(
+    tmp_path: Path, pixels: Pixels
+) -> None:
+    entry = Entry(run="own", name="own", folder=tmp_path / "own", trained=False)
+    made = Contender(entry=entry, card=_Broken.card, method=_Broken())  # type: ignore[arg-type]
+    assert "no alphas today" in write(made, pixels)["why"]
+    before = (tmp_path / "own" / "figures.json").stat().st_mtime_ns
+    write(made, pixels)
+    assert (tmp_path / "own" / "figures.json").stat().st_mtime_ns > before
