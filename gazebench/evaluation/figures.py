@@ -99,19 +99,16 @@ def _written(
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {"alphas": [], "points": [], "ids": [], "codes": [], "pictures": 0}
     shown = portraits_shown(pixels)
-    bar = progress.bar(total=len(shown), desc=f"{run.name}: figures", unit="face", quiet=quiet)
-    with bar:
-        for portrait in shown:
-            batch = pixels.batch([portrait], device)
-            if methods.animates(type(method)):
-                animator: Animator = method
-                images = animator.animate(batch, ALPHAS)
-                write_strips(run / FOLDER / "animation", batch.ids, images)
-                facts["alphas"], facts["ids"] = list(ALPHAS), [p.id for p in shown]
-            if _is_part(method) and (images := method.pictures(batch)) is not None:
-                write_strips(run / FOLDER / "pictures", batch.ids, images)
-                facts["pictures"], facts["ids"] = images.shape[1], [p.id for p in shown]
-            bar.update(1)
+    for portrait in progress.bar(shown, desc=f"{run.name}: figures", unit="face", quiet=quiet):
+        batch = pixels.batch([portrait], device)
+        if methods.animates(type(method)):
+            animator: Animator = method
+            images = animator.animate(batch, ALPHAS)
+            write_strips(run / FOLDER / "animation", batch.ids, images)
+            facts["alphas"], facts["ids"] = list(ALPHAS), [p.id for p in shown]
+        if _is_part(method) and (images := method.pictures(batch)) is not None:
+            write_strips(run / FOLDER / "pictures", batch.ids, images)
+            facts["pictures"], facts["ids"] = images.shape[1], [p.id for p in shown]
     if hasattr(method, "codes"):
         arrays = _codes(method, pixels, device)
         store.write(run / FOLDER / "codes.npz", npz(arrays))
