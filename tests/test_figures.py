@@ -129,6 +129,11 @@ def test_head_poses_go_from_one_side_to_the_other(made: Illustrations) -> None:
     assert "turned by -33 to 33 degrees" in poses.alt
 
 
+def test_curves_say_how_long_a_training_was(made: Illustrations) -> None:
+    (curves,) = [i for i in made.made if i.name == "training-curves-pam"]
+    assert "of the run pam over 40 steps" in curves.caption
+
+
 def test_the_difference_is_the_mean_over_colours() -> None:
     one, other = Image.new("RGB", (2, 1)), Image.new("RGB", (2, 1))
     other.putpixel((1, 0), (30, 60, 0))
@@ -207,7 +212,7 @@ def test_a_title_of_any_length_and_script_fits(tmp_path: Path) -> None:
     text = "Averyveryverylongwordwithoutanyspace $\\alpha$ 中文 method"
     rows = [sheets.Row(label=text, cells=[Image.new("RGB", (99, 99))])]
     figure = sheets.sheet(rows, heads=[text])
-    (label,) = [t for t in figure.texts if t.get_ha() == "left"]
+    (label,) = [t for t in figure.texts if t.get_horizontalalignment() == "left"]
     assert all(sheets._width(line) <= 240 for line in label.get_text().split("\n"))
 
 

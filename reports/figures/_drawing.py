@@ -16,7 +16,7 @@ DPI = 200
 TEXT = 8  # points
 # Okabe and Ito, "Color universal design", 2008: told apart by colour-blind people, and in print
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#B8A500")
-_STYLE = {
+_STYLE: Any = {  # of any kind: the types of keys are matplotlib's own
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": TEXT,
     "axes.titlesize": TEXT + 0.5,

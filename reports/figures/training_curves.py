@@ -33,12 +33,13 @@ def draw(group: Group) -> Iterator[Drawing]:
     """A picture per run: one plot for each kind of loss, a line for each network."""
     empty = True
     for run, folder in group.logs.items():
-        kinds = _curves(read_log(folder / "log.jsonl"))
+        rows = read_log(folder / "log.jsonl")
+        kinds = _curves(rows)
         if not kinds:
             continue
         empty = False
         title = group.titles.get(run, run)
-        steps = max(int(x[-1]) for lines in kinds.values() for x, _ in lines.values())
+        steps = max(row["step"] for row in rows)
         yield Drawing(
             figure=_figure(kinds),
             title=f"Training of {title}",

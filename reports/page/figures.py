@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from PIL import Image
 
@@ -88,12 +89,19 @@ def _picture(made: Illustration) -> Image.Image:
 
 def _within(pictures: dict[str, Image.Image], budget: float) -> dict[str, str]:
     """Data URIs of at most ``budget`` bytes in all, or in the lowest quality."""
-    uris: dict[str, str] = {}
-    for quality in _QUALITIES:
-        uris = {name: image_uri(picture, quality) for name, picture in pictures.items()}
-        if sum(map(len, uris.values())) <= budget:
-            break
-    return uris
+
+    @cache
+    def encoded(place: int) -> dict[str, str]:
+        return {name: image_uri(one, _QUALITIES[place]) for name, one in pictures.items()}
+
+    best, worst = 0, len(_QUALITIES) - 1
+    while best < worst:  # encoding is what takes long: the middle first
+        middle = (best + worst) // 2
+        if sum(map(len, encoded(middle).values())) <= budget:
+            worst = middle
+        else:
+            best = middle + 1
+    return encoded(best)
 
 
 def _shown(made: Illustration, uri: str, picture: Image.Image | None) -> Shown:
