@@ -150,6 +150,7 @@ def test_report_is_the_same_bytes_every_time(runs, tmp_path):
     write_report(runs, tmp_path / "b")
     assert files(tmp_path / "a") == files(tmp_path / "b")
     assert sorted(files(tmp_path / "a")) == [
+        *(f"figures/figure-{n}.{s}" for n in (6, 8) for s in ("png", "svg")),
         "index.html",
         *("tables/reproduction.csv", "tables/reproduction.md"),
         *(f"tables/table-1-stability.{s}" for s in sorted(WRITERS)),
@@ -226,7 +227,7 @@ def test_no_runs_is_an_error_that_names_the_command(tmp_path, place):
 def test_command_prints_the_page_and_what_it_holds(runs, tmp_path):
     result = CliRunner().invoke(main, ["report", str(runs), str(tmp_path / "out")])
     assert result.exit_code == 0
-    assert f"{tmp_path / 'out' / 'index.html'}: 5 runs in 2 tables;" in result.output
+    assert f"{tmp_path / 'out' / 'index.html'}: 5 runs in 2 tables and 2 figures;" in result.output
 
 
 def test_command_ends_incomplete_after_a_damaged_run(runs, tmp_path):
