@@ -79,7 +79,7 @@ def cells(path: Path, rows: int, columns: int, side: int) -> NDArray[np.uint8]:
 
 def test_a_lossless_film_goes_there_and_back() -> None:
     made = frames()
-    shown, durations = read(moving.encode(".webp", made, [0, 1, 2, 3], fps=20))
+    shown, durations = read(moving.encode(".webp", made, list("0123"), fps=20))
     film = moving.tiled(made)
     assert np.array_equal(np.stack(shown), film[[0, 1, 2, 3, 2, 1]])
     assert durations == [50] * 6
@@ -87,7 +87,7 @@ def test_a_lossless_film_goes_there_and_back() -> None:
 
 def test_what_stands_still_in_a_gif_does_not_flicker() -> None:
     made = frames(count=1)
-    shown, durations = read(moving.encode(".gif", made, [0, 1, 2, 3], fps=12))
+    shown, durations = read(moving.encode(".gif", made, list("0123"), fps=12))
     assert durations == [80] * 6
     still = (made[0] == made[0, :1]).all(axis=(0, -1))
     assert all(np.array_equal(frame[still], shown[0][still]) for frame in shown)
@@ -117,7 +117,7 @@ def test_a_film_of_odd_size_is_an_even_mp4(height: int) -> None:
         return
     av: Any = importlib.import_module("av")
     made = np.kron(frames(count=1, height=height), np.ones((1, 1, 5, 5, 1), np.uint8))
-    data = moving.encode(".mp4", made, [0, 1, 2, 3], fps=12)
+    data = moving.encode(".mp4", made, list("0123"), fps=12)
     with av.open(io.BytesIO(data)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")

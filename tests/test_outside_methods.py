@@ -168,6 +168,7 @@ def test_loading_leaves_the_interpreter_as_it_was(tmp_path: Path) -> None:
         "import sys, gazebench.methods as m\n"
         "from gazebench import plugins, baselines\n"
         f"content, names = plugins.extend(baselines, [{str(broken)!r}, {str(good)!r}])\n"
+        "m.load(content, 'identity')\n"  # what loading itself needs
         "path, modules = list(sys.path), dict(sys.modules)\n"
         "try: m.load(content, 'json')\n"
         "except plugins.InputError as error: print(error)\n"
