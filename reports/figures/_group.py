@@ -11,17 +11,11 @@ from PIL import Image
 from gazebench.dataset import Manifest, Portrait
 from gazebench.dataset.lot import by_lot
 from gazebench.dataset.pictures import PictureError, read_picture
+from gazebench.reports import ablations
 from gazebench.reports.measured import Run
 from gazebench.reports.portraits import SAFE_ID, portraits_to_show, predictions_of
 
-# the parts of GazeGANV2 that Zhang et al. (2022, section IV-F) take away: setting, value without
-ABLATIONS = {
-    "A": ("content_code", False),
-    "B": ("synthesis_as_training", False),
-    "C": ("weight_fp", 0),
-    "D": ("coarse_to_fine", False),
-}
-FULL = "gazegan_v2"
+FULL = ablations.METHOD
 FULL_SIZE = 512  # side of the portraits of CelebHQGaze; figures 7 and 10 are of these
 TRAIN = "gazebench train --method {0} DATASET RUNS/{0}"
 EVAL = "gazebench eval DATASET RUNS"
@@ -121,19 +115,21 @@ class Group:
             for r in self.runs
             if r.result.ranked
             and r.result.method.kind != "control"
-            and not ablation(r)
+            and not ablations.without(r.result)
             and _drew(r)
         ]
         return runs[:_MOST_ROWS]
 
     def full(self, method: str = FULL) -> Run | None:
         """The first run of a method with all its parts."""
-        found = [r for r in self.runs if r.result.name == method and not ablation(r)]
+        found = [
+            r for r in self.runs if r.result.name == method and not ablations.without(r.result)
+        ]
         return found[0] if found else None
 
     def without(self, part: str) -> Run | None:
-        """The first GazeGANV2 that lacks only ``part``, a letter of ``ABLATIONS``."""
-        return next((r for r in self.runs if ablation(r) == part), None)
+        """The first GazeGANV2 that lacks only ``part``, a letter of ``ablations.TAKEN_AWAY``."""
+        return next((r for r in self.runs if ablations.without(r.result) == part), None)
 
     def leading(self) -> Run:
         """GazeGANV2, or else the first run of Table I that is no control.
@@ -153,7 +149,7 @@ class Group:
         Raises:
             Unfilled: there are none.
         """
-        left_out = {r.result.run for r in self.runs if ablation(r)}
+        left_out = {r.result.run for r in self.runs if ablations.without(r.result)}
         found = [s for s in self.shown if s.facts.alphas and s.run not in left_out]
         if not found:
             whys = [s.facts.why for s in self.shown if s.facts.why]
@@ -208,17 +204,6 @@ class Group:
         return picture
 
 
-def ablation(run: Run) -> str:
-    """The letters of what a GazeGANV2 was trained without, "" for a full one or another method."""
-    if run.result.name != FULL:
-        return ""
-    settings = run.result.provenance.get("settings")
-    found = settings if isinstance(settings, dict) else {}
-    return "".join(
-        letter for letter, (key, value) in ABLATIONS.items() if found.get(key, None) == value
-    )
-
-
 def cut(path: Path, count: int) -> list[Image.Image]:
     """The ``count`` pictures that lie side by side in one file; [] where it is not like that."""
     try:
@@ -239,5 +224,5 @@ def _drew(run: Run) -> bool:
 
 def _title(run: Run) -> str:
     title = run.result.method.title or run.result.name
-    letters = ablation(run)
+    letters = ablations.without(run.result)
     return f"{title} without {', '.join(letters)}" if letters else title

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from gazebench.reports.ablations import TAKEN_AWAY
 from gazebench.reports.figures._drawing import Drawing
-from gazebench.reports.figures._group import ABLATIONS, EVAL, FULL, TRAIN, Group, Unfilled
+from gazebench.reports.figures._group import EVAL, FULL, TRAIN, Group, Unfilled
 from gazebench.reports.figures._sheet import Row, face, names, sheet
 
 NUMBER = "11"
@@ -48,6 +49,6 @@ def draw(group: Group) -> Iterator[Drawing]:
 
 def train_without(part: str) -> str:
     """The command that trains a GazeGANV2 without a part."""
-    key, value = ABLATIONS[part]
+    key, value = TAKEN_AWAY[part]
     setting = f"methods.{FULL}.{key}={str(value).lower()}"
     return f"gazebench train --method {FULL} DATASET RUNS/without_{part.lower()} --set {setting}"

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gazebench.cards import MetricCard
+from gazebench.reports import ablations
 from gazebench.reports.grid import (
     MISSING,
     Cell,
@@ -18,7 +19,6 @@ from gazebench.reports.grid import (
     columns_of,
 )
 from gazebench.reports.paper import by_method
-from gazebench.reports.tables import _ablations as ablations
 from gazebench.results import RunResult
 
 # the two rules by which the paper counts: Table VI, and Table I

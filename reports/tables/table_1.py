@@ -6,11 +6,10 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from gazebench.errors import InputError
-from gazebench.reports import study_results
+from gazebench.reports import ablations, study_results
 from gazebench.reports.grid import Column, Grid, Line, Notes, Row, cells_by_line, columns_of
 from gazebench.reports.measured import Measured, groups
 from gazebench.reports.paper import table_1
-from gazebench.reports.tables import _ablations as ablations
 from gazebench.reports.tables._runs import labels_of, line_of, place_of, row_of, trainings
 from gazebench.results import DatasetFacts, RunResult
 

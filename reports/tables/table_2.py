@@ -5,9 +5,9 @@ Paper: Zhang et al. 2022, section IV-E. It states no points; ours are the five o
 
 from collections.abc import Iterator
 
+from gazebench.reports import ablations
 from gazebench.reports.grid import Grid
 from gazebench.reports.measured import Measured, groups
-from gazebench.reports.tables import _ablations as ablations
 from gazebench.reports.tables._runs import SomeScores, table_of
 
 ANIMATION = (

@@ -5,9 +5,9 @@ Paper: Zhang et al. 2022, section IV-F: domain-Y test portraits y against G_y's 
 
 from collections.abc import Iterator
 
+from gazebench.reports.ablations import beside
 from gazebench.reports.grid import Grid
 from gazebench.reports.measured import Measured
-from gazebench.reports.tables._ablations import beside
 from gazebench.reports.tables._runs import SomeScores, table_of
 
 _WHAT = SomeScores(

@@ -10,7 +10,7 @@ from gazebench.reports.measured import Measured, groups
 from gazebench.results import RunResult
 
 METHOD = "gazegan_v2"
-_TAKEN_AWAY = {  # letter → setting and its value without the part
+TAKEN_AWAY = {  # letter → setting and its value without the part
     "A": ("content_code", False),
     "B": ("synthesis_as_training", False),
     "C": ("weight_fp", 0),
@@ -25,7 +25,7 @@ def without(result: RunResult) -> str:
     settings = result.provenance.get("settings")
     known = settings if isinstance(settings, dict) else {}
     return "".join(
-        letter for letter, (key, off) in _TAKEN_AWAY.items() if key in known and known[key] == off
+        letter for letter, (key, off) in TAKEN_AWAY.items() if key in known and known[key] == off
     )
 
 
