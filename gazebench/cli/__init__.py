@@ -6,6 +6,7 @@ what is heavy inside the command, so that ``gazebench --help`` answers at once.
 
 import importlib
 import io
+import os
 import pkgutil
 import sys
 
@@ -31,7 +32,7 @@ _ORDER = (
         ),
     ),
     ("Results of others", ("submit",)),
-    ("With a trained run", ("correct", "animate")),
+    ("Photographs and animations", ("correct", "animate")),
     ("Datasets", ("inspect", "verify", "merge", "export", "synthesize")),
     (
         "Inventory and checks",
@@ -74,6 +75,9 @@ class _Commands(click.Group):
         return command.get_short_help_str(120) if command else ""
 
     def invoke(self, ctx: click.Context) -> object:
+        # threads of torch that wait for each other sleep: where another program keeps a core busy,
+        # spinning makes a training many times slower
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         for stream in (sys.stdout, sys.stderr):  # a terminal without "→" shows "?"
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
