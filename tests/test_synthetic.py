@@ -314,8 +314,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("person-0000", "", "identity is empty"),
         ("person-0000,", "person-0000,one", "no number"),
         ("X,", "Z,", "label 'Z'"),
-        ("X,", "nan,X,", "not as many columns"),
-        (",X,", ",X", "not as many columns"),
+        ("X,", "nan,X,", "cells, the header has 148"),
+        (",X,", ",X", "cells, the header has 148"),
     ],
 )
 def test_a_bad_line_is_named(

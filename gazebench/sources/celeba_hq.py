@@ -73,14 +73,14 @@ class CelebAHQ(Source):
         ids = _ids(self._pictures)
         for picture in sorted(self._pictures, key=lambda p: ids[p.name]):
             listed = "" if self._misnamed else picture.original
-            own = None if self._divided else f"{_number(picture.path)}.jpg"
+            own = "" if self._divided else _lists.picture_name(f"{_number(picture.path)}.jpg")
             yield SourceFace(
                 id=ids[picture.name],
                 name=picture.name,
                 path=picture.path,
                 identity=self._identities.get(listed),
                 partition=picture.half or self._partitions.get(listed),
-                attributes=self._attributes.get(listed, self._own_attributes.get(own or "")),
+                attributes=self._attributes.get(listed, self._own_attributes.get(own)),
             )
 
     def twins(self) -> list[tuple[str, str]]:
