@@ -77,7 +77,7 @@ $(VENV)/.installed-study: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[study]'
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed-label
-	@echo "gazebench: adding the tools that the tests need to $(VENV)"
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "gazebench: adding the tools that the tests need to $(VENV), FiftyOne among them (1.2 GB)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,label]'
 	@touch $@
