@@ -339,3 +339,13 @@ def test_harm_counts_portraits_of_the_camera_alone(name, instruments, faces):
     metric.update(batch, batch.image)
     with pytest.raises(GazebenchError, match="no finite value for any portrait"):
         metric.compute()
+
+
+@pytest.mark.parametrize("name", ["catch_light", "iris_size"])
+def test_a_source_whose_irises_are_not_found_counts_nowhere(name, instruments, few):
+    hidden = replace(few, image=few.image.where(few.mask == 0, torch.zeros(())))
+    metric = metrics.load(metrics, name)(instruments)
+    metric.update(few, few.image)
+    alone = metric.compute().value
+    metric.update(replace(hidden, ids=tuple(f"{id_}_hidden" for id_ in few.ids)), few.image)
+    assert metric.compute().value == alone

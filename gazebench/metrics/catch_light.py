@@ -58,7 +58,9 @@ class CatchLight:
             for image in (source.image, corrected)
         ]
         for id_, (before, old), (after, new) in zip(source.ids, *looks, strict=True):
-            lights = [_light(old, eye) for eye in before.eyes] if before else []
+            if before is None:
+                continue
+            lights = [_light(old, eye) for eye in before.eyes]
             left = [_light(new, eye) for eye in after.eyes] if after else [0.0] * len(lights)
             kept = [min(b / a, 1.0) for a, b in zip(lights, left, strict=True) if a >= _BRIGHT]
             if kept:
