@@ -15,17 +15,17 @@ class Choice:
     """A face and why it is shown."""
 
     id: str
-    why: str  # "by lot", "worst", "median", "best"
+    why: str  # "at random", "worst", "median", "best"
     metric: Column | None = None  # that the face was chosen by
 
 
 def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> list[Choice]:
-    """``drawn`` faces by lot, then up to three by a metric.
+    """``drawn`` faces at random, then up to three by a metric.
 
     The lot depends on no score, see ``by_lot``.
     """
     pool = by_lot(ids)
-    lot = [Choice(id=id_, why="by lot") for id_ in sorted(pool[:drawn])]
+    lot = [Choice(id=id_, why="at random") for id_ in sorted(pool[:drawn])]
     return lot + (_extremes(grid, set(pool)) if extremes else [])
 
 
