@@ -1,5 +1,6 @@
 """Corrected eyes against as many real ones of the test half, which no method has seen."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor
@@ -16,7 +17,7 @@ OF_TESTS = f"{REGION}; as many of real domain-X test portraits"
 _BATCH = 8
 
 
-class EyesOfTests:
+class EyesOfTests(ABC):
     """A metric between two sets of equal size; what is computed of them is the subclass's."""
 
     card: ClassVar[MetricCard]
@@ -51,9 +52,9 @@ class EyesOfTests:
             raise InputError("needs corrected portraits, and domain-X portraits in the test half")
         return _evenly(self._corrected, count), _evenly(real, count)
 
+    @abstractmethod
     def compute(self) -> Score:
         """The distance; ``n`` counts the corrected patches that went into it."""
-        raise NotImplementedError
 
     def _seen(self) -> EyeFeatures:
         """Of the domain-X test portraits, looked at once for all methods."""

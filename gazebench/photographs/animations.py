@@ -39,17 +39,17 @@ def chosen(
         InputError: no run, no checkpoint that can be read, no such method, or two of them.
         MethodError: the method cannot; those that can are named.
     """
-    if run and name and not plugins.outside(collection, name):
-        raise InputError(f"{run}: a run says the method itself; leave out --method {name}")
-    if run is not None:
-        name, collection = training.run_method_name(run), training.with_own_file(collection, run)
     if run is None:
         name = name or (_DIRECTIONS if directions else _ALPHAS)
-    if name in plugins.names(collection):
-        _require(collection, name, directions=directions)
-    if run is None:
-        assert name is not None
+        if name in plugins.names(collection):
+            _require(collection, name, directions=directions)
         return choosing.of_name(collection, name, changes or {}, None, device)
+    if name and not plugins.outside(collection, name):
+        raise InputError(f"{run}: a run says the method itself; leave out --method {name}")
+    collection = training.with_own_file(collection, run)
+    trained_as = training.run_method_name(run)
+    if trained_as in plugins.names(collection):
+        _require(collection, trained_as, directions=directions)
     trained = training.load_trained(collection, run, manifest, device=device, changes=changes)
     return choosing.of_trained(trained, changes or {}, collection, run)
 
