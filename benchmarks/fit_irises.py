@@ -23,7 +23,7 @@ from gazebench.dataset import Domain, Manifest, Split
 from gazebench.dataset.batches import read_portrait
 from gazebench.dataset.boxes import Point
 from gazebench.irises import EyePair, find_eyes, mean_head
-from gazebench.irises._head import mean_of
+from gazebench.irises._head import _aligned, mean_of
 
 
 def main() -> None:
@@ -34,7 +34,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="as many portraits at most, for a quick look")
     arguments = parser.parse_args()
     pairs = usable(_pairs(Manifest.load(arguments.dataset), arguments.limit))
-    head = mean_of([pair.mesh for pair in pairs])
+    # a mean of heads is turned as the first of them was; angles count from the shipped one
+    head = _aligned(mean_of([pair.mesh for pair in pairs]), mean_head())
     target = Target.fit(pairs)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, points=head.astype(np.float32))

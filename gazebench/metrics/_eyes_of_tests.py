@@ -33,7 +33,7 @@ class EyesOfTests(ABC):
         """Know the dataset, whose domain-X test portraits are the reference."""
         self._pixels = pixels
 
-    def update_reference(self, real: Batch) -> None:
+    def update_reference(self, real: Batch) -> None:  # noqa: B027 - another reference
         """Not used: these are training portraits."""
 
     def update(self, source: Batch, corrected: Tensor) -> None:
