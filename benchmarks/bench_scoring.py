@@ -30,7 +30,6 @@ from gazebench.evaluation import predictions
 from gazebench.evaluation.predictions import Predictions
 from gazebench.evaluation.score import Scoring
 from gazebench.metrics import Instruments
-from gazebench.metrics._networks import resize_patches
 from gazebench.results import Score
 
 _SIDE, _BATCH = 256, 8
@@ -133,7 +132,7 @@ def inception(
     for start in range(0, len(portraits), _BATCH):
         some = portraits[start : start + _BATCH]
         patches = eye_patches(to_uint8(decoded(folder, some)), pixels.batch(some).eyes)
-        networks._inception(resize_patches(patches.flatten(0, 1)))
+        networks._infer(patches.flatten(0, 1))
 
 
 def decoded(folder: Path, portraits: tuple[Portrait, ...]) -> Tensor:

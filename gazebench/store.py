@@ -7,12 +7,13 @@ fsynced. A batch of files shares its folder syncs.
 import contextlib
 import errno
 import fcntl
+import io
 import math
 import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -34,6 +35,19 @@ def write(path: Path, data: bytes | str) -> None:
         DiskError: no space, not writable, or an I/O error. Nothing is left half-written.
     """
     write_many([(path, data)])
+
+
+def write_arrays(path: Path, arrays: "Mapping[str, NDArray[np.generic]]") -> None:
+    """Write arrays by name as one ``.npz`` file, the same bytes for the same arrays.
+
+    Raises:
+        DiskError: as ``write``.
+    """
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write(path, buffer.getvalue())
 
 
 def write_private(path: Path, data: bytes | str) -> None:

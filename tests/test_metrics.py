@@ -223,6 +223,45 @@ def test_reference_work_is_done_once(instruments):
     assert calls == [1]
 
 
+def seen(cache, monkeypatch):
+    """How many patches the network is shown for portraits of a dataset, with that cache."""
+    shown = []
+    instruments = Instruments(cache=cache)
+    infer = instruments._infer
+    monkeypatch.setattr(instruments, "_infer", lambda some: shown.append(len(some)) or infer(some))
+    batch = drawn(range(3))
+    patches = eye_patches(to_uint8(batch.image), batch.eyes).flatten(0, 1)
+    features = instruments.inception_features(patches, real=True)
+    instruments.store_features()
+    return features, sum(shown)
+
+
+def test_the_next_evaluation_finds_the_features_of_real_portraits(tmp_path, monkeypatch):
+    first, shown = seen(tmp_path, monkeypatch)
+    assert shown == 6
+    second, shown = seen(tmp_path, monkeypatch)
+    assert shown == 1  # to see that they are those of this network
+    np.testing.assert_array_equal(first, second)
+
+
+def test_features_of_another_network_are_refused(tmp_path, monkeypatch):
+    seen(tmp_path, monkeypatch)
+    (path,) = tmp_path.glob("*.npz")
+    with np.load(path) as arrays:
+        np.savez(path, hashes=arrays["hashes"], features=arrays["features"] + 1)
+    with pytest.raises(InputError, match="damaged cache; delete it"):
+        seen(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("damage", ["", "not an archive"])
+def test_a_damaged_cache_of_features_is_named(damage, tmp_path, monkeypatch):
+    seen(tmp_path, monkeypatch)
+    (path,) = tmp_path.glob("*.npz")
+    path.write_text(damage)
+    with pytest.raises(InputError, match=path.name):
+        seen(tmp_path, monkeypatch)
+
+
 def set_metric(kind, instruments, portraits=(0, 1, 2, 3)):
     metric = kind(instruments)
     metric.update_reference(drawn(range(10, 14)))

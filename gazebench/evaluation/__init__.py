@@ -48,7 +48,7 @@ from gazebench.evaluation.describing import (
     kept,
     provenance,
 )
-from gazebench.evaluation.figures import npz, write_for_figures
+from gazebench.evaluation.figures import write_for_figures
 from gazebench.evaluation.predictions import Predictions
 from gazebench.evaluation.score import Scoring, flag_copies
 from gazebench.evaluation.traits import traits
@@ -229,7 +229,7 @@ class Evaluation:
 
     @cached_property
     def _instruments(self) -> Instruments:
-        return Instruments(self.device)
+        return Instruments(self.device, cache=self.manifest.root / "cache")
 
     def _entry(self, entry: Entry) -> tuple[RunResult, Predictions]:
         with self._told(entry):
@@ -291,6 +291,7 @@ class Evaluation:
         """The result with the scores of ``there`` and all that it lacks."""
         scoring = Scoring(self.metrics, self._instruments, there.scores if there else {})
         scoring.run(self._pixels, made, camera, animated, label=entry.run, quiet=self.quiet)
+        self._instruments.store_features()
         _save_features(entry.folder / "features.npz", scoring.features, keep=there is not None)
         total = len(portraits_to_correct(self.manifest))
         return RunResult(
@@ -330,4 +331,4 @@ def _save_features(path: Path, found: Mapping[str, np.ndarray], *, keep: bool) -
     if not found:
         return
     earlier = read_arrays(path) if keep and path.exists() else {}
-    store.write(path, npz({**earlier, **found}))
+    store.write_arrays(path, {**earlier, **found})

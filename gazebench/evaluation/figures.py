@@ -8,7 +8,6 @@
   (figure 16), see ``methods.ShowsCodes``.
 """
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -111,7 +110,7 @@ def _written(
             facts["pictures"], facts["ids"] = images.shape[1], [p.id for p in shown]
     if hasattr(method, "codes"):
         arrays = _codes(method, pixels, device)
-        store.write(run / FOLDER / "codes.npz", npz(arrays))
+        store.write_arrays(run / FOLDER / "codes.npz", arrays)
         facts["codes"], facts["points"] = sorted(arrays), list(POINTS)
     return facts
 
@@ -130,13 +129,6 @@ def _codes(
     if "r" in arrays:
         arrays["r"], arrays["r_ids"] = arrays["r"][:_MOST_R], np.array(ids[:_MOST_R])
     return {**arrays, "ids": np.array(ids)}
-
-
-def npz(arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
-    """Arrays by name as an ``.npz`` file, the same bytes for the same arrays."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
 
 
 def _by_lot(pixels: Pixels) -> list[Portrait]:

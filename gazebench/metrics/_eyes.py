@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_msssim import ms_ssim
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,6 +16,7 @@ from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch, eye_patches, to_uint8
 from gazebench.errors import InputError
 from gazebench.metrics._networks import FEATURES, Instruments
+from gazebench.metrics._similarity import perceptual_distance, structural_similarity
 from gazebench.results import Score
 
 ENLARGED = "both eye patches, resized to 256x256 (bicubic)"
@@ -37,33 +37,21 @@ def enlarged_eyes(image: Tensor, eyes: Tensor) -> Tensor:
 
 
 def eyes_ms_ssim(instruments: Instruments, source: Batch, made: Tensor) -> Sequence[float]:
-    """Structural similarity of the eyes of N portraits with their sources', in float64."""
-    pair = [
-        (enlarged_eyes(image, source.eyes).to(instruments.device, torch.float64) + 1) * 127.5
-        for image in (source.image, made)
-    ]
-    with torch.inference_mode():
-        return mean_of_eyes(ms_ssim(*pair, data_range=255, size_average=False))
+    """Structural similarity of the eyes of N portraits with their sources'."""
+    pair = (enlarged_eyes(image, source.eyes) for image in (source.image, made))
+    return mean_of_eyes(structural_similarity(instruments, *pair))
 
 
 def eyes_lpips(instruments: Instruments, source: Batch, made: Tensor) -> Sequence[float]:
-    """Distances of the eyes of N portraits to their sources'.
-
-    Patches pass one by one, so that batches do not show in the values.
-    """
-    network, device = instruments.lpips, instruments.device
-    pair = [enlarged_eyes(i, source.eyes).to(device) for i in (source.image, made)]
-    with torch.inference_mode():
-        found = [
-            0.0 if torch.equal(before, after) else float(network(before[None], after[None]))
-            for before, after in zip(*pair, strict=True)
-        ]
-    return mean_of_eyes(torch.tensor(found, dtype=torch.float64))
+    """Distances of the eyes of N portraits to their sources'."""
+    pair = (enlarged_eyes(image, source.eyes) for image in (source.image, made))
+    return mean_of_eyes(perceptual_distance(instruments, *pair))
 
 
-def mean_of_eyes(values: Tensor) -> list[float]:
-    """One value for each portrait of two that lie beside each other, (2N,)."""
-    return values.reshape(-1, PER_PORTRAIT).double().mean(dim=1).tolist()
+def mean_of_eyes(values: Sequence[float]) -> list[float]:
+    """One value for each portrait of two that lie beside each other, 2N."""
+    pairs = torch.tensor(values, dtype=torch.float64).reshape(-1, PER_PORTRAIT)
+    return pairs.mean(dim=1).tolist()
 
 
 @dataclass
@@ -73,10 +61,14 @@ class EyeFeatures:
     instruments: Instruments
     by_id: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # id → (2, 2048)
 
-    def add(self, ids: tuple[str, ...], image: Tensor, eyes: Tensor) -> None:
+    def add_real(self, batch: Batch) -> None:
+        """Take in portraits of the dataset."""
+        self.add(batch.ids, batch.image, batch.eyes, real=True)
+
+    def add(self, ids: tuple[str, ...], image: Tensor, eyes: Tensor, *, real: bool = False) -> None:
         """Take in portraits (N, 3, H, W) in [-1, 1] with their eye boxes (N, 2, 4)."""
         patches = eye_patches(to_uint8(image), eyes).flatten(0, 1)  # (2N, 3, h, w)
-        features = self.instruments.inception_features(patches)
+        features = self.instruments.inception_features(patches, real=real)
         pairs = features.reshape(len(ids), PER_PORTRAIT, FEATURES)
         self.by_id.update(zip(ids, pairs, strict=True))
 
@@ -119,7 +111,7 @@ class EyeSets(ABC):
 
     def update_reference(self, real: Batch) -> None:
         """Take in real domain-X training portraits."""
-        self._real.add(real.ids, real.image, real.eyes)
+        self._real.add_real(real)
 
     def update(self, source: Batch, corrected: Tensor) -> None:
         """Take in a batch."""

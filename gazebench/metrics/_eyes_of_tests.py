@@ -68,7 +68,7 @@ class EyesOfTests(ABC):
     def _features(self, pixels: Pixels, portraits: tuple[Portrait, ...]) -> EyeFeatures:
         found = EyeFeatures(self._instruments)
         for batch in pixels.batches(portraits, _BATCH):
-            found.add(batch.ids, batch.image, batch.eyes)
+            found.add_real(batch)
         return found
 
 

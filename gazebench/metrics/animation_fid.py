@@ -57,7 +57,7 @@ class AnimationFid:
 
     def update_reference(self, real: Batch) -> None:
         """Take in real domain-X training portraits."""
-        self._camera.add(real.ids, real.image, real.eyes)
+        self._camera.add_real(real)
 
     def update(self, source: Batch, corrected: Tensor) -> None:
         """Not used: these are corrections."""
@@ -86,7 +86,7 @@ class AnimationFid:
             raise InputError("needs the dataset, see `prepare`")
         away = self._pixels.manifest.select(split=Split.TRAIN, domain=Domain.AWAY)
         for batch in self._pixels.batches(away, _BATCH):
-            self._away.add(batch.ids, batch.image, batch.eyes)
+            self._away.add_real(batch)
         camera = self._camera.rows("real training portraits looking at the camera")
         if not away:
             return Gaussian.of(camera)

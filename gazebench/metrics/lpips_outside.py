@@ -5,13 +5,13 @@ Paper: Zhang et al. 2022, section IV-D, Table I. AlexNet, version 0.1 of the lin
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
 from gazebench.metrics import Instruments, Metric
 from gazebench.metrics._outside import REGION, outside
+from gazebench.metrics._similarity import perceptual_distance
 from gazebench.results import Score
 
 
@@ -33,19 +33,18 @@ class LpipsOutside(Metric):
     )
 
     def __init__(self, instruments: Instruments) -> None:
-        self._network = instruments.lpips
-        self._device = instruments.device
+        _ = instruments.lpips  # its weights are had now
+        self._instruments = instruments
         self._values: dict[str, float] = {}
 
     def update_reference(self, real: Batch) -> None:
         """Not used."""
 
     def update(self, source: Batch, corrected: Tensor) -> None:
-        """Take in a batch; portraits pass one by one, so that batches do not show in the values."""
-        pair = (outside(source, image).to(self._device) for image in (source.image, corrected))
-        with torch.inference_mode():
-            for id_, before, after in zip(source.ids, *pair, strict=True):
-                self._values[id_] = float(self._network(before[None], after[None]))
+        """Take in a batch."""
+        pair = (outside(source, image) for image in (source.image, corrected))
+        values = perceptual_distance(self._instruments, *pair)
+        self._values.update(zip(source.ids, values, strict=True))
 
     def compute(self) -> Score:
         """The mean with its interval over portraits."""

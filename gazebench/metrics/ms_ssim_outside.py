@@ -1,13 +1,10 @@
 """MS-SSIM of the portrait without its eye boxes (Wang et al. 2003), source against corrected.
 
-Paper: Zhang et al. 2022, section IV-D, Table I. Code: pytorch-msssim, MIT. Computed in float64,
-since the variances of flat regions cancel in float32.
+Paper: Zhang et al. 2022, section IV-D, Table I.
 """
 
 from typing import ClassVar
 
-import torch
-from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from gazebench.cards import MetricCard
@@ -15,6 +12,7 @@ from gazebench.dataset.batches import Batch
 from gazebench.errors import InputError
 from gazebench.metrics import Instruments, Metric
 from gazebench.metrics._outside import REGION, outside
+from gazebench.metrics._similarity import structural_similarity
 from gazebench.results import Score
 
 _SMALLEST = 161  # pixels: five scales of an 11x11 window
@@ -37,7 +35,7 @@ class MsSsimOutside(Metric):
     )
 
     def __init__(self, instruments: Instruments) -> None:
-        self._device = instruments.device
+        self._instruments = instruments
         self._values: dict[str, float] = {}
 
     def update_reference(self, real: Batch) -> None:
@@ -52,15 +50,10 @@ class MsSsimOutside(Metric):
         height, width = corrected.shape[-2:]
         if min(height, width) < _SMALLEST:
             raise InputError(f"MS-SSIM needs portraits over 160 pixels, these are {width}x{height}")
-        pair = (self._prepare(source, image) for image in (source.image, corrected))
-        with torch.inference_mode():
-            values = ms_ssim(*pair, data_range=255, size_average=False)
-        self._values.update(zip(source.ids, values.tolist(), strict=True))
+        pair = (outside(source, image) for image in (source.image, corrected))
+        values = structural_similarity(self._instruments, *pair)
+        self._values.update(zip(source.ids, values, strict=True))
 
     def compute(self) -> Score:
         """The mean with its interval over portraits."""
         return Score.of(self._values, bounds=self.card.bounds)
-
-    def _prepare(self, source: Batch, image: Tensor) -> Tensor:
-        grey_eyes = outside(source, image).to(self._device, torch.float64)
-        return (grey_eyes + 1) * 127.5
