@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help demo label-demo study-demo test check docs bench lint format types slow clean
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo label-demo study-demo test long check docs bench lint format types slow clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,13 +33,16 @@ study-demo: $(VENV)/.installed-study ## a user study of the demo's runs, and its
 	test -d $(OUT)/study || $(BIN)/gazebench study create $(OUT)/runs $(OUT)/demo-256 $(OUT)/study
 	$(BIN)/gazebench study serve $(OUT)/study --open
 
-test: $(VENV)/.installed-dev ## the tests, with the linters and the type checker among them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.installed-dev ## the tests, with the linters among them
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+long: $(VENV)/.installed-dev ## whole journeys: the README's commands, the demo, the notebook, the type checker
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(SIDE_BY_SIDE)
 
 slow: $(VENV)/.installed-dev ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-check: lint types test ## everything a commit must pass
+check: test long ## everything a commit must pass, linters and type checker included
 
 lint: $(VENV)/.installed-dev ## formatting, lint rules, import layers
 	$(BIN)/ruff format --check .

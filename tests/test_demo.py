@@ -49,11 +49,13 @@ def scores(demo: Path, run: str) -> dict[str, dict[str, float]]:
     return json.loads((demo / "runs" / run / "scores.json").read_text())["scores"]
 
 
+@pytest.mark.long
 def test_identity_is_perfect_preservation(demo: Path) -> None:
     assert scores(demo, "identity")["ms_ssim_outside"]["value"] == 1
     assert scores(demo, "identity")["lpips_outside"]["value"] == 0
 
 
+@pytest.mark.long
 def test_the_page_has_figures(demo: Path) -> None:
     names = {path.name for path in (demo / "board" / "figures").glob("*.png")}
     wanted = {f"figure-{number}.png" for number in (6, 8, 9, 12)}
@@ -62,6 +64,7 @@ def test_the_page_has_figures(demo: Path) -> None:
 
 
 @pytest.mark.parametrize("run", ["prgan", "undo", "iris_warp", "eye_bank"])
+@pytest.mark.long
 def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str) -> None:
     manifest = Manifest.load(demo / "demo-256")
     paths = sorted((demo / "runs" / run / "predictions").glob("*.png"))
@@ -78,6 +81,7 @@ def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str
     assert changed >= len(paths) / 2  # some may be left as they are: no iris was found
 
 
+@pytest.mark.long
 def test_a_second_demo_only_writes_the_page_again(demo: Path) -> None:
     before = (demo / "runs" / "prgan" / "scores.json").stat().st_mtime_ns
     page = (demo / "board" / "index.html").read_bytes()

@@ -46,6 +46,7 @@ SMALL = {
 }
 
 
+@pytest.mark.long
 def test_the_commands_of_the_readme_run_in_order(
     demo_portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

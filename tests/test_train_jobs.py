@@ -95,6 +95,7 @@ def test_a_process_that_dies_is_a_failure_and_so_is_what_needs_it(
     assert [result.run.name for result in report.results] == ["small"]
 
 
+@pytest.mark.long
 def test_the_command_stops_at_a_signal_and_the_same_command_resumes(
     dataset: Manifest, tmp_path: Path
 ) -> None:
