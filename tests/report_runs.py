@@ -25,6 +25,7 @@ from gazebench.dataset import (
 )
 from gazebench.dataset.boxes import Box, Point, eye_window
 from gazebench.dataset.measures import Measures
+from gazebench.reports.measured import Measured
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult, Score
 from gazebench.training.run import Recipe
 
@@ -295,6 +296,37 @@ def some_results(dataset: DatasetFacts | None = None) -> list[RunResult]:
         ),
         replace(full, run="identity", name="identity", method=card, scores=control),
     ]
+
+
+WHOLE = {
+    "content_code": True,
+    "synthesis_as_training": True,
+    "weight_fp": 0.1,
+    "coarse_to_fine": True,
+}
+ANIMATED = ("animation_fid", "reconstruction_ms_ssim", "reconstruction_lpips")
+
+
+def v2(run: str, *, fid_of: float = 50.0, metric: float = 0.6, **settings: Any) -> RunResult:
+    """A run of GazeGANV2 with every score of Tables II to V."""
+    from gazebench import metrics
+
+    names = (*ANIMATED, "harm_ms_ssim", "harm_lpips")
+    result = make_result(run, method=MethodCard(title="GazeGANV2"))
+    scores = {name: per_portrait(metric, seed=3) for name in names}
+    return replace(
+        result,
+        name="gazegan_v2",
+        scores={**result.scores, **scores, "animation_fid": fid(fid_of, n=120)},
+        metrics=METRICS | {name: metrics.load(metrics, name).card for name in names},
+        provenance={"step": 12, "settings": WHOLE | settings},
+    )
+
+
+def saved(folder: Path, *results: RunResult) -> Measured:
+    for result in results:
+        result.save(folder / result.run / "scores.json")
+    return Measured(folder)
 
 
 def make_runs(root: Path) -> Path:

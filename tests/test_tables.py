@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_runs import METRICS, fid, make_result, per_portrait, some_facts, some_results
+from report_runs import (
+    ANIMATED,
+    make_result,
+    saved,
+    some_facts,
+    some_results,
+    v2,
+)
 from scipy import stats
 
 from gazebench import plugins
 from gazebench.cards import MethodCard
-from gazebench.metrics import load
 from gazebench.reports import tables
 from gazebench.reports.grid import Grid, Row
 from gazebench.reports.measured import Measured
@@ -20,37 +26,6 @@ from gazebench.reports.paper import by_method
 from gazebench.reports.reproduction import as_csv, as_markdown, reproduction
 from gazebench.reports.stability import standings
 from gazebench.reports.tables import table_1, table_1_stability, table_2, table_3, table_4, table_5
-from gazebench.results import RunResult
-
-WHOLE = {
-    "content_code": True,
-    "synthesis_as_training": True,
-    "weight_fp": 0.1,
-    "coarse_to_fine": True,
-}
-ANIMATED = ("animation_fid", "reconstruction_ms_ssim", "reconstruction_lpips")
-
-
-def v2(run: str, *, fid_of: float = 50.0, metric: float = 0.6, **settings: Any) -> RunResult:
-    """A run of GazeGANV2 with every score of Tables II to V."""
-    from gazebench import metrics
-
-    names = (*ANIMATED, "harm_ms_ssim", "harm_lpips")
-    result = make_result(run, method=MethodCard(title="GazeGANV2"))
-    scores = {name: per_portrait(metric, seed=3) for name in names}
-    return replace(
-        result,
-        name="gazegan_v2",
-        scores={**result.scores, **scores, "animation_fid": fid(fid_of, n=120)},
-        metrics=METRICS | {name: load(metrics, name).card for name in names},
-        provenance={"step": 12, "settings": WHOLE | settings},
-    )
-
-
-def saved(folder: Path, *results: RunResult) -> Measured:
-    for result in results:
-        result.save(folder / result.run / "scores.json")
-    return Measured(folder)
 
 
 def row(grid: Grid, run: str) -> Row:

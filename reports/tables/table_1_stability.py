@@ -62,9 +62,7 @@ def _standings(table: Grid, column: Column) -> dict[str, Standing]:
 
 
 def _column(column: Column) -> Column:
-    card = replace(
-        column.card, unit="% of resamples", higher_is_better=True, digits=0, bounds=(0.0, 100.0)
-    )
+    card = replace(column.card, unit="%", higher_is_better=True, digits=0, bounds=(0.0, 100.0))
     return replace(column, card=card)
 
 

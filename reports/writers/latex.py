@@ -2,11 +2,13 @@ r"""A table as LaTeX: booktabs rules, every text escaped, fit for pdfLaTeX and i
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from gazebench.reports.grid import Cell, Column, Grid, Row
 from gazebench.reports.writers.wording import about_paper, in_brackets
 
+_MOST_COLUMNS = 8  # of numbers, beside the names; a text of 165 mm has room for them
 _COMMANDS = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -68,23 +70,51 @@ def escape(text: str) -> str:
 
 
 def write(grid: Grid) -> str:
-    """A ``table*`` that needs the packages booktabs and xcolor."""
-    heads = [_head(column) for column in grid.columns]
+    """A ``table*`` that needs the packages booktabs and xcolor.
+
+    A table of more columns than a page is wide enough for is several of them, under one number.
+    """
+    parts = list(_parts(grid.columns))
+    floats = [_float(grid, columns, place, len(parts)) for place, columns in enumerate(parts, 1)]
+    return "\n".join(["% needs \\usepackage{booktabs,xcolor}", *floats]) + "\n"
+
+
+def _parts(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
+    """The columns in as few parts as fit a page, of about equal length."""
+    count = max(1, -(-len(columns) // _MOST_COLUMNS))
+    ends = [len(columns) * part // count for part in range(count + 1)]
+    yield from (columns[first:last] for first, last in pairwise(ends))
+
+
+def _float(grid: Grid, columns: Sequence[Column], place: int, of: int) -> str:
+    first, last = place == 1, place == of
+    caption = f"{grid.title}: {grid.caption}" if first else f"{grid.title}, continued."
+    heads = [_head(column) for column in columns]
     lines = [
-        "% needs \\usepackage{booktabs,xcolor}",
         *(r"\begin{table*}", r"\centering", r"\scriptsize", r"\setlength{\tabcolsep}{3pt}"),
-        rf"\caption{{{escape(grid.title)}: {escape(grid.caption)}}}",
+        *([] if first else [r"\addtocounter{table}{-1}"]),
+        rf"\caption{{{escape(caption)}}}\smallskip",
         rf"\begin{{tabular}}{{p{{2.6cm}}{'r' * len(heads)}}}",
         *(r"\toprule", " & ".join([escape(grid.corner), *heads]) + r" \\", r"\midrule"),
-        *_group(grid.rows, grid),
+        *_group(grid.rows, columns, grid),
         *([r"\midrule"] if grid.rows and grid.controls else []),
-        *_group(grid.controls, grid),
+        *_group(grid.controls, columns, grid),
         *(r"\bottomrule", r"\end{tabular}", r"\par\smallskip\raggedright"),
-        *(rf"\textsuperscript{{{i}}}\,{escape(t)}\par" for i, t in enumerate(grid.notes, 1)),
-        *([escape(f"{grid.paper.label}: {about_paper(grid)}")] if grid.has_paper else []),
+        *(
+            rf"\textsuperscript{{{i}}}\,{escape(text)}\par"
+            for i, text in enumerate(grid.notes, 1)
+            if i in _marks(grid, columns) or (last and i not in _marks(grid, grid.columns))
+        ),
+        *([escape(f"{grid.paper.label}: {about_paper(grid)}")] if last and grid.has_paper else []),
         r"\end{table*}",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
+
+
+def _marks(grid: Grid, columns: Sequence[Column]) -> set[int]:
+    """The notes that the rows and these columns point to."""
+    cells = [row.cells[column.key].marks for row in grid.all_rows for column in columns]
+    return {mark for marks in (*cells, *(row.marks for row in grid.all_rows)) for mark in marks}
 
 
 def _head(column: Column) -> str:
@@ -94,17 +124,17 @@ def _head(column: Column) -> str:
     return _stack([*words, *([facts] if facts else [])], "b")
 
 
-def _group(rows: tuple[Row, ...], grid: Grid) -> list[str]:
-    groups = [list(_lines(row, grid)) for row in rows]
+def _group(rows: Sequence[Row], columns: Sequence[Column], grid: Grid) -> list[str]:
+    groups = [list(_lines(row, columns, grid)) for row in rows]
     return [line for group in groups for line in (*group, r"\addlinespace")][:-1]
 
 
-def _lines(row: Row, grid: Grid) -> Iterator[str]:
+def _lines(row: Row, columns: Sequence[Column], grid: Grid) -> Iterator[str]:
     name = rf"\raggedright {escape(row.label + in_brackets(row.share))}{_raised(row.marks)}"
-    yield " & ".join([name, *(_cell(row.cells[c.key]) for c in grid.columns)]) + r" \\"
-    if row.paper:
+    yield " & ".join([name, *(_cell(row.cells[c.key]) for c in columns)]) + r" \\"
+    printed = [row.paper.get(column.key, "") for column in columns]
+    if any(printed):
         label = rf"\raggedright \textcolor{{gray}}{{{escape(grid.paper.label)}}}"
-        printed = [row.paper.get(c.key, "") for c in grid.columns]
         grey = [rf"\textcolor{{gray}}{{{escape(text)}}}" if text else "" for text in printed]
         yield " & ".join([label, *grey]) + r" \\"
 
