@@ -306,6 +306,19 @@ def test_one_bad_method_stops_nobody(
         assert any(failure.startswith(f"{name}: ") for failure in report.failures)
 
 
+def test_an_interrupt_keeps_the_scores_of_the_methods_before(
+    small_dataset: Path, odd_methods: ModuleType, few_metrics: ModuleType, tmp_path: Path
+) -> None:
+    text = ODD_METHOD.format(name="zz", init="pass", correct="1 / 0")
+    path = Path(str(odd_methods.__file__)).with_name("zz.py")
+    path.write_text(text.replace("return 1 / 0", "raise KeyboardInterrupt"))
+    runs = tmp_path / "runs"
+    entries, _ = find(odd_methods, runs, ["works", "zz"])
+    with pytest.raises(KeyboardInterrupt):
+        evaluation(small_dataset, runs, methods=odd_methods, metrics=few_metrics).run(entries)
+    assert RunResult.load(runs / "works" / "scores.json").scores["first"].n
+
+
 def test_untrained_methods_are_named_with_their_command(tmp_path: Path) -> None:
     entries, missing = find(baselines, tmp_path, ["all"])
     assert {entry.name for entry in entries} >= {"identity", "eye_bank"}

@@ -118,7 +118,9 @@ class Evaluation:
         failures: list[str] = []
         for entry in entries:
             try:
-                scored.append(self._entry(entry))
+                result, made = self._entry(entry)
+                result.save(self.runs / result.run / "scores.json")  # an interrupt loses no score
+                scored.append((result, made))
             except (DiskError, StoppedError):
                 raise
             except MethodError as error:
