@@ -268,9 +268,7 @@ def framed(batch):
 
 def of_others(batch):
     patches = eye_patches(batch.image, batch.eyes)
-    return paste_patches(
-        batch.image, batch.eyes, patches.roll(2, dims=0)
-    )  # two of one person each
+    return paste_patches(batch.image, batch.eyes, patches.roll(2, dims=0))  # two of one person each
 
 
 def tinted(batch):

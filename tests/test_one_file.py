@@ -97,6 +97,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_the_contract_and_the_documents_hold(project: Path) -> None:
     tests = [f"tests/test_{name}.py" for name in ("methods", "metrics", "sources", "docs")]
     chosen = "added_method or added_metric or added_source or generated"

@@ -98,6 +98,7 @@ def trained_at(dataset: Path, mine: Path, run: Path) -> None:
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.long
 def test_runs_and_controls_of_outside_files_are_evaluated(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def toys(
     return SideBySide(partial(start, dataset.root), jobs, heard.append).run(entries), heard
 
 
+@pytest.mark.long
 def test_the_weights_are_those_of_a_queue_and_parts_come_first(
     dataset: Manifest, tmp_path: Path
 ) -> None:

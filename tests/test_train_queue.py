@@ -179,6 +179,7 @@ def test_a_failed_one_is_tried_again_and_the_trained_ones_are_passed_over(
     assert len(losses(tmp_path / "pam")) == 8
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_the_queue_and_the_same_command_goes_on(
     dataset: Manifest, tmp_path: Path
 ) -> None:

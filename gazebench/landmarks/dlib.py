@@ -162,7 +162,7 @@ def models() -> tuple[Any, Any]:
 
 
 def _detector() -> Any:
-    """dlib's frontal face detector, read in 2 ms; dlib takes 600 to unpack its own copy."""
+    """The frontal face detector of dlib, read in 2 ms; dlib takes 600 to unpack its own copy."""
     import dlib
 
     try:

@@ -3,6 +3,8 @@
 Most methods leave every pixel outside the eye boxes alone, and some whole portraits.
 """
 
+from collections.abc import Callable
+
 import torch
 from pytorch_msssim import ms_ssim
 from torch import Tensor
@@ -15,31 +17,31 @@ def structural_similarity(instruments: Instruments, before: Tensor, after: Tenso
 
     Code: pytorch-msssim, MIT. In float64, since the variances of flat regions cancel in float32.
     """
-    found = torch.ones(len(before), dtype=torch.float64)
-    changed = _changed(before, after)
-    if changed.any():
-        pair = [
-            (image[changed].to(instruments.device, torch.float64) + 1) * 127.5
-            for image in (before, after)
-        ]
-        with torch.inference_mode():
-            found[changed] = ms_ssim(*pair, data_range=255, size_average=False).cpu()
-    return found.tolist()
+
+    def similarity(*pair: Tensor) -> Tensor:
+        return ms_ssim(*((p.double() + 1) * 127.5 for p in pair), data_range=255)
+
+    return _each(instruments, before, after, similarity, equal=1.0)
 
 
 def perceptual_distance(instruments: Instruments, before: Tensor, after: Tensor) -> list[float]:
-    """LPIPS (Zhang et al. 2018) of N pairs (N, 3, H, W) in [-1, 1]; 0 is equal.
+    """LPIPS (Zhang et al. 2018) of N pairs (N, 3, H, W) in [-1, 1]; 0 is equal."""
+    return _each(instruments, before, after, instruments.lpips, equal=0.0)
 
-    Pictures pass one by one, so that batches do not show in the values.
-    """
-    network, device = instruments.lpips, instruments.device
-    found = [0.0] * len(before)
+
+def _each(
+    instruments: Instruments,
+    before: Tensor,
+    after: Tensor,
+    compare: Callable[[Tensor, Tensor], Tensor],
+    *,
+    equal: float,
+) -> list[float]:
+    """``compare`` of each pair, one by one: batches do not show in the values, and caches fit."""
+    found = [equal] * len(before)
+    changed = (before != after).flatten(1).any(dim=1).nonzero().flatten()
     with torch.inference_mode():
-        for row in _changed(before, after).nonzero().flatten().tolist():
-            pair = (image[row : row + 1].to(device) for image in (before, after))
-            found[row] = float(network(*pair))
+        for row in changed.tolist():
+            pair = (image[row : row + 1].to(instruments.device) for image in (before, after))
+            found[row] = float(compare(*pair))
     return found
-
-
-def _changed(before: Tensor, after: Tensor) -> Tensor:
-    return (before != after).flatten(1).any(dim=1)
