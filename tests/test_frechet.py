@@ -6,7 +6,8 @@ import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from gazebench.errors import InputError
-from gazebench.metrics._frechet import Gaussian, distance, standard_error
+from gazebench.metrics._frechet import Gaussian, distance, distances_without, fid_score
+from gazebench.results import jackknife_error
 
 D = 48
 SIZES = [(20, 30), (300, 30), (30, 300), (300, 200)]  # below and above d
@@ -72,7 +73,9 @@ def test_standard_error_is_the_jackknife_of_the_distance(n):
     groups = np.arange(n) // 2 % 7
     left = np.array([distance(Gaussian.of(rows[groups != g]), real) for g in range(7)])
     expected = np.sqrt(6 / 7 * np.square(left - left.mean()).sum())
-    assert standard_error(rows, real, groups) == pytest.approx(expected, rel=1e-6)
+    found = distances_without(rows, real, groups)
+    np.testing.assert_allclose(found, left, rtol=1e-6)
+    assert jackknife_error(found) == pytest.approx(expected, rel=1e-6)
 
 
 def test_standard_error_tells_the_spread_of_fresh_sets():
@@ -80,8 +83,29 @@ def test_standard_error_tells_the_spread_of_fresh_sets():
     drawn = np.random.default_rng(12).permutation(features(200 * 40, 11, shift=0.1))
     sets = drawn.reshape(40, 200, D)
     spread = np.std([distance(Gaussian.of(rows), real) for rows in sets], ddof=1)
-    told = np.mean([standard_error(rows, real, np.arange(200) % 50) for rows in sets[:5]])
-    assert 0.6 < told / spread < 1.7
+    groups = np.arange(200) % 50
+    told = [jackknife_error(distances_without(rows, real, groups)) for rows in sets[:5]]
+    assert 0.6 < np.mean(told) / spread < 1.7
+
+
+def test_pseudo_values_have_the_mean_and_the_spread_of_the_distance():
+    real = Gaussian.of(features(200, 10))
+    score = fid_score(features(240, 9, shift=0.2), real, np.arange(240) // 2)
+    found = np.array([*(score.groups or {}).values()])
+    assert len(found) == 50
+    assert found.mean() == pytest.approx(score.value, rel=1e-9)
+    assert found.std(ddof=1) / np.sqrt(50) == pytest.approx(score.stderr, rel=1e-9)
+
+
+def test_means_of_drawn_pseudo_values_follow_the_distance_of_the_drawn_portraits():
+    real, rows = Gaussian.of(features(500, 10)), features(600, 9, shift=0.3)
+    groups = fid_score(rows, real, np.arange(600)).groups or {}
+    rng = np.random.default_rng(1)
+    drawn = rng.integers(0, 50, (60, 50))
+    linear = np.array([groups[str(g)] for g in range(50)])[drawn].mean(axis=1)
+    by_group = rows.reshape(12, 50, -1)  # row n is of group n % 50
+    real_ones = [distance(Gaussian.of(by_group[:, d].reshape(600, -1)), real) for d in drawn]
+    assert np.corrcoef(linear, real_ones)[0, 1] > 0.9
 
 
 def test_one_row_is_refused():

@@ -1,6 +1,7 @@
 """Tables II to V: animations and ablations, found by what runs measured and by their settings."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from report_runs import (
     ANIMATED,
+    fid,
     make_result,
     saved,
     some_facts,
@@ -26,6 +28,7 @@ from gazebench.reports.paper import by_method
 from gazebench.reports.reproduction import as_csv, as_markdown, reproduction
 from gazebench.reports.stability import standings
 from gazebench.reports.tables import table_1, table_1_stability, table_2, table_3, table_4, table_5
+from gazebench.results import RunResult
 
 
 def row(grid: Grid, run: str) -> Row:
@@ -229,3 +232,33 @@ def test_the_leading_group_is_bold_in_the_table_of_stability(tmp_path: Path) -> 
     (full,) = table_1.grids(measured)
     assert row(full, "v2").cells["ms_ssim_outside"].leading
     assert not row(full, "prgan").cells["ms_ssim_outside"].leading
+
+
+def test_a_set_metric_stands_in_the_table_of_stability_by_its_groups(tmp_path: Path) -> None:
+    measured = saved(
+        tmp_path,
+        with_groups("first", 50.0, 1),
+        with_groups("near", 50.2, 2),
+        with_groups("far", 60.0, 3),
+        with_groups("other", 40.0, 4, of=21),  # its groups are those of other portraits
+    )
+    (grid,) = table_1_stability.grids(measured)
+    assert "fid_eyes" not in {column.key for column in grid.columns}
+    shutil.rmtree(tmp_path / "other")
+    (grid,) = table_1_stability.grids(Measured(tmp_path))
+    cells = {one.key: one.cells["fid_eyes"] for one in grid.rows}
+    assert {key: cell.best for key, cell in cells.items()} == {
+        "first": True,
+        "near": True,
+        "far": False,
+    }
+    assert cells["far"].text == "0"
+    assert cells["first"].letter == ""
+
+
+def with_groups(run: str, value: float, seed: int, of: int = 20) -> RunResult:
+    noise = np.random.default_rng(seed).normal(0, 3.0, of)
+    groups = {str(n): float(value + one - noise.mean()) for n, one in enumerate(noise)}
+    result = make_result(run)
+    score = replace(fid(value), groups=groups)
+    return replace(result, scores={**result.scores, "fid_eyes": score})

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazebench.errors import GazebenchError, InputError
-from gazebench.results import Score, t_interval
+from gazebench.results import Score, jackknife_error, pseudo_values, t_interval
 
 Array = NDArray[np.float64]
 
@@ -82,16 +82,21 @@ def fid_score(
     value = distance(Gaussian.of(rows), reference)
     if portraits.max() < 2:
         return Score(value=value, n=len(rows))
-    stderr = standard_error(rows, reference, portraits % groups)
-    freedom = min(int(portraits.max()) + 1, groups) - 1
-    interval = t_interval(value, stderr, freedom, (0.0, None))
-    return Score(value=value, n=len(rows), interval=interval, stderr=stderr)
+    left_out = distances_without(rows, reference, portraits % groups)
+    stderr = jackknife_error(left_out)
+    return Score(
+        value=value,
+        n=len(rows),
+        interval=t_interval(value, stderr, len(left_out) - 1, (0.0, None)),
+        stderr=stderr,
+        groups=pseudo_values(value, left_out),
+    )
 
 
-def standard_error(
+def distances_without(
     rows: NDArray[np.floating], reference: Gaussian, groups: NDArray[np.intp]
-) -> float:
-    """Jackknife standard error of the distance of ``rows`` (n, d) to ``reference``.
+) -> Array:
+    """The distance of ``rows`` (n, d) to ``reference`` without each group in turn, for a jackknife.
 
     ``groups`` (n,) numbers the rows from 0; the rows of one number are left out together. Rows
     are projected on the reference's factor once, and singular values are taken as roots of
@@ -111,9 +116,9 @@ def standard_error(
             covariance = _centred(products[np.ix_(kept, kept)]) / (kept.sum() - 1)
         common = np.sqrt(np.linalg.eigvalsh(covariance).clip(0)).sum()
         gap = np.square(rows[kept].mean(axis=0) + middle - reference.mean).sum()
-        values[number] = gap + rows[kept].var(axis=0, ddof=1).sum() - 2 * common
-    spread = np.square(values - values.mean()).sum()
-    return float(np.sqrt((len(values) - 1) / len(values) * spread))
+        spread = rows[kept].var(axis=0, ddof=1).sum() + reference.trace
+        values[number] = gap + spread - 2 * common
+    return values
 
 
 def _centred(products: Array) -> Array:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gazebench.cards import MetricCard
 from gazebench.errors import InputError
 from gazebench.metrics._eyes import PER_PORTRAIT, REGION, WEIGHTS, EyeSets
-from gazebench.results import Score, t_interval
+from gazebench.results import Score, jackknife_error, pseudo_values, t_interval
 
 Array = NDArray[np.float64]
 
@@ -54,10 +54,17 @@ class KidEyes(EyeSets):
         )
         sums = _Sums.of(rows, real, within_real)
         value = sums.distance()
-        stderr = sums.jackknife()
-        freedom = len(rows) // PER_PORTRAIT - 1
-        interval = None if stderr is None else t_interval(value, stderr, freedom)
-        return Score(value=value, n=len(rows), interval=interval, stderr=stderr)
+        left_out = sums.distances_without()
+        if left_out is None:
+            return Score(value=value, n=len(rows))
+        stderr = jackknife_error(left_out)
+        return Score(
+            value=value,
+            n=len(rows),
+            interval=t_interval(value, stderr, len(left_out) - 1),
+            stderr=stderr,
+            groups=pseudo_values(value, left_out),
+        )
 
 
 @dataclass(frozen=True)
@@ -82,20 +89,18 @@ class _Sums:
         """The unbiased estimate of the squared MMD."""
         return float(self._value(len(self.others), self.others.sum(), self.across.sum()))
 
-    def jackknife(self) -> float | None:
-        """Standard error by leaving out each portrait once; None for fewer than three."""
+    def distances_without(self) -> Array | None:
+        """The distance without each portrait in turn; None for fewer than three."""
         portraits = len(self.others) // PER_PORTRAIT
         if portraits < 3:
             return None
         others = self.others.reshape(portraits, -1).sum(axis=1)
         across = self.across.reshape(portraits, -1).sum(axis=1)
-        left = self._value(
+        return self._value(
             len(self.others) - PER_PORTRAIT,
             self.others.sum() - 2 * others,
             self.across.sum() - across,
         )
-        spread = np.square(left - left.mean()).sum()
-        return float(np.sqrt((portraits - 1) / portraits * spread))
 
     def _value(self, n: int, others: Any, across: Any) -> Any:
         return others / _pairs(n) + self.within_real - 2 * across / (n * self.n_real)

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from gazebench.reports.grid import MISSING, Cell, Column, Grid, Row
 from gazebench.reports.measured import Measured
 from gazebench.reports.stability import Standing, standings
+from gazebench.reports.statistics import LEVEL
 from gazebench.reports.tables import table_1
 from gazebench.results import Score
 
@@ -14,7 +15,8 @@ _CAPTION = (
     "all methods, fixed seed) in which a method has the best mean of a metric, in percent, and the "
     "ranks that 95 % of the resamples give it. Bold is the statistically leading group: the best "
     "and all that are not told apart from it. A lead that few resamples share would fall with "
-    "other faces. FID and KID have no values per portrait and are not here."
+    "other faces. FID and KID have no values per portrait: for them groups of portraits are drawn, "
+    "and their jackknife pseudo-values averaged."
 )
 
 
@@ -52,13 +54,21 @@ def _grid(table: Grid, found: Mapping[str, Mapping[str, Standing]]) -> Grid:
 
 
 def _standings(table: Grid, column: Column) -> dict[str, Standing]:
-    """By run, of those that the column has letters for: scored on the same portraits."""
+    """By run, of those that were scored on the same portraits, where there are two."""
+    scores = {row.key: row.cells[column.key] for row in table.rows}
     values = {
-        row.key: cell.score.per_portrait
-        for row in table.rows
-        if (cell := row.cells[column.key]).letter and cell.score and cell.score.per_portrait
+        key: cell.score.per_portrait
+        for key, cell in scores.items()
+        if cell.letter and cell.score and cell.score.per_portrait
     }
-    return standings(values, higher_is_better=column.card.higher_is_better) if values else {}
+    values = values or {
+        key: cell.score.groups
+        for key, cell in scores.items()
+        if cell.ranked and cell.score and cell.score.groups
+    }
+    if len(values) < 2 or len({tuple(sorted(one)) for one in values.values()}) > 1:
+        return {}
+    return standings(values, higher_is_better=column.card.higher_is_better)
 
 
 def _column(column: Column) -> Column:
@@ -80,7 +90,7 @@ def _cell(cell: Cell, standing: Standing | None) -> Cell:
         text=_percent(standing.share),
         spread=f"rank {low}" if low == high else f"rank {low}{MISSING}{high}",
         ranked=True,
-        best=cell.leading,
+        best=standing.p >= LEVEL,
         letter=cell.letter,
     )
 
