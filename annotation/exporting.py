@@ -1,7 +1,7 @@
 """The votes of a dataset as one file: every event, so that an import elsewhere gives the same."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -24,25 +24,25 @@ def export(dataset: Path, out: Path, form: str) -> int:
     if not (dataset / FILE).exists():
         raise InputError(f"{dataset}: has no votes; run `gazebench label prepare {dataset}` first")
     with Votes.open(dataset) as votes:
-        events = [event for _, event in votes.events()]
-    lines = _csv(events) if form == "csv" else _jsonl(events)
+        events = list(votes.events())
+    lines = _csv(events) if form == "csv" else _jsonl(event for _, event in events)
     with store.new_file(out) as file:
         for line in lines:
             file.write(line.encode())
     return len(events)
 
 
-def _csv(events: list[Event]) -> Iterator[str]:
-    # "id" for the portrait, as in every other table
+def _csv(events: list[tuple[int, Event]]) -> Iterator[str]:
+    # "id" for the portrait, as in every other table; "number", as a spreadsheet may sort the lines
     columns = ["id" if f.name == "portrait" else f.name for f in fields(Event)]
-    rows = ([_cell(getattr(event, f.name)) for f in fields(Event)] for event in events)
-    return csv_lines(columns, rows)
+    rows = ([*(_cell(getattr(e, f.name)) for f in fields(Event)), str(n)] for n, e in events)
+    return csv_lines([*columns, "number"], rows)
 
 
 def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _jsonl(events: list[Event]) -> Iterator[str]:
+def _jsonl(events: Iterable[Event]) -> Iterator[str]:
     for event in events:
         yield json.dumps(asdict(event), ensure_ascii=False) + "\n"

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from build_runs import gazebench
+from labelling import event
 
 from gazebench.annotation import imports
 from gazebench.annotation.exporting import export
 from gazebench.annotation.importing import has_annotators, import_votes
-from gazebench.annotation.votes import Votes
+from gazebench.annotation.votes import UNDO, Votes
 from gazebench.dataset import Manifest, read_labels
 from gazebench.errors import InputError
 
@@ -207,3 +208,36 @@ def test_what_is_exported_can_be_imported_elsewhere(bare: Path, small_dataset, f
     assert import_votes(bare, out).new == 3
     with Votes.open(bare) as votes:
         assert list(votes.events()) == before
+
+
+def test_a_table_of_events_that_somebody_sorted_gives_the_same_votes(bare: Path) -> None:
+    a, b = ids(bare)[:2]
+    said = [event(a, "X"), event(b, "Y"), event(a, UNDO), event(a, "Y"), event(b, UNDO)]
+    with Votes.open(bare) as votes:
+        votes.add(said)
+    out = bare.with_name("out.csv")
+    export(bare, out, "csv")
+    header, *lines = out.read_text().splitlines()
+    out.write_text("\n".join([header, *sorted(lines, reverse=True)]))
+    assert import_votes(bare, out).new == 0
+    (bare / "votes.sqlite").unlink()
+    assert import_votes(bare, out).new == 5
+    assert import_votes(bare, out).new == 0
+    with Votes.open(bare) as votes:
+        assert [e for _, e in votes.events()] == said
+        assert {e.portrait: e.vote for e in votes.current()} == {a: "Y"}
+
+
+def test_two_files_give_the_same_votes_in_either_order_and_again(bare: Path) -> None:
+    a, b = (bare.with_name(f"{name}.csv") for name in ("ana", "bo"))
+    for path, vote in ((a, "X"), (b, "Y")):
+        path.write_text(
+            "id,label,annotator\n" + "".join(f"{id_},{vote},{path.stem}\n" for id_ in ids(bare))
+        )
+    held = []
+    for order in ((a, b, a), (b, a, b)):
+        (bare / "votes.sqlite").unlink(missing_ok=True)
+        assert [import_votes(bare, path).new for path in order] == [24, 24, 0]
+        with Votes.open(bare) as votes:
+            held.append({(e.annotator, e.portrait): e.vote for e in votes.current()})
+    assert held[0] == held[1]

@@ -17,13 +17,16 @@ _DURATIONS = ("milliseconds", "ms")
 def read(path: Path, text: str, words: Mapping[str, str]) -> list[Said]:
     """The lines of a table; with a column of annotators they are votes.
 
-    A line without a label says nothing: its ``vote`` is "".
+    A line without a label says nothing: its ``vote`` is "". Lines of events that have a number
+    (`label export`) come in its order, however somebody sorted the table.
     """
     rows = list(tables.rows(path, io.StringIO(text, newline="")))
     if not rows:
         raise InputError(f"{path}: has no lines below its header")
     name, value = _column(path, rows, _NAMES), _column(path, rows, _VALUES)
     person, duration = _optional(rows, _PEOPLE), _optional(rows, _DURATIONS)
+    if rows[0][1].keys() >= {"event", "number"}:
+        rows.sort(key=lambda line: _number(line[1]["number"], path, f"line {line[0]}") or 0)
     found = [_said(path, line, row, (name, value, person, duration), words) for line, row in rows]
     if not any(said.vote for said in found):
         raise InputError(f"{path}: no line has a label; the first is {found[0].where}: label ''")
@@ -67,7 +70,7 @@ def _number(text: str | None, path: Path, where: str) -> int | None:
     try:
         return round(float(str(text)))
     except (ValueError, OverflowError):
-        raise InputError(f"{path}, {where}: {text!r} is no number of milliseconds") from None
+        raise InputError(f"{path}, {where}: {text!r} is no number") from None
 
 
 def _column(path: Path, rows: list[tuple[int, tables.Row]], names: Iterable[str]) -> str:
