@@ -29,7 +29,7 @@ def main() -> None:
 
 
 async def _serve(desk: Desk, settings: dict[str, Any]) -> None:
-    from fiftyone.server.app import app  # pyright: ignore[reportMissingImports]
+    from fiftyone.server import app as fiftyone  # pyright: ignore[reportMissingImports]
     from fiftyone.server.events import set_port  # pyright: ignore[reportMissingImports]
     from hypercorn.asyncio import serve  # pyright: ignore[reportMissingImports]
     from hypercorn.config import Config  # pyright: ignore[reportMissingImports]
@@ -38,9 +38,16 @@ async def _serve(desk: Desk, settings: dict[str, Any]) -> None:
 
     operators.sit_down(desk)
     set_port(settings["port"])
-    app.debug = False  # no stack trace to whoever asks
-    home = guard.home(app_dataset.name_of(desk.faces))
-    gate = guard.Guard(app, desk, settings["secret"], home, settings["hosts"])
+    fiftyone.app.debug = False  # no stack trace to whoever asks
+    index = Path(fiftyone.__file__ or "").with_name("static") / "index.html"
+    gate = guard.Guard(
+        fiftyone.app,
+        desk,
+        settings["secret"],
+        home=guard.home(app_dataset.name_of(desk.faces)),
+        index=index.read_text(encoding="utf-8"),
+        hosts=settings["hosts"],
+    )
     config = Config()
     config.bind = [f"127.0.0.1:{settings['port']}"]
     config.graceful_timeout = 1.0

@@ -1,5 +1,6 @@
 """What a volunteer's screen asks for and sends back, apart from the server that carries it."""
 
+import hashlib
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,11 +11,11 @@ from typing import Any, Self
 from gazebench.annotation import examples, proposals
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.queue import Queue, Task
-from gazebench.annotation.session import Session
+from gazebench.annotation.session import Session, secret
 from gazebench.annotation.summary import Decision, most_disputed, summarise
-from gazebench.annotation.votes import UNDO, Event, Round, Votes, now
-from gazebench.errors import InputError
+from gazebench.annotation.votes import UNDO, Event, RefusedVoteError, Round, Votes, now
 
+FIRST = 24  # faces that a screen starts with
 AHEAD = 40  # faces that a screen may ask for at once
 BATCH = 500  # events in one message
 
@@ -71,14 +72,19 @@ class Desk:
         self._queue.apply(event)
 
     def start(self) -> dict[str, Any]:
-        """What the screen needs once: whose it is, worked examples, the practice that is left."""
-        with self._lock:
-            self.catch_up()
+        """What the screen starts with: whose it is, examples, practice left, the first faces.
+
+        ``place`` names this person and session; a browser keeps what is not sent yet under it.
+        """
+        first = self.next([], FIRST)
+        own = secret(self.dataset, self.annotator)
         return {
+            "place": hashlib.sha256(own.encode()).hexdigest()[:12],
             "annotator": self.annotator,
             "round": self.round.value,
             "examples": examples.worked(),
             "training": [x for x in examples.training() if x["id"] not in self._trained],
+            "first": first,
         }
 
     def next(self, held: Sequence[str], count: int) -> dict[str, Any]:
@@ -106,11 +112,12 @@ class Desk:
         """Store events of the screen; their ids come back once they are on the disk.
 
         Raises:
-            InputError: an event that cannot be used, or is another annotator's; nothing is stored.
+            RefusedVoteError: an event that cannot be used, or is another annotator's; nothing is
+                stored.
             DiskError: no space or not writable; nothing is stored.
         """
         if len(events) > BATCH:
-            raise InputError(f"{len(events)} events at once; at most {BATCH}")
+            raise RefusedVoteError(f"{len(events)} events at once; at most {BATCH}")
         made = [self._event(event) for event in events]
         with self._lock:
             self._votes.add(made)
@@ -133,13 +140,13 @@ class Desk:
     def _event(self, event: Mapping[str, Any]) -> Event:
         who, portrait = event.get("annotator"), event.get("portrait")
         if who != self.annotator:
-            raise InputError(f"this is the screen of {self.annotator}, not of {who!r}")
+            raise RefusedVoteError(f"this is the screen of {self.annotator}, not of {who!r}")
         round_ = event.get("round", "")
         known = self.faces.index if round_ != Round.TRAINING else examples.ids()
         if portrait not in known:
-            raise InputError(f"no face is called {portrait!r} here")
+            raise RefusedVoteError(f"no face is called {portrait!r} here")
         if (round_ == Round.ADJUDICATE) != (self.round == Round.ADJUDICATE):
-            raise InputError(f"the round {round_!r} is not for this screen")
+            raise RefusedVoteError(f"the round {round_!r} is not for this screen")
         names = ("event", "annotator", "portrait", "vote", "milliseconds", "time", "round")
         return Event(**{name: event.get(name) for name in names}, client="app")  # type: ignore[arg-type]
 

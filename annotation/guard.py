@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
 from gazebench import gate
-from gazebench.annotation import examples
+from gazebench.annotation import app_page, examples
 from gazebench.annotation.desk import Desk
 
 Scope = MutableMapping[str, Any]
@@ -22,19 +22,32 @@ App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[N
 _TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
 _POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; frame-ancestors 'none'"
 _HOUR = "private, max-age=3600"
+_FOREVER = b"private, max-age=31536000, immutable"  # of files whose name has a digest
 
 
 class Guard:
     """The gate, an ASGI application around another one."""
 
     def __init__(
-        self, app: App, desk: Desk, secret: str, home: str, hosts: Collection[str] = ()
+        self,
+        app: App,
+        desk: Desk,
+        secret: str,
+        *,
+        home: str,
+        index: str = "",
+        hosts: Collection[str] = (),
     ) -> None:
-        """``home``: path that the link leads to; ``hosts``: names of the server beside its own."""
+        """A gate in front of ``app``.
+
+        ``home``: path that the link leads to, where the App's page ``index`` is; ``hosts``: names
+        of the server beside its own.
+        """
         self._app = app
         self._desk = desk
         self._secret = secret
         self._home = home
+        self._index = index
         self._hosts = {*gate.LOOPBACK, *hosts}
         self._cookie = f"gazebench_{desk.annotator}"
         self._images = (desk.dataset / "images").resolve()
@@ -48,7 +61,7 @@ class Guard:
             return  # FiftyOne opens no sockets
         answer = self._answer(scope)
         if answer is None:
-            await self._app(scope, receive, _confined(send))
+            await self._app(scope, receive, _confined(send, scope["path"]))
         else:
             await _respond(send, *answer)
 
@@ -66,10 +79,14 @@ class Guard:
             return _page(
                 403, "Please open the link that you were sent; it is the key to this page."
             )
+        if path == "/gazebench/screen.js":
+            return 200, {"content-type": "text/javascript"}, app_page.SCREEN.read_bytes()
         if path.startswith("/gazebench/"):
             return self._picture(path)
         if path == "/":
             return 303, {"location": self._home}, b""
+        if self._index and path == unquote(self._home).partition("?")[0]:
+            return self._first_page()
         if path == "/media" and not self._is_ours(query.get("filepath", [""])[0]):
             return _page(404, "No such picture.")
         return None
@@ -78,13 +95,13 @@ class Guard:
         if not hmac.compare_digest(key.encode(), self._secret.encode()):
             return _page(403, "This link is not valid. Please ask for a new one.")
         cookie = f"{self._cookie}={self._secret}; Path=/; HttpOnly; SameSite=Lax"
-        # FiftyOne's advertisement would lie over the eyes; "seen" is what its button would note
-        script = (
-            "localStorage.setItem('fiftyone-enterprise-tooltip-seen', 'true');"
-            f"location.replace({json.dumps(self._home)})"
-        )
-        status, headers, body = _page(200, f"<script>{script}</script>")
-        return status, {**headers, "set-cookie": cookie, "cache-control": "no-store"}, body
+        headers = {"location": self._home, "set-cookie": cookie, "cache-control": "no-store"}
+        return 303, headers, b""
+
+    def _first_page(self) -> tuple[int, dict[str, str], bytes]:
+        text = app_page.page(self._index, self._desk.start())
+        kind = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+        return 200, {**kind, "content-security-policy": _POLICY.decode()}, text.encode()
 
     def _is_admitted(self, headers: dict[str, str]) -> bool:
         try:
@@ -116,12 +133,15 @@ class Guard:
             return False
 
 
-def _confined(send: Any) -> Any:
-    """As ``send``; pages of the App may load nothing from elsewhere."""
+def _confined(send: Any, path: str) -> Any:
+    """As ``send``; pages of the App may load nothing from elsewhere, and keep their scripts."""
+    is_kept = "/assets/" in path
 
     async def sending(message: Any) -> None:
         if message["type"] == "http.response.start":
             pairs = [(b"content-security-policy", _POLICY), (b"referrer-policy", b"no-referrer")]
+            if is_kept and message["status"] < 300:
+                pairs.append((b"cache-control", _FOREVER))
             message = {**message, "headers": [*message["headers"], *pairs]}
         await send(message)
 

@@ -11,7 +11,7 @@ import fiftyone.operators as foo  # pyright: ignore[reportMissingImports]
 from fiftyone.operators import types  # pyright: ignore[reportMissingImports]
 
 from gazebench.annotation.desk import Desk
-from gazebench.annotation.votes import Round, now
+from gazebench.annotation.votes import RefusedVoteError, Round, now
 from gazebench.errors import GazebenchError
 
 _desk: Desk | None = None
@@ -32,7 +32,11 @@ def _at() -> Desk:
 
 
 class _Operator(foo.Operator, ABC):
-    """An operator that no menu lists; a user's mistake comes back as ``refused``."""
+    """An operator that no menu lists.
+
+    An event that can never be stored comes back as ``refused``; anything else that went wrong as
+    ``trouble``: the screen keeps its votes and sends them again.
+    """
 
     name = ""
 
@@ -42,11 +46,13 @@ class _Operator(foo.Operator, ABC):
         return foo.OperatorConfig(name=self.name, label=f"Labelling: {self.name}", unlisted=True)
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """The answer, or the sentence of a mistake."""
+        """The answer, or a sentence on what went wrong."""
         try:
             return self._answer(ctx.params)
-        except GazebenchError as error:
+        except RefusedVoteError as error:
             return {"refused": str(error)}
+        except GazebenchError as error:
+            return {"trouble": str(error)}
 
     @abstractmethod
     def _answer(self, params: dict[str, Any]) -> dict[str, Any]: ...

@@ -14,6 +14,7 @@ from PIL import Image
 
 from gazebench import store
 from gazebench.annotation import examples
+from gazebench.annotation.app_page import SCREEN
 from gazebench.annotation.desk import Desk
 from gazebench.annotation.imports import FORMAT
 from gazebench.annotation.queue import Task
@@ -23,7 +24,6 @@ from gazebench.errors import InputError
 
 SIDE = 512  # of a face on the page
 _QUALITY = 88
-_SCREEN = Path(__file__).parent / "plugin" / "dist" / "index.umd.js"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def _render(desk: Desk, tasks: list[Task]) -> str:
     facts = desk.start()
     name = "\n".join([desk.faces.heading.tree_hash, desk.annotator, *ids])
     pack: dict[str, Any] = {
-        **facts,
+        **{name: facts[name] for name in ("annotator", "round", "examples", "training")},
         "id": hashlib.sha256(name.encode()).hexdigest()[:12],
         "format": FORMAT,
         "faces": [desk.face(task) for task in tasks],
@@ -91,7 +91,7 @@ def _render(desk: Desk, tasks: list[Task]) -> str:
     style, backend = (
         environment.loader.get_source(environment, f"pack.{kind}")[0] for kind in ("css", "js")
     )
-    script = _SCREEN.read_text(encoding="utf-8") + backend
+    script = SCREEN.read_text(encoding="utf-8") + backend
     return environment.get_template("pack.html.j2").render(
         pack=pack, style=Markup(style), script=Markup(script), policy=_policy(style, script)
     )

@@ -10,8 +10,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from types import FrameType
 
@@ -28,6 +30,8 @@ LOOPBACK = ("127.0.0.1", "localhost")
 _READY_WITHIN = 300.0
 _LOOK_EVERY = 2.0
 _FILLED = "filled"  # below the session's folder
+_PORT = "port"  # likewise
+DEFAULT_PORT = 5151
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +116,17 @@ def _state(dataset: Path) -> str:
 
 def _is_filled(dataset: Path) -> bool:
     path = dataset / FOLDER / _FILLED
-    return path.is_file() and path.read_text(encoding="utf-8") == _state(dataset)
+    try:
+        return path.is_file() and path.read_text(encoding="utf-8") == _state(dataset)
+    except InputError:  # no whole dataset: it is being built again
+        return True
 
 
 def serve(
     dataset: Path,
     annotators: Sequence[str],
     *,
-    port: int,
+    port: int | None,
     hosts: Sequence[str],
     invite: Callable[[list[Invitation]], None],
     say: Callable[[str], None],
@@ -127,8 +134,10 @@ def serve(
 ) -> None:
     """Serve until a signal comes, or until ``stop`` is set.
 
-    ``annotators`` get the ports from ``port`` on; ``hosts`` are names by which a proxy calls us.
-    ``invite`` gets the links once all servers answer, ``say`` what happens later.
+    ``port`` is that of the session's first annotator, and the others' follow, whoever of them is
+    served: a link stays what it was. None: as last time. ``hosts``: names by which a proxy calls.
+    ``invite`` gets the links once all servers answer, ``say`` what happens later. A dataset that is
+    built again meanwhile is served with its new portraits.
 
     Raises:
         MissingPartError: FiftyOne or mongod is missing, or a server does not start.
@@ -136,29 +145,81 @@ def serve(
         BusyError: another process serves this dataset.
     """
     app_dataset.check_installed()
+    served = places(dataset, annotators, port, say)
+    check_ports([at for _, at in served])
+    stop = stop or _until_signal()
+    invitations = [_invitation(dataset, name, at) for name, at in served]
+    while True:
+        if not _is_filled(dataset):  # prepared without the App, built again, or moved
+            _fill_apart(dataset)
+        with database(dataset) as (address, mongo):
+            children = [_child(dataset, name, at, address, hosts) for name, at in served]
+            with _running(children):
+                if invitations:
+                    invite(invitations)
+                    invitations = []
+                _watch([mongo, *children], stop, say, lambda: _is_filled(dataset))
+        if stop.is_set():
+            return
+        say("the dataset was built again; the servers start again with its portraits")
+
+
+def _fill_apart(dataset: Path) -> None:
+    """Fill the database in a process of its own: FiftyOne is bound to one database for ever."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+        apart.submit(fill_database, dataset, Faces.read(dataset)).result()
+
+
+def places(
+    dataset: Path, annotators: Sequence[str], asked: int | None, say: Callable[[str], None]
+) -> list[tuple[str, int]]:
+    """Who is served at which port: in the order of the session, from the first one's on.
+
+    Raises:
+        InputError: not prepared, or somebody who takes no part.
+    """
+    if tuple(annotators) == (ADJUDICATOR,):
+        return [(ADJUDICATOR, asked or DEFAULT_PORT)]
     session = Session.load(dataset)
     for name in annotators:
-        if name != ADJUDICATOR:
-            session.check(name)
-    ports = range(port, port + len(annotators))
-    check_ports(ports)
-    if not _is_filled(dataset):  # prepared without the App, built again, or moved
-        fill_database(dataset, Faces.read(dataset))
-    with database(dataset) as (address, mongo):
-        places = list(zip(annotators, ports, strict=True))
-        children = [_child(dataset, name, at, address, hosts) for name, at in places]
-        try:
-            for child in children:
-                child.start()
-            _wait_for(children)
-            invite([_invitation(dataset, name, at) for name, at in places])
-            _watch([mongo, *children], stop or _until_signal(), say)
-        finally:
-            for child in children:
-                if child.process is not None and child.is_running():
-                    child.process.send_signal(signal.SIGTERM)  # all at once, then wait for each
-            for child in children:
-                child.end()
+        session.check(name)
+    first = _first_port(dataset, asked, say)
+    return [(name, first + session.annotators.index(name)) for name in annotators]
+
+
+def _first_port(dataset: Path, asked: int | None, say: Callable[[str], None]) -> int:
+    """The port asked for, or that of last time, which is kept for the next time.
+
+    A browser keeps what it could not send under the address that it came from.
+    """
+    path = dataset / FOLDER / _PORT
+    last = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    before = int(last) if last.isdecimal() else None
+    port = asked or before or DEFAULT_PORT
+    if before and port != before:
+        say(
+            f"note: the links change (last time --port {before}). Votes that a browser could not "
+            f"send yet wait there at the old link, and come in when it is served again"
+        )
+    if port != before:
+        store.write(path, f"{port}\n")
+    return port
+
+
+@contextmanager
+def _running(children: Sequence[Child]) -> Iterator[None]:
+    """Servers that answer; ended when the block ends."""
+    try:
+        for child in children:
+            child.start()
+        _wait_for(children)
+        yield
+    finally:
+        for child in children:
+            if child.process is not None and child.is_running():
+                child.process.send_signal(signal.SIGTERM)  # all at once, then wait for each
+        for child in children:
+            child.end()
 
 
 def _child(dataset: Path, name: str, port: int, address: str, hosts: Sequence[str]) -> Child:
@@ -198,8 +259,16 @@ def _wait_for(children: Sequence[Child]) -> None:
         child.was_ready = True
 
 
-def _watch(children: Sequence[Child], stop: threading.Event, say: Callable[[str], None]) -> None:
+def _watch(
+    children: Sequence[Child],
+    stop: threading.Event,
+    say: Callable[[str], None],
+    is_filled: Callable[[], bool],
+) -> None:
+    """Keep ``children`` running until ``stop``, or until the database lacks portraits."""
     while not stop.wait(_LOOK_EVERY):
+        if not is_filled():
+            return
         for child in children:
             if said := child.look():
                 say(said)

@@ -54,14 +54,21 @@ class Watch:
         self._queues = {name: Queue(name, self._session, self._faces) for name in names}
         self._events = []
         self._seen = 0
+        self._newest: Status | None = None
 
     def look(self) -> Status:
-        """The session as it is now."""
+        """The session as it is now; the same object as before where no votes came."""
+        seen = self._seen
         for number, event in self._votes.events(self._seen):
             self._seen = number
             self._events.append(event)
             for queue in self._queues.values():
                 queue.apply(event)
+        if self._newest is None or self._seen > seen:
+            self._newest = self._count()
+        return self._newest
+
+    def _count(self) -> Status:
         gold = self._session.plan.gold
         summary = summarise(
             self._events, portraits=self._faces.ids, min_votes=_MIN_VOTES, gold=gold

@@ -24,6 +24,11 @@ VOTES = ("X", "Y", "unsure", "reject")
 UNDO = "undo"
 _MAX_TEXT = 200
 
+
+class RefusedVoteError(InputError):
+    """An event that can never be stored; any other error may pass, so that it is sent again."""
+
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,    -- in the order of the commits
@@ -81,7 +86,7 @@ class Event:
         """Checks the values.
 
         Raises:
-            InputError: not a vote, not a round, an empty or overlong name, or no time.
+            RefusedVoteError: not a vote, not a round, an empty or overlong name, or no time.
         """
         _check(self.vote in (*VOTES, UNDO), "vote", self.vote)
         _check(self.round in list(Round), "round", self.round)
@@ -97,7 +102,7 @@ class Event:
 
 def _check(good: bool, name: str, value: object) -> None:
     if not good:
-        raise InputError(f"an event with {name} {value!r} cannot be used")
+        raise RefusedVoteError(f"an event with {name} {value!r} cannot be used")
 
 
 def _is_time(text: object) -> bool:
@@ -134,7 +139,8 @@ class Votes:
         They are on the disk when this returns. An event that is stored already is left out.
 
         Raises:
-            InputError: an id that is stored with another content.
+            RefusedVoteError: an id that is stored with another content.
+            InputError: damaged.
             DiskError: no space or not writable; nothing was stored.
         """
         with self._lock, ledger.sentences(self._path, repair=_REPAIR), self._db:
@@ -173,7 +179,7 @@ class Votes:
         query = f"SELECT {_FIELDS} FROM events WHERE event = ?"
         stored = _event(self._db.execute(query, (event.event,)).fetchone())
         if _said(stored) != _said(event):
-            raise InputError(
+            raise RefusedVoteError(
                 f"{self._path}: event {event.event} is stored as {_said(stored)} and now comes "
                 f"as {_said(event)}; an event never changes"
             )

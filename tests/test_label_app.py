@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import resource
 import shutil
 import signal
 import threading
@@ -105,6 +106,22 @@ def test_pictures_with_odd_names_are_served(served: Served) -> None:
         assert bo.get(f"/gazebench/faces/{quote(face['id'])}") == content
         file = quote(str(served.dataset / "images" / f"{face['id']}.png"), safe="")
         assert bo.get(f"/media?filepath={file}") == content  # as FiftyOne's own grid asks
+
+
+def test_a_full_disk_is_trouble_that_passes_and_no_refusal(served: Served) -> None:
+    bo = Client(served.links["bo"])
+    [face] = bo.ask("next_faces", held=[], count=1)["faces"]
+    events = [press("bo", face)]
+    [pid] = served.children("bo")
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))  # the server can write no byte
+    try:
+        answer = bo.ask("vote", events=events)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+    assert answer.keys() == {"trouble"}
+    assert "votes.sqlite" in answer["trouble"]
+    assert bo.ask("vote", events=events)["saved"] == [events[0]["event"]]
 
 
 @pytest.mark.slow

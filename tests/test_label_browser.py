@@ -1,5 +1,6 @@
 """A volunteer in Chromium, the real App, the real FiftyOne and the real mongod."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -31,10 +32,22 @@ def context() -> Iterator[BrowserContext]:
 
 
 def opened(context: BrowserContext, link: str) -> Page:
+    """The page of a link, as soon as there is something to do."""
     page = context.new_page()
     page.goto(link, wait_until="commit")
     page.wait_for_selector("[data-part=start], [data-part=portrait] img")
     return page
+
+
+def until_the_app_is_there(page: Page) -> None:
+    """The screen comes first; the App's panel takes it over."""
+    page.wait_for_function("window.gazebenchLabel?.host?.closest('#root')")
+    assert page.locator("#gazebench-cover").count() == 0
+    found = page.evaluate("performance.getEntriesByType('resource').map((e) => e.name)")
+    first = next(
+        n for n, name in enumerate(found) if re.search("/gazebench/(faces|examples)/", name)
+    )
+    assert first < next(n for n, name in enumerate(found) if "/assets/index-" in name)
 
 
 def test_a_volunteer_labels_by_keys_leaves_and_comes_back(
@@ -48,6 +61,9 @@ def test_a_volunteer_labels_by_keys_leaves_and_comes_back(
         page = opened(context, served.links["ana"])
         practise(page)
         until(page, "0 of 24")
+        label_until(page, 3)
+        until_the_app_is_there(page)
+        until(page, "3 of 24")  # the same screen
         label_until(page, 5)
         page.keyboard.press("z")
         until(page, "4 of 24")
@@ -56,6 +72,7 @@ def test_a_volunteer_labels_by_keys_leaves_and_comes_back(
         until(page, "4 of 24")
         label_until(page, 8)
         until(page, "8 of 24")
+        until_the_app_is_there(page)
         around = page.locator("body").inner_text()  # the App; the screen is in a shadow of its own
         assert not {"X", "Y", "unsure", "reject"} & set(around.split())  # labels.csv is there
         page.close()
@@ -110,6 +127,7 @@ def test_a_volunteer_labels_undoes_leaves_and_comes_back(context, tmp_path: Path
         until(page, "110 of 220")
         label_until(page, 200)
         until(page, "200 of 220")
+        until_the_app_is_there(page)
         text = page.locator("body").inner_text()
         assert not {"unsure", "reject", "bo", "ambiguous"} & set(text.split())
         page.close()

@@ -2,6 +2,12 @@
 
 import asyncio
 import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +16,12 @@ import pytest
 from build_runs import gazebench
 from labelling import event
 
-from gazebench.annotation import server
+from gazebench.annotation import app_page, server
 from gazebench.annotation.desk import Adjudication, Desk
 from gazebench.annotation.guard import Guard
 from gazebench.annotation.session import ADJUDICATOR, Session, secret
-from gazebench.annotation.votes import FILE, UNDO, Round, Votes, now
-from gazebench.errors import InputError
+from gazebench.annotation.votes import FILE, UNDO, RefusedVoteError, Round, Votes, now
+from gazebench.errors import GazebenchError, InputError
 
 
 @pytest.fixture
@@ -72,9 +78,19 @@ def test_a_face_tells_nothing_of_labels_or_votes(ready: Path, desk: Desk) -> Non
 )
 def test_what_cannot_be_is_refused_with_all_that_came_along(desk, changes, sentence) -> None:
     first, second = desk.next([], 2)["faces"]
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(RefusedVoteError, match=sentence):
         desk.vote([sent(desk, first), sent(desk, second, **changes)])
     assert desk.next([], 0)["done"] == 0
+
+
+def test_a_damaged_file_refuses_no_vote(ready: Path, desk: Desk) -> None:
+    """The screen sets a refused vote aside; it keeps and sends again what fails otherwise."""
+    [face] = desk.next([], 1)["faces"]
+    for name in (FILE, f"{FILE}-wal"):
+        (ready / name).write_bytes(b"\xff" * 8192)
+    with pytest.raises(GazebenchError) as failed:
+        desk.vote([sent(desk, face)])
+    assert not isinstance(failed.value, RefusedVoteError)
 
 
 def test_undo_takes_back_the_newest_vote(desk: Desk) -> None:
@@ -155,6 +171,41 @@ def test_before_preparing_everything_says_so(dataset: Path) -> None:
     assert f"gazebench label prepare {dataset} --annotators" in done.output
 
 
+def test_watching_without_a_terminal_writes_a_line_whenever_votes_came(ready: Path) -> None:
+    words = [sys.executable, "-m", "gazebench", "label", "status", str(ready), "--watch"]
+    watch = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored in a background job
+    )
+    assert watch.stdout is not None
+    with watch, Desk.open(ready, "ana") as ana, Desk.open(ready, "bo") as bo:
+        try:
+            said = [watch.stdout.readline()]
+            faces = ana.next([], 9)["faces"]
+            ana.vote([sent(ana, face, "XY"[n % 2]) for n, face in enumerate(faces)])
+            said.append(watch.stdout.readline())
+            time.sleep(4)  # looked again, nothing new: no line
+            bo.vote([sent(bo, face, "XY"[n % 2]) for n, face in enumerate(faces)])
+            said.append(watch.stdout.readline())
+            watch.send_signal(signal.SIGINT)
+            rest, errors = watch.communicate(timeout=60)
+        finally:
+            watch.kill()
+    assert watch.returncode == 130
+    assert (rest, "Traceback" in errors) == ("", False)
+    told = [re.fullmatch(r"[-\d]{10} [:\d]{8}  (.*)\n", line) for line in said]
+    assert [line and line[1] for line in told] == [
+        "ana 0 of 24, bo 0 of 24, 0 events",
+        "ana 9 of 24, bo 0 of 24, 9 events",
+        "ana 9 of 24, bo 9 of 24, 18 events, alpha 1.000 on 9 portraits",
+    ]
+
+
 def test_a_damaged_session_is_a_sentence_with_the_way_out(ready: Path) -> None:
     path = ready / "labelling" / "session.json"
     for text in ('{"annotators": ["ana"], "plan": {"votes": 0}}', "{", "[]"):
@@ -170,6 +221,41 @@ def test_another_address_is_refused_in_words(ready: Path) -> None:
         done = gazebench("label", "serve", ready, "--address", address)
         assert done.exit_code == 3
         assert "ssh -N -L" in done.output
+
+
+def test_a_link_keeps_its_port_whoever_is_served(ready: Path) -> None:
+    said: list[str] = []
+
+    def ports(names: list[str], port: int | None) -> dict[str, int]:
+        return dict(server.places(ready, names, port, said.append))
+
+    assert ports(["ana", "bo"], None) == {"ana": 5151, "bo": 5152}
+    assert ports(["bo"], None) == {"bo": 5152}
+    assert ports([ADJUDICATOR], 5141) == {ADJUDICATOR: 5141}
+    assert said == []
+    assert ports(["bo"], 6000) == {"bo": 6001}
+    assert ports(["ana"], None) == {"ana": 6000}
+    [note] = said
+    assert "last time --port 5151" in note
+    with pytest.raises(InputError, match="'chen' is no annotator here"):
+        ports(["chen"], None)
+
+
+def test_a_person_and_a_session_have_a_place_of_their_own_in_a_browser(ready, tmp_path) -> None:
+    """So that what a browser could not send yet never comes in as somebody else's."""
+    other = Path(shutil.copytree(ready, tmp_path / "another dataset"))
+    (other / "labelling" / "key").unlink()
+    words = ("label", "prepare", other, "--annotators", "ana", "--no-app")
+    assert gazebench(*words).exit_code == 0
+
+    def place(dataset: Path, name: str) -> str:
+        with Desk.open(dataset, name) as desk:
+            return desk.start()["place"]
+
+    places = [place(ready, "ana"), place(ready, "bo"), place(other, "ana")]
+    assert len(set(places)) == 3
+    assert place(ready, "ana") == places[0]
+    assert secret(ready, "ana")[:12] not in places
 
 
 def test_a_port_in_use_is_named() -> None:
@@ -213,21 +299,51 @@ async def behind(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 def gate(desk: Desk) -> Guard:
-    return Guard(behind, desk, "s" * 32, "/datasets/d?workspace=label", ["labels.example.org"])
+    return Guard(
+        behind,
+        desk,
+        "s" * 32,
+        home="/datasets/d?workspace=label",
+        index="<html><head><script src=app.js></script></head><body></body></html>",
+        hosts=["labels.example.org"],
+    )
 
 
 COOKIE = f"gazebench_ana={'s' * 32}"
 
 
 def test_the_link_opens_the_gate(gate: Guard) -> None:
-    status, headers, body = ask(gate, f"/label?key={'s' * 32}")
-    assert status == 200
+    status, headers, _ = ask(gate, f"/label?key={'s' * 32}")
+    assert (status, headers["location"]) == (303, "/datasets/d?workspace=label")
     assert headers["set-cookie"].startswith(COOKIE)
     assert "HttpOnly; SameSite=Lax" in headers["set-cookie"]
-    assert b"/datasets/d?workspace=label" in body
     status, headers, _ = ask(gate, "/graphql", cookie=f"other=1; {COOKIE}")
     assert status == 299
     assert b"default-src 'self'" in headers["content-security-policy"].encode()
+
+
+def test_the_first_faces_come_with_the_page_and_the_app_waits_in_a_template(gate, desk) -> None:
+    status, headers, body = ask(gate, "/datasets/d?workspace=label", cookie=COOKIE)
+    assert (status, headers["cache-control"]) == (200, "no-store")
+    assert "default-src 'self'" in headers["content-security-policy"]
+    text = body.decode()
+    assert '<template id="gazebench-app"><script src=app.js></script></template>' in text
+    facts = json.loads(text.split('id="gazebench-start">')[1].split("</script>")[0])
+    assert facts == desk.start()
+    assert facts["first"]["faces"] == desk.next([], 24)["faces"]
+    assert ask(gate, "/gazebench/screen.js", cookie=COOKIE)[2] == app_page.SCREEN.read_bytes()
+    assert ask(gate, "/datasets/d")[0] == ask(gate, "/gazebench/screen.js")[0] == 403
+
+
+@pytest.mark.parametrize("index", ["", "<html><HEAD></HEAD></html>", "<head></head>no body"])
+def test_an_app_whose_page_is_another_is_served_as_it_is(desk: Desk, index: str) -> None:
+    assert app_page.page(index, desk.start()) == index
+
+
+def test_files_of_the_app_whose_name_has_a_digest_are_kept_by_the_browser(gate: Guard) -> None:
+    for path in ("/assets/a-1.js", "/datasets/assets/a-1.js"):
+        assert "immutable" in ask(gate, path, cookie=COOKIE)[1]["cache-control"]
+    assert "cache-control" not in ask(gate, "/graphql", cookie=COOKIE)[1]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Votes are kept, once each, in order, and never changed."""
 
 import multiprocessing
+import resource
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -110,6 +111,33 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="cannot be used"), Votes.open(tmp_path / "gone"):
         pass
+
+
+def test_a_full_disk_stores_nothing_and_the_same_votes_are_stored_later(tmp_path: Path) -> None:
+    sent = [event(f"p{n}", "X") for n in range(500)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Votes.open(tmp_path) as votes:
+        votes.add(sent[:3])
+        size = (tmp_path / f"{FILE}-wal").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # as of here, no file grows beyond
+        try:
+            with pytest.raises(DiskError, match=FILE):
+                votes.add(sent)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert [e for _, e in votes.events()] == sent[:3]
+        assert votes.add(sent) == sent[3:]
+        assert [e for _, e in votes.events()] == sent
+
+
+def test_a_clock_that_goes_back_changes_no_order(votes: Votes) -> None:
+    votes.add([event("a", "X", time="2026-03-01T10:00:00+00:00")])
+    votes.add([event("a", "Y", time="2020-01-01T00:00:00+00:00"), event("b", "X")])
+    votes.add([event("b", UNDO, time="2020-01-01T00:00:00+00:00")])
+    assert held(votes) == {("ana", "a"): "Y"}
+    last = votes.last("ana")
+    assert last is not None
+    assert (last.portrait, last.vote) == ("a", "Y")
 
 
 def _press(folder: Path, annotator: str, number: int) -> None:

@@ -27,11 +27,10 @@
   };
 
   const backend = {
-    place: `pack/${pack.id}`,
     async start() {
       const seen = new Set(standing().filter((event) => event.round === "training").map((event) => event.portrait));
       const training = pack.training.filter((example) => !seen.has(example.id));
-      return { annotator: pack.annotator, round: "label", examples: pack.examples, training };
+      return { place: `pack/${pack.id}`, annotator: pack.annotator, round: "label", examples: pack.examples, training };
     },
     async next(held, count) {
       const done = new Set(standing().map((event) => `${event.round} ${event.portrait}`));
@@ -54,6 +53,7 @@
       return { face: pack.faces.find((face) => face.id === last.portrait && face.round === last.round) || null };
     },
     face: (face) => pack.pictures[face.id],
+    isGone: async () => false,
     example: (id) => pack.pictures[id],
     ending: "Please send the file with your votes back: press \u201cSave votes\u201d.",
     extra() {

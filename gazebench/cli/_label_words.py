@@ -1,5 +1,7 @@
 """What ``gazebench label`` says."""
 
+import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,21 @@ def show_status(status: "Status") -> None:
             line += f"{halves:>16}{repeats:>9}{gold:>8}"
         click.echo(line)
     show_agreement(status.summary)
+
+
+def show_watched(status: "Status") -> None:
+    """As ``show_status`` on a cleared terminal; a line with the time where there is none."""
+    if sys.stdout.isatty():
+        click.clear()
+        show_status(status)
+        return
+    done = [f"{name} {p.done:,} of {p.total:,}" for name, p in status.progress.items()]
+    alpha = status.summary.alpha
+    agreed = (
+        [f"alpha {alpha.value:.3f} on {alpha.portraits:,} portraits"] if alpha.portraits else []
+    )
+    events = f"{status.summary.events:,} events"
+    click.echo(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {', '.join([*done, events, *agreed])}")
 
 
 def _share(value: float | None) -> str:

@@ -12,9 +12,11 @@ from gazebench.cli._label_words import (
     show_counts,
     show_labels,
     show_status,
+    show_watched,
 )
 from gazebench.cli._words import say_next
 
+_LOOK_EVERY = 3.0  # seconds, of `status --watch`
 _dataset = click.argument("dataset", type=click.Path(path_type=Path))
 _min_votes = click.option(
     "--min-votes",
@@ -119,14 +121,22 @@ def prepare(
 @command.command()
 @_dataset
 @click.option("--annotators", default="", metavar="ana,bo", help="Only these. [default: all]")
-@click.option("--port", type=click.IntRange(1024, 65000), default=5151, show_default=True,
-              help="Of the first volunteer; the next ones follow.")  # fmt: skip
+@click.option(
+    "--port",
+    type=click.IntRange(1024, 65000),
+    help="Of the first volunteer; others follow. [default: as last time, at first 5151]",
+)
 @click.option("--address", default="127.0.0.1", help="Only 127.0.0.1; see below.")
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
               help="Name by which a proxy with its own login reaches this server.")  # fmt: skip
 @click.option("--open", "open_", is_flag=True, help="Open the first link in the browser here.")
 def serve(
-    dataset: Path, annotators: str, port: int, address: str, hosts: tuple[str, ...], open_: bool
+    dataset: Path,
+    annotators: str,
+    port: int | None,
+    address: str,
+    hosts: tuple[str, ...],
+    open_: bool,
 ) -> None:
     """Serve the labelling screen in FiftyOne's App, one private link for each volunteer.
 
@@ -154,14 +164,14 @@ def serve(
 
 @command.command()
 @_dataset
-@click.option("--watch", is_flag=True, help="Look again every few seconds, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
 @click.option("--page", type=click.Path(path_type=Path), help="Also write an offline page.")
 def status(dataset: Path, watch: bool, page: Path | None) -> None:
     """Show how far labelling is: progress, speed, agreement, drift.
 
     `agrees` is the share of a person's votes that are the consensus; `halves` the same over the
     first and the second half of the votes, which shows drift; `repeats` how often a face that came
-    back got the same vote.
+    back got the same vote. With --watch and without a terminal, a line whenever votes came.
     """
     import time
 
@@ -172,18 +182,18 @@ def status(dataset: Path, watch: bool, page: Path | None) -> None:
 
     Session.load(dataset)
     with Votes.open(dataset) as votes:
-        watched = Watch(dataset, votes)
+        watched, before = Watch(dataset, votes), None
         while True:
             found = watched.look()
-            if watch:
-                click.clear()
-            show_status(found)
-            if page:
-                agreement.write(dataset, page, facts_of(dataset, found))
-                click.echo(f"{page}: written")
+            if found is not before:
+                (show_watched if watch else show_status)(found)
+                if page:
+                    agreement.write(dataset, page, facts_of(dataset, found))
+                    click.echo(f"{page}: written")
             if not watch:
                 return
-            time.sleep(5)
+            before = found
+            time.sleep(_LOOK_EVERY)
 
 
 @command.command()

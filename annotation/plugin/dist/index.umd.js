@@ -16,7 +16,9 @@
   const PRELOADED = 6;
   const BATCH = 50; // events in one message
   const WAITS = [500, 1000, 2000, 4000, 8000]; // milliseconds before the next try
+  const HEADER = 99; // pixels of the App above its panel, so that the face stays where it is
   const PAUSE = 60000; // a longer look does not count as speed
+  const AGAIN = 60000; // milliseconds before a missing picture is asked for again
 
   const CSS = `
     :host { all: initial; display: block; height: 100%; }
@@ -25,17 +27,17 @@
       font: 16px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif; color: var(--ink);
       background: #24282b; height: 100%; min-height: 100%; overflow: auto; padding: 12px 20px 20px;
       display: flex; flex-direction: column; }
-    h1 { font-size: 1.35rem; margin: 0 0 .3rem; letter-spacing: -.01em; }
+    h1 { font-size: 1.35em; margin: 0 0 .3em; letter-spacing: -.01em; }
     p { margin: 0; }
     button { font: inherit; color: inherit; background: var(--key); border: 1px solid var(--line);
-      border-radius: 8px; padding: .55rem .9rem; cursor: pointer; }
+      border-radius: 8px; padding: .55em .9em; cursor: pointer; }
     button:hover { border-color: var(--accent); }
     button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
     button:disabled { opacity: .45; cursor: default; }
-    .bar { display: flex; flex-wrap: wrap; align-items: center; gap: .35rem 1.1rem; width: 100%;
-      max-width: 916px; margin: 0 auto .7rem; font-variant-numeric: tabular-nums; }
+    .bar { display: flex; flex-wrap: wrap; align-items: center; gap: .35em 1.1em; width: 100%;
+      max-width: 916px; margin: 0 auto .7em; font-variant-numeric: tabular-nums; }
     .bar .grow { flex: 1; }
-    .bar button { padding: .3rem .7rem; font-size: .9rem; }
+    .bar button { padding: .3em .7em; font-size: .9em; }
     .muted { color: var(--muted); }
     .unsaved { color: #f4bf75; font-weight: 600; }
     .trouble { color: #f4bf75; width: 100%; }
@@ -47,23 +49,23 @@
     .eyes { display: flex; flex-direction: column; gap: 16px; justify-content: center; width: min(372px, 45vh); min-width: 0; }
     .eyes canvas { width: 100%; aspect-ratio: 3 / 2; border-radius: 8px; background: #1c1f21; display: block; }
     .choices { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; width: 100%; max-width: 916px; margin: 14px auto 0; }
-    .choices button { padding: .75rem .5rem; font-weight: 600; }
-    .choices .keys { display: block; color: var(--muted); font-weight: 400; font-size: .85rem; }
+    .choices button { padding: .75em .5em; font-weight: 600; }
+    .choices .keys { display: block; color: var(--muted); font-weight: 400; font-size: .85em; }
     .choices .pressed { border-color: var(--accent); background: #2d4645; }
-    .votes { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; max-width: 916px; width: 100%; margin: 0 auto .6rem; }
-    .feedback { width: 100%; max-width: 916px; margin: 14px auto 0; padding: .8rem 1rem; border-radius: 8px; background: #30363b; border-left: 5px solid var(--accent); }
+    .votes { display: flex; flex-wrap: wrap; gap: .3em 1.2em; max-width: 916px; width: 100%; margin: 0 auto .6em; }
+    .feedback { width: 100%; max-width: 916px; margin: 14px auto 0; padding: .8em 1em; border-radius: 8px; background: #30363b; border-left: 5px solid var(--accent); }
     .feedback.differs { border-left-color: #f4bf75; }
     .guide { max-width: 1100px; margin: 0 auto; width: 100%; }
-    .guide > p { max-width: 46rem; margin-bottom: .8rem; }
-    .guide h2 { font-size: 1.05rem; margin: 1.3rem 0 .5rem; }
+    .guide > p { max-width: 46em; margin-bottom: .8em; }
+    .guide h2 { font-size: 1.05em; margin: 1.3em 0 .5em; }
     .worked { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(190px, 45%), 1fr)); gap: 14px; }
     .worked figure { margin: 0; }
     .worked img { width: 100%; aspect-ratio: 1; display: block; border-radius: 8px 8px 0 0; }
     .worked canvas { width: 50%; aspect-ratio: 3 / 2; display: inline-block; vertical-align: top; }
-    .worked figcaption { font-size: .88rem; line-height: 1.4; padding-top: .35rem; }
-    .start { margin: 1.4rem 0 1rem; font-weight: 600; background: #2d4645; border-color: var(--accent); }
+    .worked figcaption { font-size: .88em; line-height: 1.4; padding-top: .35em; }
+    .start { margin: 1.4em 0 1em; font-weight: 600; background: #2d4645; border-color: var(--accent); }
     .end { margin: auto; text-align: center; }
-    .end button { margin-top: 1rem; }
+    .end button { margin-top: 1em; }
     @media (max-width: 700px) {
       .screen { padding: 10px 12px 12px; }
       .face { flex-direction: column; gap: 8px; align-items: center; }
@@ -111,13 +113,20 @@
     context.drawImage(image, left, top, width, height, 0, 0, canvas.width, canvas.height);
   };
 
-  /* Votes that the server has not acknowledged; they outlive the tab. */
+  /* Votes that the server has not acknowledged; they outlive the tab. Each tab keeps its own list, and
+     takes over those of tabs before it: an event that two tabs send is stored once. */
   class Outbox {
-    constructor(backend, changed) {
+    constructor(backend, place, changed) {
       this.backend = backend;
       this.changed = changed;
-      this.key = `gazebench/outbox/${backend.place}`;
-      this.events = JSON.parse(localStorage.getItem(this.key) || "[]");
+      this.place = place;
+      this.key = `gazebench/outbox/${place}/${uuid()}`;
+      const left = Object.keys(localStorage).filter((key) => key.startsWith(`gazebench/outbox/${place}/`));
+      this.events = left.flatMap((key) => JSON.parse(localStorage.getItem(key)));
+      try {
+        if (left.length) localStorage.setItem(this.key, JSON.stringify(this.events));
+        left.forEach((key) => localStorage.removeItem(key));
+      } catch {} // full: what was there stays
       this.trouble = "";
       this.tries = 0;
       this.busy = false;
@@ -128,22 +137,17 @@
       this.keep();
       this.send();
     }
-    /* The App draws the panel anew when its server comes back: the next outbox has taken over. */
-    close() {
-      this.isClosed = true;
-      clearTimeout(this.timer);
-    }
     keep() {
-      if (this.isClosed) return;
       try {
-        localStorage.setItem(this.key, JSON.stringify(this.events));
+        if (this.events.length) localStorage.setItem(this.key, JSON.stringify(this.events));
+        else localStorage.removeItem(this.key);
       } catch { // full, or forbidden: they stay in this tab
         if (this.events.length) this.trouble = "This browser keeps nothing; do not close this tab before all is saved.";
       }
       this.changed();
     }
     async send() {
-      if (this.busy || this.isClosed || !this.events.length) return;
+      if (this.busy || !this.events.length) return;
       this.busy = true;
       const batch = this.events.slice(0, this.single ? 1 : BATCH);
       try {
@@ -165,7 +169,7 @@
       if (this.events.length) this.timer = setTimeout(() => this.send(), wait);
     }
     setAside(event, error) {
-      const key = `gazebench/refused/${this.backend.place}`;
+      const key = `gazebench/refused/${this.place}`;
       const refused = JSON.parse(localStorage.getItem(key) || "[]");
       localStorage.setItem(key, JSON.stringify([...refused, event]));
       this.events = this.events.filter((other) => other.event !== event.event);
@@ -186,57 +190,64 @@
       this.backend = backend;
       this.queue = [];
       this.history = [];
+      this.gone = new Map();
       this.images = new Map();
       this.pressed = []; // times of the newest votes
       this.done = 0;
       this.total = 0;
       this.view = "wait";
       this.trouble = "";
-      this.alive = true;
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(CSS);
       const shadow = place.shadowRoot || place.attachShadow({ mode: "open" });
       shadow.adoptedStyleSheets = [sheet];
       this.root = make("div", { class: "screen", tabindex: "0" });
       shadow.replaceChildren(this.root);
-      this.onKey = (event) => this.key(event);
-      this.onOnline = () => this.outbox && this.outbox.send();
-      window.addEventListener("keydown", this.onKey, true);
-      window.addEventListener("online", this.onOnline);
+      window.addEventListener("keydown", (event) => this.key(event), true);
+      window.addEventListener("online", () => this.outbox && this.outbox.send());
       this.begin();
     }
 
-    close() {
-      this.alive = false;
-      if (this.outbox) this.outbox.close();
-      window.removeEventListener("keydown", this.onKey, true);
-      window.removeEventListener("online", this.onOnline);
-      clearTimeout(this.asking);
-    }
-
     async begin() {
-      if (!this.alive) return;
+      let facts;
       try {
-        const facts = await this.backend.start();
+        facts = await this.backend.start();
         Object.assign(this, { annotator: facts.annotator, examples: facts.examples, training: facts.training });
         this.isAdjudication = facts.round === "adjudicate";
         this.lessons = facts.training.length;
       } catch (error) {
         this.root.replaceChildren(make("p", { class: "end" }, `${error.message} Trying again …`));
-        this.asking = setTimeout(() => this.begin(), 2000);
+        setTimeout(() => this.begin(), 2000);
         return;
       }
-      this.outbox = new Outbox(this.backend, () => this.mark());
+      this.outbox = new Outbox(this.backend, facts.place, () => this.mark());
+      this.takeOver(facts.place);
+      if (facts.first) this.take(facts.first);
       this.outbox.send();
       this.build();
       if (this.isAdjudication || !this.training.length) this.label();
       else this.guide();
     }
 
+    /* One tab at a time: in two, a face would be decided on twice. The newest one goes on. */
+    takeOver(place) {
+      const key = `gazebench/tab/${place}`;
+      const mine = uuid();
+      window.addEventListener("storage", (event) => {
+        if (event.key !== key || !event.newValue || event.newValue === mine) return;
+        this.view = "elsewhere";
+        this.root.replaceChildren(make("div", { class: "end" }, make("h1", {}, "You continue in another tab"),
+          make("button", { "data-part": "here", onclick: () => location.reload() }, "Continue here")));
+      });
+      try {
+        localStorage.setItem(key, mine);
+      } catch {} // full: both go on
+    }
+
     /* What stays on the screen for as long as it is open. */
     build() {
       const choices = CHOICES.map(({ vote, label, keys }) =>
-        make("button", { "data-vote": vote, onclick: () => this.press(vote) }, label,
+        make("button", { "data-vote": vote, onclick: (event) => this.press(vote, event.timeStamp) }, label,
           make("span", { class: "keys" }, keys)));
       this.parts = {
         where: make("span", { "data-part": "where" }),
@@ -309,23 +320,36 @@
         image.alt = "the face to decide on";
         const address = face.round === "training" ? this.backend.example(face.id) : this.backend.face(face);
         const ready = (async () => {
-          for (let tries = 0; this.alive; tries += 1) {
+          for (let tries = 0; ; tries += 1) {
             image.src = address;
             try {
               await image.decode();
               return image;
             } catch {
+              if (await this.backend.isGone(address)) { this.drop(face); return image; }
               await new Promise((resolve) => setTimeout(resolve, WAITS[Math.min(tries, WAITS.length - 1)]));
               image.src = "";
             }
           }
-          return image;
         })();
         const entry = { image, ready, isReady: false };
         ready.then(() => (entry.isReady = true));
         this.images.set(key, entry);
       }
       return this.images.get(key);
+    }
+
+    /* A face whose picture is not there: the dataset was built again, or its file is damaged. It is
+       left out, and tried again after a while. */
+    drop(face) {
+      this.images.delete(face.id);
+      this.gone.set(face.id, performance.now());
+      this.queue = this.queue.filter((other) => other.id !== face.id);
+      if (this.view === "label" && this.face === face) this.advance();
+    }
+
+    isGone(face) {
+      return performance.now() - (this.gone.get(face.id) ?? -Infinity) < AGAIN;
     }
 
     preload() {
@@ -340,12 +364,13 @@
       this.isShown = false;
       const entry = this.image(face);
       const put = () => {
-        if (this.face !== face || !this.alive) return;
+        if (this.face !== face) return;
         this.parts.portrait.replaceChildren(entry.image);
         this.parts.portrait.setAttribute("data-id", face.id);
         this.parts.eyes.forEach((canvas, n) => drawEye(canvas, entry.image, face.eyes[n]));
         this.isShown = true;
         this.since = performance.now();
+        if (this.onFace) this.onFace();
       };
       if (entry.isReady) put();
       else {
@@ -367,25 +392,21 @@
     }
 
     async ask() {
-      if (this.isAsking || !this.alive) return;
+      if (this.isAsking) return;
       this.isAsking = true;
       let wait = 0;
       const held = [this.face, ...this.queue].filter(Boolean).map((face) => face.id);
       try {
         const answer = await this.backend.next([...held, ...this.outbox.held], AHEAD);
-        const fresh = answer.faces.filter((face) => !this.holds(face));
-        this.queue.push(...fresh);
-        this.done = answer.done + this.outbox.unsaved;
-        this.total = Math.max(answer.total, this.done);
-        this.isEnded = !answer.faces.length && !held.length && !this.outbox.events.length;
+        const fresh = this.take(answer);
+        this.isEnded = answer.faces.every((face) => this.isGone(face)) && !held.length && !this.outbox.events.length;
         this.trouble = "";
-        if (!fresh.length) wait = this.outbox.events.length ? 300 : 20000; // others' votes may bring more
+        if (!fresh) wait = this.outbox.events.length ? 300 : 20000; // others' votes may bring more
       } catch (error) {
         this.trouble = error.message;
         wait = 2000;
       }
       this.isAsking = false;
-      if (!this.alive) return;
       if (this.view === "label" && !this.face) {
         if (this.queue.length) this.show(this.queue.shift());
         else if (this.isEnded) this.finish();
@@ -397,10 +418,19 @@
       else if (this.queue.length < AHEAD / 2 && !this.isEnded) this.asking = setTimeout(() => this.ask(), 1000);
     }
 
+    /* Faces and numbers of an answer; how many of the faces are new. */
+    take(answer) {
+      const fresh = answer.faces.filter((face) => !this.holds(face));
+      this.queue.push(...fresh);
+      this.done = answer.done + this.outbox.unsaved;
+      this.total = Math.max(answer.total, this.done);
+      return fresh.length;
+    }
+
     /* Whether a face is here already, or was decided on while the server answered. */
     holds(face) {
       const here = [this.face, ...this.queue, ...this.history.map((past) => past.face)].filter(Boolean);
-      return here.some((other) => other.id === face.id && other.round === face.round) || this.outbox.held.includes(face.id);
+      return here.some((other) => other.id === face.id && other.round === face.round) || this.outbox.held.includes(face.id) || this.isGone(face);
     }
 
     finish() {
@@ -416,11 +446,14 @@
         time: new Date().toISOString(), round: face.round };
     }
 
-    press(vote) {
+    /* `when`: of the key or the click, which may be handled late: what was pressed before a face
+       was there is no vote on it. */
+    press(vote, when) {
       if (this.view === "feedback") { this.nextLesson(); return; }
       if (!this.isShown || (this.view !== "label" && this.view !== "training")) return;
+      const spent = Math.round(when - this.since);
+      if (spent < 0) return;
       const face = this.face;
-      const spent = Math.round(performance.now() - this.since);
       this.outbox.put(this.event(face, vote, spent));
       const button = this.parts.choices.querySelector(`[data-vote=${vote}]`);
       button.classList.add("pressed");
@@ -428,7 +461,7 @@
       if (this.view === "training") { this.feedback(face, vote); return; }
       if (face.round !== "repeat") this.done += 1;
       this.history.push({ face });
-      this.pressed = [...this.pressed, Date.now()].slice(-30);
+      this.pressed = [...this.pressed, when].slice(-30);
       this.advance();
     }
 
@@ -470,6 +503,7 @@
           this.trouble = error.message;
         }
         this.isUndoing = false;
+        if (this.view !== "label") return;
       }
       if (!face) { this.mark(); return; }
       if (face.round !== "repeat") this.done = Math.max(0, this.done - 1);
@@ -488,9 +522,9 @@
       const isButton = path.some((node) => node.tagName === "BUTTON");
       const isNext = (key === "enter" || key === " ") && !isButton;
       let act = null;
-      if (KEYS[key] && this.view !== "guide") act = () => this.press(KEYS[key]);
+      if (KEYS[key] && this.view !== "guide") act = () => this.press(KEYS[key], event.timeStamp);
       else if (key === "z" || key === "backspace") act = () => this.undo();
-      else if (key === "?") act = () => this.guide();
+      else if (key === "?" && this.view !== "elsewhere") act = () => this.guide();
       else if (isNext && this.view === "feedback") act = () => this.nextLesson();
       else if (isNext && this.view === "guide") act = () => this.go();
       if (!act) return;
@@ -525,7 +559,6 @@
 
   /* The operators of this plugin, asked directly: an answer comes, or an error within ten seconds. */
   const server = {
-    place: location.host,
     async run(operator, params) {
       const control = new AbortController();
       const timer = setTimeout(() => control.abort(), 10000);
@@ -545,7 +578,10 @@
       if (response.status === 403) throw new Error("This link is not valid any more; ask for a new one. Your votes are kept here.");
       if (!response.ok) throw new Error(`The server has trouble (${response.status}); your votes are kept here and sent later.`);
       const { result, error } = await response.json();
-      if (error || !result) throw new Error("The server has trouble; your votes are kept here and sent later.");
+      if (error || !result || result.trouble) {
+        const why = result && result.trouble ? ` (${result.trouble})` : "";
+        throw new Error(`The server has trouble${why}; your votes are kept here and sent later.`);
+      }
       if (result.refused) throw Object.assign(new Error(result.refused), { refused: true });
       return result;
     },
@@ -554,11 +590,51 @@
     async save(events) { return (await this.run("vote", { events })).saved; },
     undo() { return this.run("undo", {}); },
     face(face) { return `/gazebench/faces/${encodeURIComponent(face.id)}`; },
+    async isGone(address) {
+      try {
+        return (await fetch(address)).status === 404;
+      } catch {
+        return false;
+      }
+    },
     example(id) { return `/gazebench/examples/${encodeURIComponent(id)}`; },
   };
 
   const mount = (place, backend) => new Screen(place, backend);
-  window.gazebenchLabel = { mount, uuid };
+
+  /* This file runs twice in FiftyOne's App: its page (`app_page.py`) shows the screen before the App is
+     there, and the App loads the plugin, whose panel takes over the screen as it is. */
+  const label = (window.gazebenchLabel = window.gazebenchLabel || { mount, uuid });
+
+  const host = (backend) => {
+    if (!label.host) {
+      label.host = make("div", { style: "height: 100%; width: 100%" });
+      label.screen = mount(label.host, backend);
+    }
+    return label.host;
+  };
+
+  /* The screen over the whole page, at once; then the App, once a face is there and drawn. */
+  const begin = (facts) => {
+    const app = document.getElementById("gazebench-app");
+    const load = () => {
+      if (app.isConnected) document.head.append(document.importNode(app.content, true));
+      app.remove();
+      localStorage.setItem("fiftyone-enterprise-tooltip-seen", "true"); // it would lie over the eyes
+    };
+    const drawn = () => requestAnimationFrame(() => setTimeout(load));
+    const strip = make("p", { style: `height: ${HEADER}px; margin: 0; padding: 38px 20px; color: #a9b3ba` },
+      "FiftyOne's App is loading around this screen; you can begin.");
+    const screen = host({ ...server, start: async () => facts });
+    screen.style.height = `calc(100% - ${HEADER}px)`;
+    const cover = make("div", { id: "gazebench-cover", style: "position: fixed; inset: 0; z-index: 1000; background: #262626; font: 15px system-ui, sans-serif" }, strip, screen);
+    document.body.append(cover);
+    label.screen.onFace = drawn;
+    setTimeout(load, 2000); // worked examples, or no faces left
+  };
+
+  const facts = document.getElementById("gazebench-start");
+  if (facts && !label.host) begin(JSON.parse(facts.textContent));
 
   const plugins = window.__fop__;
   if (plugins && window.React) {
@@ -566,8 +642,14 @@
     const Panel = () => {
       const place = useRef(null);
       useEffect(() => {
-        const screen = mount(place.current, server);
-        return () => screen.close();
+        const screen = host(server);
+        const cover = document.getElementById("gazebench-cover");
+        const top = label.screen.root.scrollTop; // forgotten by a move
+        screen.style.height = "100%";
+        place.current.append(screen);
+        label.screen.root.scrollTop = top;
+        if (cover) cover.remove();
+        return () => screen.remove(); // and its keys do nothing until it is back
       }, []);
       return createElement("div", { ref: place, style: { height: "100%", width: "100%" } });
     };
