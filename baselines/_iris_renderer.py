@@ -24,6 +24,7 @@ Pixels = NDArray[np.uint8]
 _RAMP = 3.0  # portrait pixels at an edge of the box over which a change fades in
 _MARGIN = 4  # pixels around the box that are read as well
 _RINGS = 12  # of the iris's radial profile
+_GRAIN = 0.08  # largest difference of a vessel or a grain from the sclera, of its brightness
 _CONTRAST = -0.1  # least difference of sclera and iris, of the sclera's brightness
 _LASHES = 2.5  # distance from a lid's edge within which lashes are
 _STILL = 0.5  # shift below which what the layers do not explain fades back in everywhere
@@ -40,6 +41,11 @@ class Shift:
     iris: tuple[float, float]  # x, y of the iris's centre
     lid: float = 0.0  # of the upper lid's edge, across the line of the corners; positive closes
 
+    @property
+    def moves(self) -> bool:
+        """Whether it changes anything."""
+        return self.iris != (0.0, 0.0) or self.lid != 0.0
+
 
 def render(
     pixels: Pixels,
@@ -48,27 +54,72 @@ def render(
     shifts: tuple[Shift, Shift],
     *,
     glint: float = 0.5,
+    near: float = 0.0,
 ) -> Pixels:
-    """A copy of ``pixels`` (H, W, 3) with moved irises and lids; all outside the boxes stays.
+    """A copy of ``pixels`` with moved irises and lids, see ``Scene``."""
+    return Scene(pixels, pair, boxes, glint=glint, near=near).render(shifts)
 
-    ``pair``: the eyes of ``pixels``; ``boxes``, ``shifts``: left, right. ``glint``: how much of the
-    shift the catch-lights follow.
 
-    Raises:
-        TooLittleError: an eye shows too little to be moved; nothing is rendered.
+class Scene:
+    """The eyes of a portrait, taken apart when a move needs it, for as many moves as one likes.
+
+    ``pair``: the eyes of ``pixels`` (H, W, 3); ``boxes``: left, right. ``glint``: how much of a
+    shift the catch-lights follow. ``near``: shift in iris radii up to which the portrait's own
+    pixels are pushed; from twice that, layers are laid again, between them both.
     """
-    unit = pair.distance / 64
-    views = [View(pixels, eye, box, unit) for eye, box in zip(pair.eyes, boxes, strict=True)]
-    made = pixels.copy()
-    for view, other, shift in zip(views, views[::-1], shifts, strict=True):
-        if shift.iris == (0.0, 0.0) and shift.lid == 0.0:
-            continue
-        box = view.box
-        patch = pixels[box.top : box.bottom, box.left : box.right] + _change(
-            view, other, shift, glint
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        pair: EyePair,
+        boxes: tuple[Box, Box],
+        *,
+        glint: float = 0.5,
+        near: float = 0.0,
+    ) -> None:
+        unit = pair.distance / 64
+        left, right = (
+            View(pixels, eye, box, unit) for eye, box in zip(pair.eyes, boxes, strict=True)
         )
-        made[box.top : box.bottom, box.left : box.right] = np.rint(patch).clip(0, 255)
-    return made
+        self._pixels, self._glint, self._near = pixels, glint, near
+        self._views = (left, right)
+        self._layers: dict[int, Layers] = {}  # of the eyes that were taken apart
+
+    def render(self, shifts: tuple[Shift, Shift]) -> Pixels:
+        """A copy of the pixels with moved irises and lids; all outside the boxes stays.
+
+        Raises:
+            TooLittleError: an eye shows too little to be moved so far.
+        """
+        made = self._pixels.copy()
+        for side, (view, shift) in enumerate(zip(self._views, shifts, strict=True)):
+            if not shift.moves:
+                continue
+            box = view.box
+            rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+            patch = self._pixels[rows, columns] + self._change(side, shift)
+            made[rows, columns] = np.rint(patch).clip(0, 255)
+        return made
+
+    def _change(self, side: int, shift: Shift) -> Floats:
+        """What is added to the pixels of a box, (h, w, 3)."""
+        view = self._views[side]
+        move, lid = view.turned(np.array(shift.iris)), shift.lid / view.unit
+        warp = _lid_warp(view, lid)
+        way = math.hypot(*move) / view.radius
+        far = float(_smooth(way / self._near - 1)) if self._near else 1.0
+        made = np.zeros_like(view.colors)
+        if far < 1:
+            made += (1 - far) * _pushed(view, move, view.b if warp is None else warp)
+        if far > 0:
+            made += far * _relaid(view, self._apart(side), move, lid, warp, self._glint)
+        ramp = _smooth(view.to_edge / _RAMP)[..., None]
+        return view.coarse((made - view.colors) * ramp)
+
+    def _apart(self, side: int) -> "Layers":
+        if side not in self._layers:
+            self._layers[side] = apart(self._views[side], self._views[1 - side])
+        return self._layers[side]
 
 
 class View:
@@ -170,24 +221,34 @@ class Layers:
     glints: Floats  # (h, w, 3), light added by catch-lights
 
 
-def _change(view: View, other: View, shift: Shift, glint: float) -> Floats:
-    """What is added to the pixels of the box, (h, w, 3)."""
-    layers = apart(view, other)
-    move = view.turned(np.array(shift.iris))
-    lid = shift.lid / view.unit
-    warp = _lid_warp(view, lid)
+def _pushed(view: View, move: Floats, b: Floats) -> Floats:
+    """The portrait's own pixels with the iris pushed a short way inside the lids, (h, w, 3).
+
+    ``b``: where each place is read from without the push, which a moving lid has changed.
+    """
+    aside, down = view.a - view.center[0] - move[0], view.b - view.center[1] - move[1]
+    away = np.hypot(aside, down)
+    by_lid = (view.b - b).flat[away.argmin()]  # the lid has moved the iris so far already
+    room = view.half - np.sign(aside) * (view.center[0] + move[0]) - view.radius
+    share = _smooth(1 - (away - view.radius - 0.3) / np.maximum(room, 2.5))
+    share = share * _smooth((np.minimum(b - view.upper, view.lower - b) + 0.7) / 2)
+    return view.source(view.a - share * move[0], b - share * (move[1] - by_lid))
+
+
+def _relaid(
+    view: View, layers: "Layers", move: Floats, lid: float, warp: Floats | None, glint: float
+) -> Floats:
+    """The eye with its layers laid again, (h, w, 3)."""
     before = _laid(view, layers, np.zeros(2), 0.0, None, glint)
     after = _laid(view, layers, move, lid, warp, glint)
     skin = view.colors if warp is None else view.source(view.a, warp)
-    rest = view.colors - before
-    rest = rest * _lashes(view, math.hypot(*move, lid))[..., None]
+    kept = _lashes(view, math.hypot(*move, lid))[..., None]
+    dark = 1 - kept * (1 - np.clip(view.colors / np.maximum(before, 1), 0, 1))
+    light = kept * np.maximum(view.colors - before, 0)
     if warp is not None:
-        rest = view.on_grid(rest, view.a, warp)
+        dark, light = (view.on_grid(layer, view.a, warp) for layer in (dark, light))
     open_ = _open(view, *_lids(view, lid))[..., None]
-    made = skin + open_ * (after + rest - skin)
-    ramp = _smooth(view.to_edge / _RAMP)[..., None]
-    change = (made - view.colors) * ramp
-    return view.coarse(change)
+    return skin + open_ * (after * dark + light - skin)
 
 
 def _laid(
@@ -255,32 +316,55 @@ def _sclera_shows(view: View) -> Floats:
 
 
 def _sclera(view: View, other: View) -> Floats:
-    """The sclera, complete: its own pixels, and a smooth surface with grain under the iris."""
+    """The sclera, complete: its own pixels, and a shaded surface with grain under the iris."""
     shows = _sclera_shows(view)
     theirs = _sclera_shows(other) > 0
     own = shows > 0
-    v = np.clip((view.b - view.upper) / view.height(), 0, 1)
-    other_v = np.clip((other.b - other.upper) / other.height(), 0, 1)
+    v, other_v = (np.clip((e.b - e.upper) / e.height(), 0, 1) for e in (view, other))
+    shading, other_shading = _shading(view), _shading(other)
+    bare, other_bare = (view.colors / shading, other.colors / other_shading)
     parts = [  # along, across, colours, weight; the other eye is the mirror image
-        (view.u[own], v[own], view.colors[own], 1.0),
-        (-view.u[own], v[own], view.colors[own], 0.25),
-        (-other.u[theirs], other_v[theirs], other.colors[theirs], 0.2),
-        (other.u[theirs], other_v[theirs], other.colors[theirs], 0.2),
+        (view.u[own], v[own], bare[own], 1.0),
+        (-view.u[own], v[own], bare[own], 0.25),
+        (-other.u[theirs], other_v[theirs], other_bare[theirs], 0.2),
+        (other.u[theirs], other_v[theirs], other_bare[theirs], 0.2),
     ]
     along, across, colors = (np.concatenate([p[i] for p in parts]) for i in range(3))
     weight = np.concatenate([np.full(len(p[0]), p[3]) for p in parts])
     if weight.sum() < 15 * (view.fine * view.unit) ** 2 / 4:
         raise TooLittleError("too little of the white of an eye shows")
     surface = _fitted(along, across, colors, weight, np.clip(view.u, -1, 1), v)
-    rest = np.clip(view.colors - surface, -30, 30) * shows[..., None]
+    rest = np.clip(bare - surface, -30, 30) * shows[..., None]
     share = view.blurred(shows, 2)
     rest = view.blurred(rest, 2) / (share + 1e-6)[..., None]
     surface = surface + rest * _smooth(share / 0.12)[..., None]
     light, levels = surface.mean(-1), colors.mean(-1)
-    bounded = np.clip(light, 0.5 * np.median(levels), 1.02 * np.quantile(levels, 0.9))
-    surface = surface * (bounded / np.maximum(light, 1))[..., None]
+    bounded = np.clip(light, 0.5 * np.median(levels), np.quantile(levels, 0.8))
+    surface = surface * (bounded / np.maximum(light, 1))[..., None] * shading
     cover = 1 - _smooth((view.from_iris() - view.radius - 0.6) / 1.4)
-    return view.colors + cover[..., None] * (surface - view.colors)
+    return view.colors + cover[..., None] * (surface * _grain(view, shows) - view.colors)
+
+
+def _shading(view: View) -> Floats:
+    """How dark lids and corners make the sclera, (h, w, 1)."""
+    above, below = (np.maximum(d, 0) for d in (view.b - view.upper, view.lower - view.b))
+    lids = (1 - 0.40 * np.exp(-above / 2.2)) * (1 - 0.15 * np.exp(-below / 1.0))
+    return (lids * (1 - 0.22 * _smooth((np.abs(view.u) - 0.45) / 0.5)))[..., None]
+
+
+def _grain(view: View, shows: Floats) -> Floats:
+    """Vessels and grain of the sclera that shows, reflected under the iris: factors, (h, w, 3)."""
+    share = view.blurred(shows, 1.5)[..., None]
+    smooth = view.blurred(view.colors * shows[..., None], 1.5) / (share + 1e-6)
+    grain = view.colors / np.maximum(smooth, 1) - 1
+    grain = np.where(shows[..., None] > 0, np.clip(grain, -_GRAIN, _GRAIN), 0)
+    aside = view.a - view.center[0]
+    edge = view.radius + 1.4
+    sides = [float(shows[(aside > 0) == right].sum()) for right in (False, True)]
+    side = 1.0 if sides[1] > sides[0] else -1.0
+    far = np.abs(edge - side * aside)  # folded at the iris's edge: the sclera beyond it
+    at = view.center[0] + side * (edge + far)
+    return 1 + view.on_grid(grain, at, view.b, outside="constant")
 
 
 def _fitted(

@@ -29,7 +29,12 @@ _OUT = 6  # x, y of the left iris, of the right iris; heights of the two lids
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Where things would be, pixels of the portrait."""
+    """Where things would be, pixels of the portrait.
+
+    Lids say little without the irises: people squint, smile and open their eyes wide. In ``away``
+    they count as far as the irises look up or down with them, and wide open ones are closed no
+    further than that.
+    """
 
     irises: Floats  # (2, 2): centres x, y; left, right
     lids: Floats  # (2,): by how much the upper lids hang lower than at the camera, > 0 is lower
@@ -85,8 +90,11 @@ class Target:
             for i, eye in enumerate(pair.eyes)
         ]
         off = _places(pair) - found
-        away = float(np.hypot.reduce(_of_both(off[None])[0] / self.usual))
-        return Goal(np.array(irises), scale * off[4:], away)
+        aside, down, lid = _of_both(off[None])[0] / self.usual
+        follows = math.copysign(min(abs(lid), abs(down)), lid) if lid * down > 0 else 0.0
+        away = math.hypot(aside, down, follows)
+        lower = off[4:] if lid >= 0 else off[4:] * (follows / min(lid, -1e-9))
+        return Goal(np.array(irises), scale * lower, away)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; the inverse of ``of_json``."""

@@ -18,12 +18,13 @@ from pydantic import Field
 from torch import Tensor
 
 from gazebench.baselines import _iris_renderer as renderer
+from gazebench.baselines._found_eyes import FoundEyes, why_not
 from gazebench.baselines._iris_target import LEAST, Target, ramp, usable
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, to_float, to_uint8
-from gazebench.dataset.boxes import Box, Point
-from gazebench.irises import EyePair, find_eyes
+from gazebench.dataset.boxes import Box
+from gazebench.irises import EyePair
 from gazebench.methods import Direction, Task, UsesBank
 
 Floats = NDArray[np.floating[Any]]
@@ -31,13 +32,20 @@ Way = tuple[Floats, float]  # shifts of both irises (2, 2) and of the upper lids
 
 _OPENS, _CLOSES = 0.75, 0.5  # farthest way of an upper lid, iris radii
 _LEVER = 1.7  # iris radii from an eye's centre of rotation to its iris: 10 mm by 5.9 mm
+_NEAR = 0.3  # way in iris radii up to which careful settings push an eye's own pixels
+_FARTHEST = 1.5  # way of both irises, radii, beyond which careful settings leave them
 _HIDDEN = (
     0.28  # share of an iris that shows below which its lid is not lifted; what it hides is made up
 )
 
 
 class IrisWarp(UsesBank):
-    """Moves irises and lids; a portrait whose irises cannot be found or moved stays as it is."""
+    """Moves irises and lids; a portrait whose irises cannot be found or moved stays as it is.
+
+    With ``careful`` settings, those of photographs, eyes that show too little or look too far away
+    stay too, and a short way is gone by pushing pixels. An outside estimator of gaze then sees
+    fewer eyes at the camera, and people see fewer that look wrong.
+    """
 
     card: ClassVar[MethodCard] = MethodCard(
         title="Iris warp",
@@ -53,6 +61,9 @@ class IrisWarp(UsesBank):
 
         strength: float = Field(
             default=1.0, ge=-3, le=3, description="share of the way to the camera"
+        )
+        careful: bool = Field(
+            default=False, description="leave eyes that show too little, push short ways"
         )
         raise_gaze: float = Field(
             default=0.0, ge=-1, le=1, description="iris radii upwards, besides"
@@ -86,6 +97,7 @@ class IrisWarp(UsesBank):
         self.config = config
         self.target = Target.shipped()
         self.unchanged: Counter[str] = Counter()  # why portraits were left as they are
+        self._eyes = FoundEyes()
 
     def prepare(self, bank: Iterable[Batch]) -> None:
         """Fit the target on at most ``bank_size`` portraits, chosen by a hash of their ids.
@@ -98,7 +110,7 @@ class IrisWarp(UsesBank):
                 key = hashlib.sha256(id_.encode()).digest()
                 if len(pairs) >= self.config.bank_size and key > max(pairs):
                     continue
-                pairs[key] = _eyes(pixels, boxes)
+                pairs[key] = self._eyes.of(pixels, boxes)
                 if len(pairs) > self.config.bank_size:
                     del pairs[max(pairs)]
         fit_for_it = usable(pairs[key] for key in sorted(pairs))
@@ -151,19 +163,30 @@ class IrisWarp(UsesBank):
         ways: Callable[[EyePair], list[Way]],
     ) -> list[renderer.Pixels]:
         """The portrait after each way; none where it cannot be moved."""
-        pair = _eyes(pixels, boxes)
-        reason = pair.doubt
+        pair, shifts = self._eyes.of(pixels, boxes), []
+        reason = self._why_not(pixels, pair)
+        if not reason:
+            shifts = [_shifts(way) for way in ways(pair)]
+            if not any(shift.moves for both in shifts for shift in both):
+                reason = "looks at the camera" if self.config.strength else "its strength is 0"
         if not reason:
             try:
-                glint = self.config.glint
-                return [
-                    renderer.render(pixels, pair, boxes, _shifts(way), glint=glint)
-                    for way in ways(pair)
-                ]
+                near = _NEAR if self.config.careful else 0.0
+                scene = renderer.Scene(pixels, pair, boxes, glint=self.config.glint, near=near)
+                return [scene.render(both) for both in shifts]
             except renderer.TooLittleError as error:
                 reason = str(error)
         self.unchanged[reason] += 1
         return []
+
+    def _why_not(self, pixels: renderer.Pixels, pair: EyePair) -> str:
+        """Why a portrait stays as it is; "" where it does not."""
+        reason = why_not(pixels, pair, careful=self.config.careful)
+        if reason or not self.config.careful:
+            return reason
+        shifts, _ = self._way(pair)
+        far = float(np.hypot(*shifts.mean(0))) > _FARTHEST * pair.left.radius
+        return "looks too far away from the camera" if far else ""
 
     def _turned(self, pair: EyePair, yaw_deg: float, pitch_deg: float) -> Way:
         """The way to a direction that is not the camera's."""
@@ -210,8 +233,3 @@ def _portraits(batch: Batch) -> Iterable[tuple[str, renderer.Pixels, tuple[Box, 
     pixels = to_uint8(batch.image).permute(0, 2, 3, 1).contiguous().cpu().numpy()
     for id_, image, boxes in zip(batch.ids, pixels, batch.eyes.tolist(), strict=True):
         yield id_, image, (Box(*boxes[0]), Box(*boxes[1]))
-
-
-def _eyes(pixels: renderer.Pixels, boxes: tuple[Box, Box]) -> EyePair:
-    left, right = (Point((b.left + b.right - 1) / 2, (b.top + b.bottom - 1) / 2) for b in boxes)
-    return find_eyes(pixels, (left, right))

@@ -18,14 +18,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from gazebench.baselines import _averting
 from gazebench.baselines._averting import Layers, apart, unmoved
 from gazebench.baselines._eye_crops import Crops, canonical, enlarged
+from gazebench.baselines._found_eyes import FoundEyes, why_not
 from gazebench.baselines._iris_renderer import TooLittleError
 from gazebench.baselines._iris_target import Target, turn_of
 from gazebench.baselines._layers import constant_then_linear, frozen
@@ -34,8 +37,8 @@ from gazebench.baselines._undo_pairs import Pairs, others, pairs, shaken
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw, to_uint8
-from gazebench.dataset.boxes import Box, Point
-from gazebench.irises import EyePair, find_eyes
+from gazebench.dataset.boxes import Box
+from gazebench.irises import EyePair
 from gazebench.methods import Task, TrainableMethod
 
 
@@ -100,6 +103,9 @@ class Undo(TrainableMethod):
         strength: float = Field(
             default=1.0, ge=0, le=2, description="share of the way to the camera"
         )
+        careful: bool = Field(
+            default=False, description="leave eyes that show too little, as of photographs"
+        )
         raise_gaze: float = Field(
             default=0.0, ge=-1, le=1, description="iris radii upwards, besides"
         )
@@ -119,6 +125,7 @@ class Undo(TrainableMethod):
         }
         self.target = Target.shipped()
         self.unchanged: Counter[str] = Counter()  # why portraits were left as they are
+        self._eyes = FoundEyes()
         self._faces: dict[str, _Face] = {}  # training portraits, taken apart when first drawn
 
     def correct(self, batch: Batch) -> Tensor:
@@ -129,8 +136,10 @@ class Undo(TrainableMethod):
         """Eyes at shares of the way from the source (0) to the camera (1), (N, A, 3, H, W)."""
         made = batch.image[:, None].repeat(1, len(alphas), 1, 1, 1)
         for row, (image, boxes) in enumerate(zip(batch.image, _boxes(batch), strict=True)):
-            pair = _eyes(image, boxes)
-            reason = pair.doubt or ("" if self._way(pair) else "looks at the camera")
+            pixels = _pixels(image)
+            pair = self._eyes.of(pixels, boxes)
+            reason = why_not(pixels, pair, careful=self.config.careful)
+            reason = reason or ("" if self._way(pair) else "looks at the camera")
             if reason:
                 self.unchanged[reason] += 1
                 continue
@@ -234,7 +243,7 @@ class Undo(TrainableMethod):
         return [self._faces[id_] for id_ in x.ids]
 
     def _face(self, image: Tensor, boxes: tuple[Box, Box]) -> _Face:
-        pair = _eyes(image, boxes)
+        pair = self._eyes.of(_pixels(image), boxes)
         crops = Crops.around(pair, (_averting.HEIGHT, _averting.WIDTH))
         pixels = to_uint8(image).float()
         layers = None
@@ -264,10 +273,9 @@ def _boxes(batch: Batch) -> Iterator[tuple[Box, Box]]:
         yield Box(*left), Box(*right)
 
 
-def _eyes(image: Tensor, boxes: tuple[Box, Box]) -> EyePair:
-    pixels = to_uint8(image).permute(1, 2, 0).contiguous().cpu().numpy()
-    left, right = (Point((b.left + b.right - 1) / 2, (b.top + b.bottom - 1) / 2) for b in boxes)
-    return find_eyes(pixels, (left, right))
+def _pixels(image: Tensor) -> NDArray[np.uint8]:
+    """A portrait (3, H, W) in [-1, 1] as (H, W, 3)."""
+    return to_uint8(image).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def _edges(eyes: Tensor) -> tuple[Tensor, Tensor]:

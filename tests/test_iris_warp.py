@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from gazebench.baselines import _iris_renderer as renderer
 from gazebench.baselines._iris_renderer import Shift, TooLittleError, render
@@ -64,13 +66,14 @@ def middles(boxes: tuple[Box, Box]) -> tuple[Point, Point]:
     return left, right
 
 
-def moved(faces: Sequence[Face], shift: Shift) -> list[float]:
+def moved(faces: Sequence[Face], shift: Shift, near: float = 0.0) -> list[float]:
     """How far the irises are found to have moved along the shift, of what was asked."""
     length = float(np.hypot(*shift.iris))
     shares = []
     for pixels, pair, boxes in faces:
         try:
-            after = find_eyes(render(pixels, pair, boxes, (shift, shift)), middles(boxes))
+            made = render(pixels, pair, boxes, (shift, shift), near=near)
+            after = find_eyes(made, middles(boxes))
         except TooLittleError:
             continue
         for one, other in zip(pair.eyes, after.eyes, strict=True):
@@ -84,10 +87,11 @@ def test_without_a_shift_nothing_changes(faces: list[Face]) -> None:
         assert np.array_equal(render(pixels, pair, boxes, (STILL, STILL)), pixels)
 
 
-def test_a_hair_of_a_shift_changes_hardly_anything(faces: list[Face]) -> None:
+@pytest.mark.parametrize("near", [0.0, 0.3])
+def test_a_hair_of_a_shift_changes_hardly_anything(faces: list[Face], near: float) -> None:
     hair = Shift((1e-3, 0.0), 1e-3)
     for pixels, pair, boxes in faces[:4]:
-        made = render(pixels, pair, boxes, (hair, hair))
+        made = render(pixels, pair, boxes, (hair, hair), near=near)
         assert np.abs(made.astype(int) - pixels).max() <= 1
 
 
@@ -136,6 +140,57 @@ def test_irises_of_photographs_move_as_far_as_asked(
     shares = moved(faces, Shift(shift))
     assert np.median(shares) == pytest.approx(1, abs=0.15)
     assert np.mean(np.abs(np.array(shares) - 1) < 0.4) > 0.8
+
+
+@pytest.mark.parametrize("shift", [(1.2, 0.0), (-1.5, 0.0)], ids=str)
+def test_pushed_irises_move_as_far_as_asked(synthetic: list[Face], shift: Any) -> None:
+    shares = moved(synthetic, Shift(shift), near=0.4)
+    assert len(shares) > 12
+    assert np.median(shares) == pytest.approx(1, abs=0.15)
+
+
+def test_a_short_way_is_gone_with_the_eyes_own_pixels(faces: list[Face]) -> None:
+    """No sclera is painted: each pixel is between those around it."""
+    short = Shift((1.2, 0.0))
+    for pixels, pair, boxes in faces[:6]:
+        made = render(pixels, pair, boxes, (short, short), near=0.4)
+        low, high = (f(pixels, (7, 7, 1)).astype(int) for f in (minimum_filter, maximum_filter))
+        assert (made != pixels).any()
+        assert ((made >= low - 12) & (made <= high + 12)).all()
+
+
+def test_lashes_darken_an_iris_and_make_no_black_spots(faces: list[Face]) -> None:
+    """What was dark on the sclera is a share of its light, also where the iris comes to lie."""
+    for pixels, pair, boxes in faces:
+        for way in (3.0, -3.0):
+            shift = Shift((way, 0.0))
+            try:
+                made = render(pixels, pair, boxes, (shift, shift))
+            except TooLittleError:
+                continue
+            for box in boxes:
+                before, after = (cut(p, box).mean(-1) for p in (pixels, made))
+                assert np.quantile(after, 0.005) > 0.6 * np.quantile(before, 0.005) - 2
+
+
+def test_the_sclera_that_appears_has_grain(faces: list[Face]) -> None:
+    grain = np.random.default_rng(0).normal(0, 7, (256, 256, 1))
+    found = []
+    for pixels, pair, boxes in faces:
+        grainy = (pixels + grain).clip(0, 255).astype(np.uint8)
+        views = [
+            renderer.View(grainy, eye, box, pair.distance / 64)
+            for eye, box in zip(pair.eyes, boxes, strict=True)
+        ]
+        try:
+            sclera = renderer.apart(*views).sclera.mean(-1)
+        except TooLittleError:
+            continue
+        under = (views[0].from_iris() < views[0].radius) & (views[0].b > views[0].upper + 2)
+        rough = np.abs(sclera - gaussian_filter(sclera, 2))
+        found.append(float(rough[under & (views[0].lower > views[0].b + 1)].mean()))
+    assert len(found) > 4
+    assert np.median(found) > 0.5
 
 
 def test_a_lid_that_is_lifted_opens_the_eye(faces: list[Face]) -> None:

@@ -223,7 +223,7 @@ def test_a_photograph_is_corrected_without_a_run(
         shutil.copy(demo_portraits / f"{name}.jpg", "photos")
     result = gazebench("correct", "photos", "--page", "--quiet", "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert "method: undo" in result.output
+    assert "method: iris_warp" in result.output
     assert "2 of 2 photographs corrected → corrected" in result.output
     for name in AWAY:
         before = np.asarray(read_picture(tmp_path / "photos" / f"{name}.jpg"))

@@ -18,7 +18,6 @@ from gazebench.photographs.moving import Frames, Mover, animated
 from gazebench.plugins import Collection
 
 FIRST = 6  # portraits that are shown where no id is given
-_ALPHAS, _DIRECTIONS = "undo", "iris_warp"  # the best without a run, for each
 
 
 def chosen(
@@ -40,7 +39,7 @@ def chosen(
         MethodError: the method cannot; those that can are named.
     """
     if run is None:
-        name = name or (_DIRECTIONS if directions else _ALPHAS)
+        name = name or choosing.BEST
         if name in plugins.names(collection):
             _require(collection, name, directions=directions)
         return choosing.of_name(collection, name, changes or {}, None, device)

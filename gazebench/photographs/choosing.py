@@ -16,7 +16,7 @@ from gazebench.methods import Method, Task
 from gazebench.plugins import Collection
 from gazebench.weights import trained as shipped
 
-BEST = ("undo", "iris_warp")  # methods that correct as they are installed, the best first
+BEST = "iris_warp"  # of the methods that correct as they are installed: looks real most often
 _RESOLUTION = 256  # of a method that takes any, where nothing else decides
 _BATCH = 8
 _ALIGN = "ffhq"  # where nothing else decides
@@ -65,10 +65,10 @@ class Chosen:
     notes: tuple[str, ...] = ()  # what a user should know of it
 
 
-def best(collection: Collection, dataset: Path | None = None) -> str:
-    """Name of the best method that corrects without a run; with ``dataset``, that looks it up."""
-    known = set(plugins.names(collection)) - set(shipped.names() if dataset else ())
-    return next(name for name in BEST if name in known)
+def careful(kind: type[Method], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings for photographs: ``careful`` where a method can be, unless they say otherwise."""
+    able = "careful" in kind.Config.model_fields
+    return {**({"careful": True} if able else {}), **settings}
 
 
 def choose(
@@ -86,7 +86,7 @@ def choose(
         InputError: see ``of_run`` and ``of_name``; also ``run`` beside a method or a dataset.
     """
     if run is None:
-        return of_name(collection, method or best(collection, dataset), settings, dataset, device)
+        return of_name(collection, method or BEST, settings, dataset, device)
     if dataset or (method and not plugins.outside(collection, method)):
         raise InputError(f"{run}: a run says the method itself; leave out method and dataset")
     return of_run(collection, run, settings, device)
@@ -101,6 +101,8 @@ def of_run(
         InputError: no run, no checkpoint that can be read, or no such setting.
     """
     collection = training.with_own_file(collection, run)
+    name = training.run_method_name(run)
+    settings = careful(methods.load(collection, name), settings) if name else settings
     trained = training.load_trained(collection, run, None, device=device, changes=settings)
     return of_trained(trained, settings, collection, run)
 
@@ -121,6 +123,7 @@ def of_name(
         MethodError: it must be trained, needs a dataset, or corrects nothing itself.
     """
     kind = methods.load(collection, name)
+    settings = careful(kind, settings)
     if name in shipped.names() and dataset is None:
         trained = training.load_shipped(collection, name, device=device, changes=settings)
         return of_trained(trained, settings, collection)
