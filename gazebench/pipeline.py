@@ -426,7 +426,6 @@ def plan_dataset(
         InputError: see ``build_dataset``; or ``limit``, ``shard``, ``labels`` with ``from_export``.
     """
     from gazebench import curation, sources
-    from gazebench.curation import recreate
     from gazebench.errors import InputError
 
     place = {"source": source_type, "eyes": eyes}
@@ -435,6 +434,8 @@ def plan_dataset(
         return curation.plan(sources, source, settings, **place, **chosen)
     if any(value is not None for value in chosen.values()):
         raise InputError(f"{', '.join(chosen)} cannot be used with from_export")
+    from gazebench.curation import recreate
+
     return recreate.plan(sources, source, from_export, settings, **place)
 
 
@@ -453,9 +454,12 @@ def build_planned(
         GazebenchError: see ``build_dataset``.
     """
     from gazebench import curation
-    from gazebench.curation import recreate
 
-    earlier = recreate.earlier(out) if plan.recreation else None
+    earlier = None
+    if plan.recreation:
+        from gazebench.curation import recreate
+
+        earlier = recreate.earlier(out)
     made = curation.build(
         plan,
         out,
@@ -468,20 +472,28 @@ def build_planned(
         root=out,
         report=made,
         labels=_source_labels(plan, out, earlier),
-        recreated=recreate.result(plan.recreation, out) if plan.recreation else None,
+        recreated=_recreated(plan, out),
     )
+
+
+def _recreated(plan: "BuildPlan", out: Path) -> "RecreationResult | None":
+    if plan.recreation is None:
+        return None
+    from gazebench.curation import recreate
+
+    return recreate.result(plan.recreation, out)
 
 
 def _source_labels(
     plan: "BuildPlan", out: Path, earlier: frozenset[str] | None
 ) -> SourceLabels | None:
-    from gazebench.annotation.labels import write_source_labels
-
     origin, labels = "source", {face.id: face.label for face in plan.chosen if face.label}
     if plan.recreation:
         origin, labels = "export", plan.recreation.labels
     if not labels:
         return None
+    from gazebench.annotation.labels import write_source_labels
+
     written = write_source_labels(out, labels, earlier=earlier)
     return SourceLabels(origin=origin, written=written)
 

@@ -1,11 +1,29 @@
 """How a dataset is made of source faces: plan, build, merge, verify, recreate.
 
 It uses `sources`, `landmarks`, `exports` (to recreate one) and `dataset_card`; what it writes is a
-`dataset`. The modules ``merge``, ``verify`` and ``recreate`` are one command each.
+`dataset`. The modules ``merge``, ``verify`` and ``recreate`` are one command each. The names below
+are imported when first asked for: a worker needs only what makes portraits.
 """
 
-from gazebench.curation.building import BuildReport, build
-from gazebench.curation.planning import BuildPlan, plan
-from gazebench.curation.settings import DatasetSettings
+import importlib
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from gazebench.curation.building import BuildReport, build
+    from gazebench.curation.planning import BuildPlan, plan
+    from gazebench.curation.settings import DatasetSettings
+
+_HOMES = {
+    "BuildPlan": "planning",
+    "BuildReport": "building",
+    "DatasetSettings": "settings",
+    "build": "building",
+    "plan": "planning",
+}
 __all__ = ["BuildPlan", "BuildReport", "DatasetSettings", "build", "plan"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gazebench import __version__, dataset_card, store
+from gazebench import __version__, store
 from gazebench.curation.duplicates import from_hex, groups
 from gazebench.curation.journal import Journal
 from gazebench.curation.libraries import libraries
@@ -90,6 +90,8 @@ def publish(
         info["attributes"] = _written(out / FILE, [attributes_csv(known)])
     store.write(out / "dataset.json", json.dumps(info, indent=1) + "\n")
     del tally  # the card counts again
+    from gazebench import dataset_card  # here, so that it is loaded while workers are at work
+
     dataset_card.write(out)
     return counts
 

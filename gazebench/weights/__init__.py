@@ -18,7 +18,6 @@ from gazebench.errors import InputError, MissingPartError
 from gazebench.reading import check_tensors, sha256_of
 from gazebench.weights.catalogue import ENTRIES, Member, Original, Shipped, Tensorial, WeightsEntry
 from gazebench.weights.convert import digest_of
-from gazebench.weights.fetch import obtain, obtain_file, obtain_member
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -155,6 +154,8 @@ def _place(entry: WeightsEntry) -> Path | None:
 
 def _install(entry: Tensorial | Original | Member, folder: Path) -> Path:
     import safetensors.numpy
+
+    from gazebench.weights.fetch import obtain, obtain_file, obtain_member
 
     if not isinstance(entry, Tensorial):
         place = folder / entry.file
