@@ -1,6 +1,7 @@
 """Pictures that are read inside tar archives, Kaggle's ZIP archive and Parquet tables."""
 
 import io
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -88,6 +89,48 @@ def test_a_damaged_list_in_an_archive_is_named(tmp_path: Path) -> None:
         archive.writestr("img_align_celeba/000001.jpg", b"picture")
         archive.writestr("list_eval_partition.csv", "image_id,partition\n000001.jpg,7\n")
     with pytest.raises(InputError, match=r"archive\.zip/list_eval_partition\.csv, line 2"):
+        CelebA(root)
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+@pytest.mark.parametrize("lists", ["", "Anno/", "CelebA/Anno/"])
+def test_lists_are_read_in_the_archive_of_the_pictures(
+    celeba: Path, tmp_path: Path, kind: str, lists: str
+) -> None:
+    inside = {path: path.name for path in celeba.glob("*.txt")}
+    inside = {path: f"{lists}{name}" for path, name in inside.items()}
+    top = "CelebA/Img/" if "CelebA" in lists else ""
+    inside |= {path: f"{top}img_align_celeba/{path.name}" for path in celeba.rglob("*.jpg")}
+    root = archive_of(inside, tmp_path / f"mine.{kind}")
+    assert sources.recognise(sources, root) == "celeba"
+    source = CelebA(root)
+    faces = list(source.faces())
+    assert [face.identity for face in faces] == ["0", "0", "1", "1"]
+    assert all(face.eyes for face in faces)
+    assert not any("identity_CelebA" in remark for remark in source.remarks())
+    if not lists:
+        done = build(root, tmp_path / "out", *FLAGS)
+        assert "4 found = 4 portraits" in done.output, done.output
+
+
+def archive_of(inside: dict[Path, str], path: Path) -> Path:
+    """An archive of files under other names."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for file, name in inside.items():
+                archive.write(file, name)
+        return path
+    with tarfile.open(path, "w") as archive:
+        for file, name in inside.items():
+            archive.add(file, f"./{name}")
+    return path
+
+
+def test_a_damaged_list_in_a_tar_archive_is_named(celeba: Path, tmp_path: Path) -> None:
+    (celeba / "identity_CelebA.txt").write_text("000001.jpg 1\n000002.jpg x\n")
+    root = packed(celeba, tmp_path / "mine.tar")
+    shutil.rmtree(celeba)
+    with pytest.raises(InputError, match=r"mine\.tar/celeba/identity_CelebA\.txt, line 2"):
         CelebA(root)
 
 

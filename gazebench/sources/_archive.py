@@ -1,15 +1,20 @@
 """What an archive of pictures holds, ZIP or tar. It is read in place and never extracted."""
 
+import io
 import stat
 import zipfile
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from gazebench.dataset.containers import TAR, Member, tar_members
+from gazebench.dataset.containers import TAR, Member, read, tar_members
 from gazebench.errors import InputError
 
 ENDINGS = (".zip", TAR)
 _MOST = 1_000_000  # members
+_LISTS = (".txt", ".csv")
+_MOST_OF_A_LIST = 256 << 20  # bytes; the largest of CelebA has 26 million
 
 
 def members(path: Path) -> list[str]:
@@ -73,13 +78,57 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS and path.is_file()
 
 
-def folders(path: Path) -> list[zipfile.Path]:
-    """The top of a ZIP archive and the folders there, where lists may stand; none of a tar."""
+@dataclass(frozen=True, slots=True)
+class TarPath:
+    """A place in a tar archive, as ``zipfile.Path`` is one in a ZIP archive."""
+
+    archive: Path
+    addresses: Mapping[str, str]  # of the archive's lists, by name
+    name: str = ""  # "" is the top
+
+    def __truediv__(self, part: str) -> "TarPath":
+        """A place in this one."""
+        return replace(self, name=f"{self.name}/{part}".lstrip("/"))
+
+    def __str__(self) -> str:
+        """The archive's path and the place in it."""
+        return f"{self.archive}/{self.name}"
+
+    def is_file(self) -> bool:
+        """Whether a list is there."""
+        return self.name in self.addresses
+
+    def open(self, *, encoding: str) -> io.TextIOWrapper:
+        """The list, as text.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        try:
+            data = read(self.archive, self.addresses[self.name], limit=_MOST_OF_A_LIST)
+        except (OverflowError, ValueError) as error:
+            raise OSError(str(error)) from None
+        return io.TextIOWrapper(io.BytesIO(data), encoding)
+
+
+def folders(path: Path) -> list[zipfile.Path] | list[TarPath]:
+    """The top of an archive and the folders in it that hold lists, those near the top first.
+
+    Raises:
+        InputError: see ``members``.
+    """
+    every = tar_members(path) if path.suffix.lower() == TAR else map(_zipped, members(path))
+    lists = {
+        str(PurePosixPath(member.name)): member.address
+        for member in every
+        if member.name.lower().endswith(_LISTS) and _is_own(PurePosixPath(member.name))
+    }
+    found = {str(PurePosixPath(name).parent) for name in lists} - {"."}
+    inner = sorted(found, key=lambda name: (name.count("/"), name))
     if path.suffix.lower() == TAR:
-        return []
-    members(path)  # that it is one to be read
+        return [TarPath(path, lists, name) for name in ("", *inner)]
     top = zipfile.Path(path)
-    return [top, *(place for place in top.iterdir() if place.is_dir())]
+    return [top, *(top / name for name in inner)]
 
 
 def _zipped(name: str) -> Member:

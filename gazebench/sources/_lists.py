@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from gazebench.errors import InputError
+from gazebench.sources._archive import TarPath
 
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _PICTURE = re.compile(r"(.+)\.(jpe?g|png|webp|bmp)", re.IGNORECASE)
@@ -23,7 +24,7 @@ _ONE_VALUE = ("identity", "partition")  # a header may call the value of such a 
 # ... but not by the name of another list's column
 _ELSEWHERE = {"identity", "partition", "lefteye_x", "x_1", "orig_idx", "orig_file", "male"}
 V = TypeVar("V")
-Places = Sequence[Path | zipfile.Path]  # folders, also of an archive
+Places = Sequence[Path | zipfile.Path | TarPath]  # folders, also of an archive
 
 
 class Row(NamedTuple):
@@ -34,7 +35,7 @@ class Row(NamedTuple):
     values: list[str]
 
 
-def find(name: str, *folders: Path | zipfile.Path) -> Path | None:
+def find(name: str, *folders: Path | zipfile.Path | TarPath) -> Path | None:
     """The list ``name`` in the first of ``folders`` that has it; ``.csv`` for ``.txt`` is fine."""
     names = (name, f"{Path(name).stem}.csv")
     places = (folder / called for folder in folders for called in names)

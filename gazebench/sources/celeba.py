@@ -2,8 +2,8 @@
 
 Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015. The pictures are 178x218,
 already aligned; only researchers may use them and nobody may pass them on. They may also be in
-``img_align_celeba.zip`` or ``.tar``, or in Kaggle's ZIP archive with its lists; an archive is read
-and never extracted.
+``img_align_celeba.zip`` or ``.tar``, or in Kaggle's ZIP archive; lists in the same archive are read
+there. An archive is never extracted.
 """
 
 import itertools
@@ -42,7 +42,7 @@ class CelebA(Source):
     def __init__(self, root: Path) -> None:
         self._images = _archive_at(root) or image_folder(root, _NAME)
         places = [*list_folders(root), self._images, self._images.parent]
-        if self._images.is_file():  # Kaggle packs the lists with the pictures
+        if self._images.is_file():  # lists may be packed with the pictures
             places += _archive.folders(self._images)
         self.identities = read_identities(places)
         self.partitions = read_partitions(places)
