@@ -35,15 +35,24 @@ def grey_profile(gamma: float) -> bytes:
     return _profile(b"GRAY", {b"kTRC": _curve(gamma)})
 
 
-def seen_as_srgb(values: NDArray[np.uint8], primaries: Primaries, gamma: float) -> NDArray:
-    """What pixels (..., 3) of such a profile are in sRGB, 0 to 255, cut off at its gamut."""
-    light = (values / 255.0) ** gamma @ to_d50(primaries).T @ np.linalg.inv(to_d50(SRGB)).T
+def seen_as_srgb(values: NDArray[np.uint8], primaries: Primaries, gamma: float | None) -> NDArray:
+    """What pixels (..., 3) of such a profile are in sRGB, 0 to 255, cut off at its gamut.
+
+    ``gamma``: None for the curve of sRGB.
+    """
+    light = decoded(values / 255.0) if gamma is None else (values / 255.0) ** gamma
+    light = light @ to_d50(primaries).T @ np.linalg.inv(to_d50(SRGB)).T
     return encoded(light.clip(0, 1)) * 255
 
 
 def encoded(light: NDArray) -> NDArray:
     """IEC 61966-2-1."""
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def decoded(values: NDArray) -> NDArray:
+    """Likewise, the way back."""
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def to_d50(primaries: Primaries) -> NDArray:

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 import torch
 from build_runs import gazebench
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 from profiles import (
     ADOBE_RGB,
     DISPLAY_P3,
     PROPHOTO,
+    SRGB,
+    WHITE,
+    Primaries,
     grey_profile,
     rgb_profile,
     seen_as_srgb,
@@ -88,6 +92,125 @@ def test_cmyk_goes_by_its_profile() -> None:
     ).jpegsave_buffer(Q=100)
     assert Image.open(io.BytesIO(data)).mode == "CMYK"
     assert decode(data, "x").getpixel((9, 9)) == pytest.approx((200, 60, 90), abs=6)
+
+
+EXIF, SPACE, INTEROP = 0x8769, 0xA001, 0xA005
+UNCALIBRATED = 65535
+
+
+def exif(space: int | None, index: str = "") -> Image.Exif:
+    """That of a camera, which tells its colour space."""
+    told = Image.Exif()
+    told[EXIF] = {} if space is None else {SPACE: space}
+    if index:
+        told[EXIF] |= {INTEROP: {1: index}}
+    return told
+
+
+IN_ADOBE_RGB = [exif(UNCALIBRATED, "R03"), exif(None, "R03"), exif(2)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        *((kind, told) for kind in ("JPEG", "PNG", "WEBP") for told in IN_ADOBE_RGB),
+        ("TIFF", IN_ADOBE_RGB[-1]),  # Pillow writes no index into one
+    ],
+)
+def test_adobe_rgb_is_told_by_exif_too(kind: str, told: Image.Exif) -> None:
+    wide = colours().resize((490, 70), Image.Resampling.NEAREST)
+    options = {"JPEG": {"quality": 100, "subsampling": 0}}.get(kind, _exact(kind))
+    data = encoded(wide, kind, exif=told.tobytes(), **options)
+    expected = seen_as_srgb(np.asarray(wide), ADOBE_RGB, 563 / 256)
+    apart = np.abs(np.asarray(decode(data, "x")) - expected)
+    assert apart.mean() < 1
+    assert kind == "JPEG" or apart.max() <= 3
+
+
+@pytest.mark.parametrize(
+    "told", [exif(1, "R03"), exif(UNCALIBRATED), exif(UNCALIBRATED, "R98"), exif(1)]
+)
+def test_any_other_exif_means_srgb(told: Image.Exif) -> None:
+    found = original(encoded(colours(), exif=told.tobytes()), "x")
+    np.testing.assert_array_equal(found.on_black(), colours())
+    assert not found.note
+
+
+def chunks(**values: Any) -> PngImagePlugin.PngInfo:
+    """The chunks of a PNG: ``gAMA`` as a number, ``cHRM`` as white, red, green, blue."""
+    info = PngImagePlugin.PngInfo()
+    for name, value in values.items():
+        numbers = [value] if name == "gAMA" else value
+        data = (
+            value
+            if name == "sRGB"
+            else b"".join(struct.pack(">I", round(number * 100_000)) for number in numbers)
+        )
+        info.add(name.encode(), data)
+    return info
+
+
+def points(primaries: Primaries) -> list[float]:
+    return [*WHITE, *(value for point in primaries for value in point)]
+
+
+@pytest.mark.parametrize(
+    ("told", "primaries", "gamma"),
+    [
+        ({"gAMA": 0.4547, "cHRM": points(ADOBE_RGB)}, ADOBE_RGB, 2.2),
+        ({"gAMA": 1 / 1.8, "cHRM": points(PROPHOTO)}, PROPHOTO, 1.8),
+        ({"gAMA": 1.0}, SRGB, 1.0),
+        ({"gAMA": 1 / 1.8, "cHRM": points(SRGB)}, SRGB, 1.8),
+        ({"cHRM": points(DISPLAY_P3)}, DISPLAY_P3, None),
+    ],
+)
+def test_chunks_of_a_png_are_read_as_what_they_say(
+    told: dict[str, Any], primaries: Primaries, gamma: float | None
+) -> None:
+    expected = seen_as_srgb(np.asarray(colours()), primaries, gamma)
+    apart = np.abs(np.asarray(decode(encoded(colours(), pnginfo=chunks(**told)), "x")) - expected)
+    assert apart.mean() < 1
+    assert apart.max() <= 3
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"gAMA": 0.45455},
+        {"gAMA": 0.45455, "cHRM": points(SRGB)},
+        {"gAMA": 1.0, "cHRM": points(ADOBE_RGB), "sRGB": b"\0"},
+    ],
+)
+def test_what_a_png_says_of_srgb_keeps_every_pixel(told: dict[str, Any]) -> None:
+    found = original(encoded(colours(), pnginfo=chunks(**told)), "x")
+    np.testing.assert_array_equal(found.on_black(), colours())
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"gAMA": 0.0},
+        {"gAMA": 300.0},
+        {"cHRM": [0.0] * 8},
+        {"cHRM": [0.3127, 0.329, *[0.3, 0.3] * 3]},
+        {"cHRM": [0.9, 0.05, *points(SRGB)[2:]]},
+    ],
+)
+def test_chunks_that_cannot_be_mean_srgb_and_are_noted(told: dict[str, Any]) -> None:
+    found = original(encoded(colours(), pnginfo=chunks(**told)), "x")
+    assert found.note.endswith("read as sRGB")
+    np.testing.assert_array_equal(found.on_black(), colours())
+
+
+def test_a_profile_is_taken_before_chunks_and_exif() -> None:
+    data = encoded(
+        colours(),
+        icc_profile=rgb_profile(DISPLAY_P3, 2.2),
+        exif=exif(UNCALIBRATED, "R03").tobytes(),
+        pnginfo=chunks(gAMA=1.0),
+    )
+    expected = seen_as_srgb(np.asarray(colours()), DISPLAY_P3, 2.2)
+    assert np.abs(np.asarray(decode(data, "x")) - expected).max() <= 3
 
 
 def broken(fault: str) -> bytes:

@@ -1,6 +1,6 @@
 """A dataset and an export of an earlier recipe (commit fa5fa19) are read as they were.
 
-Its build is finished by nobody else: recipe 4 makes other portraits of pictures with a colour
+Its build is finished by nobody else: a later recipe makes other portraits of pictures with a colour
 profile. Where there is none, its export still gives the same dataset.
 
 ``made_before/dataset`` is three shipped portraits and a grey wall, built there at 64 pixels as JPEG
@@ -16,6 +16,7 @@ from build_runs import gazebench, tree_hash
 from PIL import Image
 
 from gazebench.curation.libraries import libraries
+from gazebench.curation.settings import RECIPE
 from gazebench.dataset import Domain, Manifest
 
 BEFORE = Path(__file__).parent / "made_before"
@@ -53,7 +54,7 @@ def test_nothing_is_added_to_it_by_another_recipe(before: Path, faces: Path) -> 
     for flags in (FLAGS, (*FLAGS, "--test-fraction", "0.5")):
         result = gazebench("build-dataset", faces, before, *flags)
         assert result.exit_code == 7
-        assert "recipe: 3 → 4" in result.output
+        assert f"recipe: 3 → {RECIPE}" in result.output
     assert "test_fraction: 0.1 → 0.5" in result.output
     assert "image_format" not in result.output  # settings that were added since are no difference
     assert tree_hash(before) == TREE

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gazebench.curation import BuildPlan
 
 # Raised when the same picture would give another portrait, box or decision.
-RECIPE = 4
-ALIKE = (3, RECIPE)  # that make the same portrait of a picture without a colour profile
+RECIPE = 5
+ALIKE = (3, 4, RECIPE)  # that make the same portrait of a picture that declares no colours
 
 # What a build that was begun before there was such a setting has done.
 BEFORE: dict[str, Any] = {"image_format": "png", "jpeg_quality": None, "write_masks": False}

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from gazebench.dataset import _mending, containers
+from gazebench.dataset import _mending, containers, declared
 from gazebench.dataset.colours import BROKEN, Colours
 from gazebench.dataset.picture_types import HEAD, KNOWN, READ, kind_of, why_not
 from gazebench.errors import InputError, MissingPartError
@@ -265,7 +265,8 @@ def _loaded(data: bytes, kind: str, name: str, *, reduced: bool) -> Original:
         image.load()
         turn = _TURNS.get(_orientation(image))  # after loading: some decoders turn it themselves
         upright = image if turn is None else image.transpose(turn)
-        return replace(_original(upright, image.info.get("icc_profile")), scale=scale)
+        profile = image.info.get("icc_profile") or declared.profile(image)
+        return replace(_original(upright, profile), scale=scale)
 
 
 def _scale(size: tuple[int, int]) -> int:
@@ -343,8 +344,13 @@ def _original(image: Image.Image, profile: bytes | None) -> Original:
     colours = Colours.of(profile, mode)
     if mode == "CMYK":
         image, colours = colours.to_srgb(image), Colours(note=colours.note)
-    # a copy in any case: Pillow's object of the file would keep its metadata
-    return Original(_plain(image.convert("L" if mode == "L" else "RGB")), colours, alpha)
+    return Original(_bare(image, "L" if mode == "L" else "RGB"), colours, alpha)
+
+
+def _bare(image: Image.Image, mode: str) -> Image.Image:
+    """Pixels of ``mode`` and nothing else: Pillow's object of the file would keep its metadata."""
+    # `convert` to the mode it has would hold a large picture twice
+    return _plain(image.convert(mode) if image.mode != mode else image._new(image.im))
 
 
 def _plainest(image: Image.Image) -> str:
