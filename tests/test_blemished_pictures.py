@@ -39,6 +39,32 @@ def exif(*entries: tuple[int, int, int, bytes]) -> bytes:
 
 SHORT, ASCII, RATIONAL = 3, 2, 5
 SIX, ONE = struct.pack(">HH", 6, 0), struct.pack(">HH", 1, 0)
+CUT = {  # what is left of a PNG that ends like this
+    "no end": lambda png: png[:-12],
+    "half an end": lambda png: png[:-5],
+    "a cut text behind the pixels": lambda png: png[:-12] + b"\0\0\1\0tEXtAuthor",
+}
+
+
+@pytest.mark.parametrize("form", CUT)
+def test_a_png_that_only_lacks_its_end_is_whole(form: str, picture: Image.Image) -> None:
+    data = encoded(picture, "PNG")
+    np.testing.assert_array_equal(decode(CUT[form](data), "x"), picture)
+
+
+@pytest.mark.parametrize("left", [13, 40, 400, 5000])
+def test_a_png_that_lacks_pixels_is_damaged(left: int, picture: Image.Image) -> None:
+    with pytest.raises(PictureError) as caught:
+        decode(encoded(picture, "PNG")[:-left], "x")
+    assert caught.value.code == "damaged"
+
+
+def test_an_adobe_segment_that_is_too_short_is_passed_over(picture: Image.Image) -> None:
+    data = encoded(picture, "JPEG")
+    made = data[:2] + b"\xff\xee\0\x08Adobe\0" + data[2:]
+    np.testing.assert_array_equal(decode(made, "x"), decode(data, "x"))
+
+
 BLEMISHES = {
     "two orientations": exif((0x0112, SHORT, 2, struct.pack(">HH", 1, 6))),
     "an orientation of 0": exif((0x0112, SHORT, 1, bytes(4))),

@@ -47,7 +47,7 @@ def _said(
     if person and not who:
         raise InputError(f"{path}, {where}: the column {person} is empty")
     return Said(
-        name=(row[name] or "").strip(),
+        name=tables.plain(row[name]),
         vote="undo" if is_undo else _vote(row[value], words, path, where),
         where=where,
         annotator=who,
@@ -60,7 +60,7 @@ def _said(
 
 
 def _vote(cell: str | None, words: Mapping[str, str], path: Path, where: str) -> str:
-    is_empty = cell is not None and not cell.strip()
+    is_empty = not (cell or "").strip()
     return "" if is_empty and "" not in words else label_of(cell, words, path, where)
 
 

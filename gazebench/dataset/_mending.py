@@ -17,6 +17,9 @@ from PIL import Image
 _PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT"}
 _COLOURS = {b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf"}
 _PNG_START = 8
+_IEND = bytes(4) + b"IEND\xae\x42\x60\x82"
+_Chunk = tuple[bytes, slice, bool]  # name, place, whether its checksum is right
+_PIECE, _MOST_OF_PIXELS = 1 << 24, 1 << 32  # bytes
 _END = b"\xff\xd9"  # of a JPEG
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # within compressed data
 _START_OF_SCAN, _COMMENT = 0xDA, 0xFE
@@ -39,7 +42,7 @@ def versions(data: bytes, kind: str) -> Iterator[bytes]:
         PixelDamageError: a part of a PNG that holds pixels is damaged, or it has no end.
     """
     if kind == "PNG":
-        chunks = list(_chunks(data))
+        data, chunks = _whole_png(data)
         yield data
         yield _png(data, chunks, _PIXELS | _COLOURS)
         yield _png(data, chunks, _PIXELS)
@@ -52,6 +55,7 @@ def versions(data: bytes, kind: str) -> Iterator[bytes]:
             yield whole
         yield _without_metadata(whole, (_JFIF, _EXIF, _ICC, _ADOBE))
         yield _without_metadata(whole, (_ADOBE,))
+        yield _without_metadata(whole, ())
     else:
         yield data
 
@@ -59,13 +63,41 @@ def versions(data: bytes, kind: str) -> Iterator[bytes]:
 def claims_profile(data: bytes, kind: str) -> bool:
     """Whether a PNG or JPEG has a colour profile, be it broken."""
     if kind == "PNG":
-        return any(name == b"iCCP" for name, _, _ in _chunks(data))
+        return any(name == b"iCCP" for name, _, _ in _whole_png(data)[1])
     if kind == "JPEG":
         return any(_body(data, start, end).startswith(_ICC) for _, start, end in _headers(data))
     return False
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, slice, bool]]:
+def _whole_png(data: bytes) -> tuple[bytes, list[_Chunk]]:
+    """A PNG and its chunks; one that has all its pixels and only lacks its end gets one."""
+    chunks: list[_Chunk] = []
+    try:
+        chunks.extend(_chunks(data))
+    except PixelDamageError:
+        if not _has_all_rows(data, chunks):
+            raise
+        end = chunks[-1][1].stop
+        return data[:end] + _IEND, [*chunks, (b"IEND", slice(end, end + len(_IEND)), True)]
+    return data, chunks
+
+
+def _has_all_rows(data: bytes, chunks: list[_Chunk]) -> bool:
+    """Whether the compressed pixels of a PNG come to their own end."""
+    stream, left = zlib.decompressobj(), _MOST_OF_PIXELS
+    try:
+        for piece in (
+            data[at.start + 8 : at.stop - 4] for name, at, _ in chunks if name == b"IDAT"
+        ):
+            while piece and left > 0:
+                left -= len(stream.decompress(piece, _PIECE))
+                piece = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return stream.eof
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
     """Name, place and soundness of each chunk of a PNG (ISO 15948, section 5.3)."""
     place = _PNG_START
     while True:
@@ -85,7 +117,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, slice, bool]]:
         place = end
 
 
-def _png(data: bytes, chunks: list[tuple[bytes, slice, bool]], kept: set[bytes]) -> bytes:
+def _png(data: bytes, chunks: list[_Chunk], kept: set[bytes]) -> bytes:
     parts = (data[place] for name, place, is_sound in chunks if name in kept and is_sound)
     return data[:_PNG_START] + b"".join(parts)
 

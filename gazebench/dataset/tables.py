@@ -1,7 +1,7 @@
 """Tables that people make: CSV as spreadsheets and scripts write it.
 
-Comma, semicolon or tab; UTF-8 or UTF-16; any case and blanks in the header; names with folders or
-endings, or without the zeros that a spreadsheet takes away. Our own files are read by `read_csv`.
+Comma, semicolon, tab or bar; UTF-8 or UTF-16; any case and blanks in the header; names with folders
+or endings, or without the zeros that a spreadsheet takes away. `read_csv` reads our own files.
 """
 
 import csv
@@ -16,14 +16,15 @@ from gazebench.errors import InputError
 
 Key = TypeVar("Key")
 Row = dict[str, str | None]
-_MARKS = (",", ";", "\t")
+_MARKS = (",", ";", "\t", "|")
 _HOW = 'open it and choose "Save as", type "CSV UTF-8"'
 _SPREADSHEETS = {
     b"PK\x03\x04": f"is a spreadsheet (xlsx or ods), not a table of text; {_HOW}",
     b"\xd0\xcf\x11\xe0": f"is a spreadsheet (xls), not a table of text; {_HOW}",
 }
 _PICTURE = re.compile(r"(.+)\.(jpe?g|png|webp|bmp|tiff?|jfif|avif|heic)", re.IGNORECASE)
-_NUMBER = re.compile(r"([0-9]{1,18})(\.0+)?")
+_NUMBER = re.compile(r"([0-9]{1,18})([.,]0+)?")
+_AS_TEXT = re.compile(r"=\"(.*)\"|'([0-9]+)")  # how a spreadsheet is told to keep zeros in front
 
 
 def read(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -118,6 +119,13 @@ def _column(name: str | None) -> str:
 def stem(name: str) -> str:
     """A name without folders and without the ending of a picture."""
     return _parts(name)[-1]
+
+
+def plain(cell: str | None) -> str:
+    """A name as it is meant: without blanks around it, and without the marks of a text cell."""
+    name = (cell or "").strip()
+    found = _AS_TEXT.fullmatch(name)
+    return (found[1] or found[2] or "").strip() if found else name
 
 
 def _parts(name: str) -> tuple[str, ...]:
