@@ -178,6 +178,33 @@ def test_a_list_is_read_in_any_of_its_forms(tmp_path: Path, form: str) -> None:
     assert next(CelebAWild(tmp_path).faces()).box == tuple(map(float, BOX))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "identity_celeba.txt",
+        "identity_CelebA.txt.txt",
+        "Anno/identity_CelebA.csv",
+        "anno/identity_CelebA.txt",
+    ],
+)
+@pytest.mark.parametrize("code", ["utf-8-sig", "utf-16"])
+def test_a_list_is_found_under_its_other_names(tmp_path: Path, name: str, code: str) -> None:
+    pictures(tmp_path / "img_align_celeba")
+    lines = [f"{name} {person}.0\n" for name, person in zip(NAMES, PEOPLE, strict=True)]
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("".join(lines), encoding=code)
+    assert [face.identity for face in CelebA(tmp_path).faces()] == list(PEOPLE)
+
+
+def test_a_list_of_other_pictures_is_said(tmp_path: Path) -> None:
+    pictures(tmp_path / "img_align_celeba")
+    (tmp_path / "identity_CelebA.txt").write_text("1.jpg 5\n2.jpg 6\n")
+    said = "\n".join(CelebA(tmp_path).remarks())
+    assert "identity_CelebA.txt lists none of these pictures (it has '1', they are such as" in said
+    (tmp_path / "identity_CelebA.txt").write_text(f"1.jpg 5\n{NAMES[0]} 6\n")
+    assert "lists none" not in "\n".join(CelebA(tmp_path).remarks())
+
+
 @pytest.mark.parametrize("header", ["image identity", "path label", "filename,person", "id;who"])
 def test_a_header_of_identities_may_call_them_anything(tmp_path: Path, header: str) -> None:
     pictures(tmp_path / "img_align_celeba")

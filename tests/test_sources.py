@@ -184,7 +184,7 @@ def spoilt(line: int, word: int, text: str) -> str:
 BAD_LANDMARKS = {
     "line 1: announces 4 lines, there are 3": spoilt(1, 0, "4"),
     "line 1: announces 2 lines, there are 3": spoilt(1, 0, "2"),
-    "line 1: '3.0' is no whole number": spoilt(1, 0, "3.0"),
+    "line 1: '3.5' is no whole number": spoilt(1, 0, "3.5"),
     "line 2: 9 columns, expected 10": spoilt(2, 0, ""),
     "line 3: 10 columns, expected 11": spoilt(3, 10, ""),
     "line 4: 12 columns, expected 11": spoilt(4, 10, "1 2"),

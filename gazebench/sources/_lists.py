@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from gazebench.errors import InputError
 from gazebench.sources._archive import TarPath
 
-_INTEGER = re.compile(r"-?[0-9]{1,9}")
+_INTEGER = re.compile(r"(-?[0-9]{1,9})(\.0{1,9})?")  # pandas may write one with decimals
 _PICTURE = re.compile(r"(.+)\.(jpe?g|png|webp|bmp)", re.IGNORECASE)
 _AGAIN = "download the list again"
 _SHOWN = 40  # characters of a value in a message
@@ -36,8 +36,12 @@ class Row(NamedTuple):
 
 
 def find(name: str, *folders: Path | zipfile.Path | TarPath) -> Path | None:
-    """The list ``name`` in the first of ``folders`` that has it; ``.csv`` for ``.txt`` is fine."""
+    """The list ``name`` in the first of ``folders`` that has it.
+
+    ``.csv`` for ``.txt`` is fine, and so are small letters or a second ``.txt``.
+    """
     names = (name, f"{Path(name).stem}.csv")
+    names = (*names, *(other.lower() for other in names), f"{name}.txt")
     places = (folder / called for folder in folders for called in names)
     found: Any = next((place for place in places if place.is_file()), None)
     return found  # a file in an archive too: it opens and prints as a path does
@@ -112,9 +116,10 @@ def integer(text: str, path: Path, line: int) -> int:
     Raises:
         InputError: anything else, such as ``1_0``, ``NaN`` or other scripts' digits.
     """
-    if not _INTEGER.fullmatch(text):
+    found = _INTEGER.fullmatch(text)
+    if not found:
         raise InputError(f"{path}, line {line}: {shown(text)} is no whole number")
-    return int(text)
+    return int(found[1])
 
 
 def shown(text: str) -> str:
@@ -179,11 +184,17 @@ def _checked(path: Path, number: int, words: list[str], columns: int) -> list[st
     return words
 
 
+def _encoding(path: Path) -> str:
+    """UTF-8, or UTF-16 where its mark stands in front."""
+    with path.open(encoding="latin-1") as file:
+        return "utf-16" if file.read(2) in ("\xff\xfe", "\xfe\xff") else "utf-8-sig"
+
+
 def _filled(path: Path) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, with their numbers; there is at least one."""
     is_empty = True
     try:
-        with path.open(encoding="utf-8-sig") as file:  # line by line: a list may have 200,000
+        with path.open(encoding=_encoding(path)) as file:  # line by line: a list may have 200,000
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
@@ -191,7 +202,7 @@ def _filled(path: Path) -> Iterator[tuple[int, str]]:
                     raise InputError(f"{path}, line 1: a web page, not the list; {_AGAIN}")
                 is_empty = False
                 yield number, line
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise InputError(f"{path}: is no text file") from None
     except (OSError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

@@ -21,6 +21,7 @@ _PARTITIONS = {"0": "train", "1": "val", "2": "test"}
 _NAME = "img_align_celeba"
 ALIGNED = "list_landmarks_align_celeba.txt"
 _SIZE = 178, 218
+_LIST_FOLDERS = (".", "Anno", "anno", "Eval", "eval", "CelebA", "celeba")
 _LOOKED_AT = 8  # pictures whose size is looked at
 _PLACES_OF_POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 LANDMARKS = tuple(f"{place}_{axis}" for place in _PLACES_OF_POINTS for axis in "xy")
@@ -74,7 +75,24 @@ class CelebA(Source):
     def remarks(self) -> list[str]:
         """Which lists are missing, and which do not fit the pictures."""
         remarks = missing_lists(self.identities, self.partitions)
+        remarks += self._remarks_on_strangers()
         return [*remarks, *exchanged(ALIGNED, self._eyes.values()), *self._remarks_on_size()]
+
+    def _remarks_on_strangers(self) -> Iterator[str]:
+        """A list of other pictures would be lost without a word."""
+        pictures = {Path(name).stem for _, name, _, _ in self._found()}
+        lists = {
+            "identity_CelebA.txt": self.identities,
+            "list_eval_partition.txt": self.partitions,
+            ALIGNED: self._eyes,
+            _attributes.CELEBA: self._attributes,
+        }
+        for name, listed in lists.items():
+            if listed and pictures.isdisjoint(listed):
+                yield (
+                    f"{name} lists none of these pictures (it has {next(iter(listed))!r}, they are "
+                    f"such as {min(pictures)!r}): it is not used"
+                )
 
     def _remarks_on_size(self) -> Iterator[str]:
         """The list is for 178x218 only; copies go round in other sizes."""
@@ -152,7 +170,7 @@ def list_folders(root: Path) -> list[Path]:
     """Folders where CelebA's lists may stand, seen from a folder of the dataset."""
     root = Path(os.path.abspath(root))  # noqa: PTH100 - "." has no parent
     near = [root, root.parent, root.parent.parent]
-    return [place / sub for place in near for sub in (".", "Anno", "Eval", "CelebA", "celeba")]
+    return [place / sub for place in near for sub in _LIST_FOLDERS]
 
 
 def read_identities(places: _lists.Places) -> dict[str, str]:
