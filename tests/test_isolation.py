@@ -1,7 +1,13 @@
 """A method that fails, in whatever way, is one line of the evaluation and not its end."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,3 +105,41 @@ def test_a_dataset_without_test_portraits_is_the_datasets_fault(
     done = CliRunner().invoke(cli.main, [*map(str, words)])
     assert done.exit_code == 3
     assert "no test portrait is labelled Y" in done.output
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_of_a_method_ends_with_the_evaluation(
+    end: int, dataset: Path, tmp_path: Path
+) -> None:
+    sleeps = odd(
+        tmp_path,
+        "sleeps",
+        init=f"open({str(tmp_path / 'pid')!r}, 'w').write(f'{{os.getpid()}}.'); import time; "
+        "time.sleep(300)",
+    )
+    words = ["eval", dataset, tmp_path / "runs", "--method", sleeps, "--device", "cpu", "--quiet"]
+    command = [sys.executable, "-m", "gazebench", *map(str, words)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as parent:
+        method = int(_soon(lambda: _text(tmp_path / "pid").removesuffix(".")))
+        assert method != parent.pid
+        parent.send_signal(end)
+    assert _soon(lambda: not _is_alive(method))
+
+
+def _text(path: Path) -> str:
+    text = path.read_text() if path.exists() else ""
+    return text if text.endswith(".") else ""
+
+
+def _is_alive(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def _soon(ask: Callable[[], Any], seconds: float = 60) -> Any:
+    """The first answer that is true."""
+    until = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < until, "too late"
+        time.sleep(0.05)
+    return answer

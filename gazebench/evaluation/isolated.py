@@ -2,7 +2,8 @@
 
 A method's file from elsewhere may end its process (``os._exit``, a crash in C code, no memory
 left). Then only this process dies, and the evaluation of the other methods goes on. What was
-scored is read from the disk; a pipe tells which runs those are.
+scored is read from the disk; a pipe tells which runs those are. Another pipe is held open by the
+parent for as long as it lives: the process ends when it is closed, however the parent ended.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,18 +52,21 @@ def evaluate_alone(word: str, runs: Path, request: Mapping[str, Any]) -> EvalRep
 def _answer(request: str) -> tuple[dict[str, Any] | None, int]:
     """What the process said at its end, None for nothing, and its exit code."""
     ours, theirs = os.pipe()
-    command = [sys.executable, "-m", "gazebench.evaluation.isolated", str(theirs)]
+    watched, held = os.pipe()
+    command = [sys.executable, "-m", "gazebench.evaluation.isolated", str(theirs), str(watched)]
     with (
         os.fdopen(ours, "rb") as said,
+        os.fdopen(held, "wb"),
         subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=2,  # what a method prints does not belong to the results
             env={**os.environ, "PYTHONPATH": _path()},
-            pass_fds=[theirs],
+            pass_fds=[theirs, watched],
         ) as process,
     ):
         os.close(theirs)
+        os.close(watched)
         try:
             assert process.stdin
             with contextlib.suppress(BrokenPipeError):  # it died before it had listened
@@ -94,8 +99,10 @@ def _death(code: int) -> str:
 
 def main() -> None:
     """What the process does: read a request, evaluate, answer."""
-    pipe = int(sys.argv[1])
-    os.set_inheritable(pipe, False)
+    pipe, parents = map(int, sys.argv[1:])
+    for end in (pipe, parents):
+        os.set_inheritable(end, False)
+    threading.Thread(target=_end_with, args=[parents], daemon=True).start()
     request = json.load(sys.stdin)
     try:
         report = gazebench.evaluate(**request, isolate=False)
@@ -107,6 +114,12 @@ def main() -> None:
         answer = {"error": str(error), "code": error.exit_code}
     with os.fdopen(pipe, "wb") as said:
         said.write(json.dumps(answer).encode())
+
+
+def _end_with(parents: int) -> None:
+    """Wait for the end of the parent, then end: nothing would hear the answer."""
+    os.read(parents, 1)  # nothing is ever written
+    os._exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":
