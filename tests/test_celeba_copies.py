@@ -134,6 +134,13 @@ def test_a_dataset_one_folder_down_is_found(tmp_path: Path, name: str) -> None:
     assert sources.locate(sources, root, "celeba")[1] == root / name
 
 
+def test_a_dataset_two_folders_down_is_found(tmp_path: Path) -> None:
+    pictures(tmp_path / "download" / "celeba" / "img_align_celeba")
+    name, place, said = sources.locate(sources, tmp_path)
+    assert (name, place) == ("celeba", tmp_path / "download" / "celeba")
+    assert said == ["download/celeba/ is CelebA, aligned and cropped"]
+
+
 def test_other_folders_beside_it_are_counted(tmp_path: Path) -> None:
     root = torchvision(tmp_path, "celeba")
     (root / "mine").mkdir()

@@ -37,6 +37,7 @@ __all__ = [
 ANY_FOLDER = 90  # ``order`` of what takes any folder of pictures; known layouts come before
 
 
+_FEW = 16  # folders whose own folders are looked at
 _FILES = (".zip", ".tar", ".parquet")
 
 
@@ -98,8 +99,8 @@ def locate(
 ) -> tuple[str, Path, list[str]]:
     """Name of the source, the folder that has its layout, and what a user should know of that.
 
-    The folder is ``root``, or the one folder in it that has a layout of a dataset, as downloaders
-    put ``celeba`` into theirs. ``source``: the name, where the user gives it.
+    The folder is ``root``, or the one folder one or two levels down that has a layout of a dataset,
+    as downloaders put ``celeba`` into theirs. ``source``: the name, where the user gives it.
 
     Raises:
         InputError: there is no such folder, no source knows it, or several datasets are in it.
@@ -114,14 +115,21 @@ def locate(
     for name in layouts:
         if known[name].recognises(root):
             return name, root, []
-    inner = [(name, place) for place in _folders(root) if (name := _of(known, layouts, place))]
+    inner: list[tuple[str, Path]] = []
+    places: list[Path] = []
+    for places in _levels(root):
+        inner = [(name, place) for place in places if (name := _of(known, layouts, place))]
+        if inner:
+            break
     if len(inner) == 1:
-        (name, place), beside = inner[0], len(_folders(root)) - 1
+        (name, place), beside = inner[0], len(places) - 1
         left_out = f"; {beside} other folders beside it are left out" if beside else ""
         way = "; give --source-type folder to take every picture" if beside else ""
-        return name, place, [f"{place.name}/ is {known[name].title}{left_out}{way}"]
+        return name, place, [f"{place.relative_to(root)}/ is {known[name].title}{left_out}{way}"]
     if inner:
-        found = ", ".join(f"{place.name}/ ({known[name].title})" for name, place in inner)
+        found = ", ".join(
+            f"{place.relative_to(root)}/ ({known[name].title})" for name, place in inner
+        )
         raise InputError(
             f"{root}: holds {len(inner)} datasets, {found}; give one of these folders, or "
             "--source-type folder to take every picture"
@@ -138,6 +146,14 @@ def locate(
 
 def _of(known: dict[str, type["Source"]], layouts: list[str], place: Path) -> str | None:
     return next((name for name in layouts if known[name].recognises(place)), None)
+
+
+def _levels(root: Path) -> Iterator[list[Path]]:
+    """The folders in ``root``, then, where these are few, the folders in them."""
+    first = _folders(root)
+    yield first
+    if len(first) <= _FEW:
+        yield [inner for place in first for inner in _folders(place)]
 
 
 def _folders(root: Path) -> list[Path]:
