@@ -21,6 +21,7 @@ Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable]
 _TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
 _POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; frame-ancestors 'none'"
+_EDITS = ("PATCH", "PUT", "DELETE")
 _HOUR = "private, max-age=3600"
 _FOREVER = b"private, max-age=31536000, immutable"  # of files whose name has a digest
 
@@ -79,6 +80,8 @@ class Guard:
             return _page(
                 403, "Please open the link that you were sent; it is the key to this page."
             )
+        if scope["method"] in _EDITS or path == "/tag":  # others would see it in their App
+            return _page(403, "Votes are given in the panel Label; nothing else is edited here.")
         if path == "/gazebench/screen.js":
             return 200, {"content-type": "text/javascript"}, app_page.SCREEN.read_bytes()
         if path.startswith("/gazebench/"):

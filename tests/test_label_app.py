@@ -1,5 +1,6 @@
 """The labelling server, the real FiftyOne and the real mongod, without and with a browser."""
 
+import http.client
 import itertools
 import os
 import random
@@ -187,6 +188,43 @@ def _kill_often(served: Served, times: int) -> None:
         time.sleep(chosen.uniform(0.5, 2))
         for pid in served.children(words):
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_dataset_is_built_again_while_it_is_served(demo_portraits: Path, tmp_path: Path) -> None:
+    pictures, root = tmp_path / "pictures", tmp_path / "dataset"
+    pictures.mkdir()
+    faces = sorted(demo_portraits.glob("*.jpg"))[:12]
+    for path in faces[:8]:
+        shutil.copy(path, pictures)
+    assert build(pictures, root).exit_code == 0
+    done = run("label", "prepare", root, "--annotators", "ana", "--repeats", "0")
+    assert done.returncode == 0, done.stderr
+    with serving(root) as served:
+        client = Client(served.links["ana"])
+        first, second, *_ = client.ask("next_faces", held=[], count=8)["faces"]
+        assert (
+            len(client.ask("vote", events=[press("ana", f) for f in (first, second)])["saved"]) == 2
+        )
+        for path in faces[8:]:
+            shutil.copy(path, pictures)
+        (pictures / f"{first['id']}.jpg").unlink()
+        assert build(pictures, root, "--overwrite").exit_code == 0
+
+        def is_new() -> bool:
+            try:
+                return client.ask("progress")["total"] == 11
+            except (OSError, http.client.HTTPException, RefusedError):
+                return False
+
+        assert wait(is_new, 120)
+        assert client.ask("progress")["done"] == 1  # the other vote is on a portrait that is gone
+        found = client.ask("next_faces", held=[], count=40)["faces"]
+        assert {f["id"] for f in found} == {p.stem for p in faces} - {first["id"], second["id"]}
+        assert client.get(f"/gazebench/faces/{found[0]['id']}")[:4] == b"\x89PNG"
+        assert client.ask("vote", events=[press("ana", first)]).keys() == {"refused"}
+        assert len(client.ask("vote", events=[press("ana", f) for f in found])["saved"]) == 10
+    assert len(stored(root, "ana")) == 12
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """A volunteer in Chromium, the real App, the real FiftyOne and the real mongod."""
 
+import json
 import re
 import shutil
 from collections import Counter
@@ -7,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labelling import needs_fiftyone
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from labelling import event, needs_fiftyone
+from playwright.sync_api import BrowserContext, Page, Response, sync_playwright
 
 from benchmarks.label_servers import run, serving
 from benchmarks.made_datasets import make_dataset
@@ -84,9 +85,9 @@ def test_a_volunteer_labels_by_keys_leaves_and_comes_back(
 
 def practise(page: Page) -> None:
     page.locator("[data-part=start]").click()
-    for _ in range(20):
+    for number in range(20):
+        page.wait_for_selector(f"[data-part=where]:has-text('practice {number + 1} of 20')")
         page.wait_for_selector("[data-part=portrait] img")
-        page.wait_for_timeout(100)
         page.keyboard.press("f")
         page.wait_for_selector("[data-part=feedback]:not([hidden])")
         page.keyboard.press("Enter")
@@ -152,6 +153,58 @@ def _check(events: list[Event]) -> None:
 
 
 @pytest.mark.slow
+def test_the_grid_and_the_sidebar_show_no_label_and_no_vote_of_others(
+    context: BrowserContext, small_dataset: Path, tmp_path: Path
+) -> None:
+    dataset = Path(shutil.copytree(small_dataset, tmp_path / "dataset"))  # with labels.csv
+    done = run("label", "prepare", dataset, "--annotators", "ana,zoe")
+    assert done.returncode == 0, done.stderr
+    ids = [path.stem for path in (dataset / "images").iterdir()]
+    with Votes.open(dataset) as votes:
+        votes.add([event(id_, VOTES[n % 4], "zoe") for n, id_ in enumerate(ids)])
+    came: list[Response] = []
+    with serving(dataset, "--annotators", "ana") as served:
+        page = context.new_page()
+        page.on("response", came.append)
+        page.goto(served.links["ana"], wait_until="commit")
+        until_the_app_is_there(page)
+        page.locator("[data-cy=new-panel-btn]").first.click()
+        page.get_by_text("Samples", exact=True).first.click()
+        page.wait_for_selector("[data-cy=looker]")
+        page.locator("[data-cy=action-toggle-sidebar]").click()
+        page.get_by_text("sample tags").wait_for()
+        seen = [page.locator("body").inner_text()]
+        page.locator("[data-cy=looker]").first.click()
+        page.wait_for_selector("[data-cy=modal]")
+        page.wait_for_timeout(2000)
+        seen.append(page.locator("body").inner_text())
+        bodies = [r.text() for r in came if "json" in r.headers.get("content-type", "")]
+    words = set(" ".join(seen).split())
+    assert "filepath" in words  # fields are shown
+    assert not {"X", "Y", "unsure", "reject", "ambiguous", "zoe"} & words
+    assert not any("zoe" in body for body in bodies)
+    shown = [sample for body in bodies for sample in _samples(json.loads(body))]
+    assert len(shown) >= 24
+    assert {key for sample in shown for key in sample} <= FIELDS
+    assert all(sample["tags"] == [] for sample in shown)
+
+
+FIELDS = {"_id", "id", "_cls", "_media_type", "_rand", "_dataset_id", "filepath", "tags",
+          "metadata", "created_at", "last_modified_at"}  # fmt: skip
+
+
+def _samples(content: object) -> Iterator[dict[str, object]]:
+    """All samples in an answer of the App's server."""
+    if isinstance(content, dict):
+        if "filepath" in content and "tags" in content:
+            yield content
+        content = list(content.values())
+    if isinstance(content, list):
+        for inner in content:
+            yield from _samples(inner)
+
+
+@pytest.mark.slow
 def test_keys_pressed_while_the_server_is_away_arrive_once(context, tmp_path: Path) -> None:
     import os
     import signal
@@ -172,8 +225,23 @@ def test_keys_pressed_while_the_server_is_away_arrive_once(context, tmp_path: Pa
         label_until(page, 20)
         until(page, "20 of 60")
         page.close()
+        _leave_unsent(context, served.links["ana"], 2)
+        _leave_unsent(context, served.links["ana"], 3)
+        page = opened(context, served.links["ana"])
+        until(page, "25 of 60")
+        page.close()
     labels = [e for e in _events(dataset) if e.round == "label"]
-    assert len({e.portrait for e in labels}) == len(labels) == 20
+    assert len({e.portrait for e in labels}) == len(labels) == 25
+
+
+def _leave_unsent(context: BrowserContext, link: str, votes: int) -> None:
+    """A tab whose votes do not get through, closed."""
+    page = opened(context, link)
+    page.route("**/operators/execute", lambda route: route.abort())
+    before = int(where(page).split(" of ")[0])
+    label_until(page, before + votes)
+    page.wait_for_selector("[data-part=saved]:has-text('not saved yet')")
+    page.close()
 
 
 @pytest.mark.slow

@@ -283,6 +283,7 @@ def ask(gate: Guard, path: str, **headers: str) -> tuple[int, dict[str, str], by
     every = {"host": "127.0.0.1:5151", **{k.replace("_", "-"): v for k, v in headers.items()}}
     scope = {
         "type": "http",
+        "method": every.pop("method", "GET"),
         "path": where,
         "query_string": query.encode(),
         "headers": [(k.encode(), v.encode()) for k, v in every.items()],
@@ -391,6 +392,13 @@ def test_pictures_of_the_dataset_and_no_others(gate: Guard, desk: Desk, ready: P
         assert ask(gate, f"/media?filepath={path}", cookie=COOKIE)[0] == 404
     for name in ("faces/../../labelling/key", "faces/%2e%2e%2fkey", "examples/x", "other"):
         assert ask(gate, f"/gazebench/{name}", cookie=COOKIE)[0] == 404
+
+
+def test_nothing_is_edited_that_others_would_see(gate: Guard) -> None:
+    assert ask(gate, "/tag", cookie=COOKIE, method="POST")[0] == 403
+    for method in ("PATCH", "PUT", "DELETE"):
+        assert ask(gate, "/dataset/d/sample/s", cookie=COOKIE, method=method)[0] == 403
+    assert ask(gate, "/graphql", cookie=COOKIE, method="POST")[0] == 299
 
 
 def test_health_says_whose_server_it_is(gate: Guard) -> None:

@@ -1,6 +1,7 @@
 """From votes to labels.csv, to the report and to the dataset's card."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,30 @@ def test_an_ambiguous_portrait_is_in_neither_domain(voted: Path) -> None:
     finalize(voted)
     manifest = Manifest.load(voted)
     assert manifest.by_id[ids(voted)[0]].domain is None
+    assert gazebench("verify", voted, "--quiet").exit_code == 0
+
+
+def test_votes_are_counted_while_people_vote(voted: Path) -> None:
+    """Each count is of a moment; no vote fails or is lost meanwhile."""
+    stop = threading.Event()
+    sent: list[Event] = []
+
+    def label() -> None:
+        while not stop.is_set():
+            made = event(ids_[len(sent) % 24], "X", "d")
+            add(voted, made)
+            sent.append(made)
+
+    ids_ = ids(voted)
+    volunteer = threading.Thread(target=label)
+    volunteer.start()
+    try:
+        counted = [finalize(voted).summary.events for _ in range(3)]
+    finally:
+        stop.set()
+        volunteer.join()
+    assert counted == sorted(counted)
+    assert finalize(voted).summary.events == 72 + len(sent)
     assert gazebench("verify", voted, "--quiet").exit_code == 0
 
 

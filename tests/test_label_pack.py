@@ -156,6 +156,48 @@ def test_a_key_held_down_or_with_ctrl_is_no_vote(screen: Page) -> None:
 
 
 @pytest.mark.parametrize("screen", [(1400, 900)], indirect=True)
+def test_a_key_pressed_before_a_face_was_there_is_no_vote_on_it(screen: Page) -> None:
+    """As on a busy machine: the second key went down while the first face was on the screen."""
+    skip_practice(screen)
+    shown(screen)
+    screen.wait_for_timeout(300)  # the next faces are loaded
+    screen.evaluate("""async () => {
+        const keys = [1, 2].map(() => new KeyboardEvent("keydown", { key: "f", composed: true }));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        keys.forEach((key) => window.dispatchEvent(key));
+    }""")
+    assert where(screen) == "1 of 12"
+    say(screen, "X")
+    assert where(screen) == "2 of 12"
+
+
+@pytest.mark.parametrize("screen", [(1400, 900)], indirect=True)
+def test_of_two_tabs_the_newer_one_continues(screen: Page) -> None:
+    skip_practice(screen)
+    first = shown(screen)
+    say(screen, "X")
+    other = screen.context.new_page()
+    other.goto(screen.url)
+    assert where(other) == "1 of 12"
+    screen.get_by_text("You continue in another tab").wait_for()
+    screen.keyboard.press("f")
+    assert shown(other) != first
+    say(other, "Y")
+    assert where(other) == "2 of 12"
+    screen.locator("[data-part=here]").click()
+    shown(screen)
+    assert where(screen) == "2 of 12"
+    other.get_by_text("You continue in another tab").wait_for()
+    assert events_of(screen) == ["X", "Y"]
+
+
+def events_of(page: Page) -> list[str]:
+    found = page.evaluate("""() => Object.keys(localStorage).filter((k) => k.includes("/votes/"))
+        .flatMap((key) => JSON.parse(localStorage.getItem(key)))""")
+    return [event["vote"] for event in found if event["round"] == "label"]
+
+
+@pytest.mark.parametrize("screen", [(1400, 900)], indirect=True)
 def test_what_was_said_is_undone_over_a_reload(screen: Page) -> None:
     skip_practice(screen)
     first = shown(screen)

@@ -60,7 +60,7 @@
       const button = document.createElement("button");
       button.textContent = "Save votes";
       button.dataset.part = "download";
-      button.title = "Writes one small file to send back; you can go on afterwards";
+      button.title = "Writes one small file to send back; you can continue afterwards";
       button.addEventListener("click", download);
       return button;
     },

@@ -91,6 +91,8 @@ def prepare(
     from gazebench.annotation.preparing import prepare as make
 
     names = tuple(name.strip() for name in annotators.split(",") if name.strip())
+    if not no_app:
+        click.echo("bringing the portraits into FiftyOne's database, about 10 s ...", err=True)
     done = make(
         dataset,
         names,

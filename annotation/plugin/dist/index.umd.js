@@ -31,7 +31,7 @@
     p { margin: 0; }
     button { font: inherit; color: inherit; background: var(--key); border: 1px solid var(--line);
       border-radius: 8px; padding: .55em .9em; cursor: pointer; }
-    button:hover { border-color: var(--accent); }
+    @media (hover: hover) { button:hover { border-color: var(--accent); } } /* a thumb leaves no trace */
     button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
     button:disabled { opacity: .45; cursor: default; }
     .bar { display: flex; flex-wrap: wrap; align-items: center; gap: .35em 1.1em; width: 100%;
@@ -229,7 +229,7 @@
       else this.guide();
     }
 
-    /* One tab at a time: in two, a face would be decided on twice. The newest one goes on. */
+    /* One tab at a time: in two, a face would be decided on twice. The newest one continues. */
     takeOver(place) {
       const key = `gazebench/tab/${place}`;
       const mine = uuid();
@@ -241,7 +241,7 @@
       });
       try {
         localStorage.setItem(key, mine);
-      } catch {} // full: both go on
+      } catch {} // full: both continue
     }
 
     /* What stays on the screen for as long as it is open. */
@@ -285,11 +285,11 @@
         return make("figure", {}, image, ...eyes, caption);
       });
       const go = () => (this.training.length && !this.isAdjudication ? this.train() : this.label());
-      const words = this.training.length ? `Start with ${this.training.length} faces for practice` : "Go on";
+      const words = this.training.length ? `Start with ${this.training.length} faces for practice` : "Continue";
       this.root.replaceChildren(make("div", { class: "guide" },
         make("h1", {}, "Is this person looking at the camera?"),
         make("p", {}, "Look at both enlarged eyes and at the head. Decide on your impression, within a second or two. Where the head is turned, the question is whether the eyes come back to you."),
-        make("p", {}, "Keys: F camera, J elsewhere, U unsure, R bad image, Z undo. Nobody sees what you say, and you do not see what others say; some faces come twice."),
+        make("p", {}, make("span", { class: "hint" }, "Keys: F camera, J elsewhere, U unsure, R bad image, Z undo. "), "Nobody sees what you say, and you do not see what others say; some faces come twice."),
         make("button", { class: "start", "data-part": "start", onclick: go }, words),
         make("div", { class: "worked" }, ...worked)));
       this.go = go;
@@ -471,7 +471,7 @@
       const { feedback } = this.parts;
       feedback.className = same ? "feedback" : "feedback differs";
       feedback.replaceChildren(make("b", {}, same ? `Yes: ${NAMES[face.answer]}. ` : `Others say: ${NAMES[face.answer]}. `),
-        face.why, make("br"), make("span", { class: "muted" }, "Any of the keys goes on."));
+        face.why, make("br"), make("span", { class: "muted" }, "Press any of the four to continue."));
       feedback.hidden = false;
       feedback.style.display = "";
     }
@@ -623,7 +623,7 @@
       localStorage.setItem("fiftyone-enterprise-tooltip-seen", "true"); // it would lie over the eyes
     };
     const drawn = () => requestAnimationFrame(() => setTimeout(load));
-    const strip = make("p", { style: `height: ${HEADER}px; margin: 0; padding: 38px 20px; color: #a9b3ba` },
+    const strip = make("p", { style: `box-sizing: border-box; height: ${HEADER}px; margin: 0; padding: 38px 20px; color: #a9b3ba` },
       "FiftyOne's App is loading around this screen; you can begin.");
     const screen = host({ ...server, start: async () => facts });
     screen.style.height = `calc(100% - ${HEADER}px)`;
