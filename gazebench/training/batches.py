@@ -4,15 +4,17 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
-from accelerate import Accelerator
 
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Draw, Pixels
 from gazebench.errors import InputError
 from gazebench.training.run import Recipe
+
+if TYPE_CHECKING:  # half a second that a correction needs not
+    from accelerate import Accelerator
 
 Pair = tuple[Batch, Batch]
 
@@ -70,7 +72,7 @@ class Loader:
         x: Sequence[Portrait],
         y: Sequence[Portrait],
         recipe: Recipe,
-        accelerator: Accelerator,
+        accelerator: "Accelerator",
         *,
         ahead: bool | None = None,
     ) -> Self:
