@@ -16,6 +16,7 @@ Floats = NDArray[np.floating[Any]]
 
 MOST = 1024  # portraits whose eyes are remembered; a pair takes 13 kB
 _AGREE = 0.7  # iris radii between estimates of an iris, beyond which it is not moved
+_SEEN = 0.2  # fit of the iris's circle, below which it is not moved
 _TURNED_DEG = 36.0  # yaw of the head beyond which the far eye shows too little
 _CONTRAST = 0.25  # least range of brightness between the lids, of the cheeks' brightness
 _CHEEKS = (50, 280, 205, 425)  # points of the mesh
@@ -49,6 +50,8 @@ def why_not(pixels: Pixels, pair: EyePair, *, careful: bool) -> str:
         return pair.doubt
     if max(eye.spread for eye in pair.eyes) > _AGREE:
         return "the estimates of an iris disagree"
+    if min(eye.fit for eye in pair.eyes) < _SEEN:
+        return "an iris cannot be seen"
     if abs(pair.head.yaw_deg) > _TURNED_DEG:
         return "the head is turned too far"
     cheeks = _brightness_at(pixels, pair.mesh[list(_CHEEKS), :2], pair.left.radius)

@@ -98,8 +98,11 @@ def test_reasons_are_in_words(batch: Batch, faces: list[Face], pair: EyePair) ->
     turned = replace(pair, head=replace(pair.head, yaw_deg=-50.0))
     apart = replace(pair, left=replace(pair.left, spread=0.8))
     assert "turned too far" in why_not(pixels, turned, careful=True)
+    blurred = replace(pair, right=replace(pair.right, fit=0.15))
     assert "disagree" in why_not(pixels, apart, careful=True)
-    assert why_not(pixels, turned, careful=False) == why_not(pixels, apart, careful=False) == ""
+    assert "cannot be seen" in why_not(pixels, blurred, careful=True)
+    for doubtful in (turned, apart, blurred):
+        assert why_not(pixels, doubtful, careful=False) == ""
 
 
 def lifted(pair: EyePair, up: float) -> EyePair:

@@ -19,6 +19,7 @@ from gazebench.dataset.boxes import Box, Point
 _EDGE = 1 / 8  # of an eye box's height: width of the soft edge, inside the box
 _LEAST_EDGE = 2.0  # photograph pixels
 _REACH = 1 / 15  # of the height: how far a change reaches when detail is judged
+_MARGIN = 4  # pixels around an eye box that are turned with it
 _SEEN = (4.0, 20.0)  # levels: a change below keeps the photograph's detail, one above replaces it
 
 Pixels = NDArray[np.uint8]
@@ -60,15 +61,16 @@ def paste(
     photograph pixels to portrait pixels. Every pixel outside the turned boxes stays.
     """
     height, width = photograph.shape[:2]
-    changes = _changes(source, corrected, eyes[0].height)
-    planes = np.concatenate([source, corrected, changes[..., None]], axis=2)  # (S, S, 2 C + 1)
     channels = source.shape[2]
-    for window in (Window.of(eye, transform, (width, height)) for eye in eyes):
+    for eye in eyes:
+        window = Window.of(eye, transform, (width, height))
         if window is None:
             continue
         box = window.box
         there = photograph[box.top : box.bottom, box.left : box.right]
-        turned = [_turned(planes[..., i], transform, box) for i in range(planes.shape[2])]
+        changes = _changes(source, corrected, eye)
+        planes = [*source.transpose(2, 0, 1), *corrected.transpose(2, 0, 1), changes]
+        turned = [_turned(plane, transform, box, eye) for plane in planes]
         old, new, seen = np.split(np.stack(turned, axis=2), (channels, 2 * channels), axis=2)
         replaced = ((seen - _SEEN[0]) / (_SEEN[1] - _SEEN[0])).clip(0, 1)
         change = new - old + replaced * (old - there)
@@ -76,12 +78,16 @@ def paste(
         there[:] = np.rint(mixed).clip(0, 255).astype(np.uint8)
 
 
-def _changes(source: Pixels, corrected: Pixels, height: int) -> Pixels:
-    """Largest change near each portrait pixel, in levels, (S, S); ``height`` is an eye box's."""
-    levels = np.abs(source.astype(np.int16) - corrected).max(axis=2).astype(np.uint8)
-    reach = max(1, round(height * _REACH))
+def _changes(source: Pixels, corrected: Pixels, eye: Box) -> Pixels:
+    """Largest change near each portrait pixel, in levels, (S, S); 0 far from the eye box."""
+    reach = max(1, round(eye.height * _REACH))
+    rows = slice(max(0, eye.top - 8 * reach), eye.bottom + 8 * reach)
+    near = rows, slice(max(0, eye.left - 8 * reach), eye.right + 8 * reach)
+    levels = np.abs(source[near].astype(np.int16) - corrected[near]).max(axis=2).astype(np.uint8)
     spread = Image.fromarray(levels).filter(ImageFilter.MaxFilter(2 * reach + 1))
-    return np.asarray(spread.filter(ImageFilter.GaussianBlur(reach)))
+    changes = np.zeros(source.shape[:2], np.uint8)
+    changes[near] = spread.filter(ImageFilter.GaussianBlur(reach))
+    return changes
 
 
 def _share(box: Box, eye: Box, transform: Transform) -> NDArray[np.float64]:
@@ -97,25 +103,33 @@ def _share(box: Box, eye: Box, transform: Transform) -> NDArray[np.float64]:
     return share * share * (3 - 2 * share)
 
 
-def _turned(plane: Pixels, transform: Transform, box: Box) -> NDArray[np.float32]:
+def _turned(plane: Pixels, transform: Transform, box: Box, eye: Box) -> NDArray[np.float32]:
     """The part of the photograph inside ``box`` as one colour of the portrait, (S, S), shows it.
 
     Bicubic; where the portrait is finer than the photograph, it is first reduced by Lanczos, since
-    Pillow's turning reads single places.
+    Pillow's turning reads single places. Only what is near the eye box is right.
     """
     picture = Image.fromarray(plane.astype(np.float32))  # turning cuts 8-bit values off, not round
     side = picture.width
-    reduced = min(side, max(1, round(side / math.hypot(transform[0], transform[3]))))
-    if reduced < side:
-        picture = picture.resize((reduced, reduced), Image.Resampling.LANCZOS)
+    scale = min(side, max(1, round(side / math.hypot(transform[0], transform[3])))) / side
+    left, top = (max(0, math.floor(v * scale) - _MARGIN) for v in (eye.left, eye.top))
+    right, bottom = (
+        min(round(side * scale), math.ceil(v * scale) + _MARGIN) for v in (eye.right, eye.bottom)
+    )
+    part = left, top, right, bottom
+    if scale < 1:
+        size = right - left, bottom - top
+        near = tuple(v / scale for v in part)
+        picture = picture.resize(size, Image.Resampling.LANCZOS, box=near)
+    else:
+        picture = picture.crop(part)
     a, b, c, d, e, f = transform
     x, y = box.left - 0.5, box.top - 0.5
     # Pillow's map takes edges, ours takes pixel centres: shift by half a pixel on both sides
-    edges = (a, b, a * x + b * y + c + 0.5, d, e, d * x + e * y + f + 0.5)
+    edges = [a, b, a * x + b * y + c + 0.5, d, e, d * x + e * y + f + 0.5]
+    edges = [value * scale for value in edges]
+    edges[2], edges[5] = edges[2] - left, edges[5] - top
     turned = picture.transform(
-        (box.width, box.height),
-        Image.Transform.AFFINE,
-        [value * reduced / side for value in edges],
-        resample=Image.Resampling.BICUBIC,
+        (box.width, box.height), Image.Transform.AFFINE, edges, resample=Image.Resampling.BICUBIC
     )
     return np.asarray(turned)
