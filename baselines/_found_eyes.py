@@ -30,7 +30,7 @@ class FoundEyes:
 
     def of(self, pixels: Pixels, boxes: tuple[Box, Box]) -> EyePair:
         """The eyes of a portrait (H, W, 3) near the middles of its eye boxes, as ``find_eyes``."""
-        key = hashlib.sha256(np.ascontiguousarray(pixels)).digest() + repr(boxes).encode()
+        key = hashlib.sha256(pixels.tobytes()).digest() + repr(boxes).encode()
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]

@@ -3,13 +3,15 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from gazebench.curation import align
 from gazebench.dataset.boxes import Box, Point
-from gazebench.photographs.pasting import Window, paste
+from gazebench.photographs.pasting import Window, _turned, paste
 
 SIDE = 128  # of the portrait
 EYES = (Box(22, 38, 58, 58), Box(70, 38, 106, 58))
@@ -102,3 +104,27 @@ def test_the_edge_is_soft() -> None:
 
 def test_an_eye_outside_the_photograph_is_no_window() -> None:
     assert Window.of(EYES[0], (1.0, 0.0, 500.0, 0.0, 1.0, 0.0), SIZE) is None
+
+
+@pytest.mark.parametrize("finer", [0.7, 2.3])
+def test_what_is_turned_near_an_eye_is_what_turning_the_whole_portrait_gives(finer: float) -> None:
+    cos, sin = finer * np.cos(0.2), finer * np.sin(0.2)
+    transform = (cos, -sin, 9.0, sin, cos, -7.0)
+    plane = np.random.default_rng(0).integers(0, 256, (96, 96), np.uint8)
+    eye = Box(30, 40, 60, 58)
+    window = Window.of(eye, transform, (300, 300))
+    assert window
+    side = min(96, round(96 / finer))
+    whole = Image.fromarray(plane.astype(np.float32)).resize(
+        (side, side), Image.Resampling.LANCZOS if side < 96 else Image.Resampling.NEAREST
+    )
+    a, b, c, d, e, f = transform
+    x, y = window.box.left - 0.5, window.box.top - 0.5
+    edges = (a, b, a * x + b * y + c + 0.5, d, e, d * x + e * y + f + 0.5)
+    size = window.box.width, window.box.height
+    scaled = [value * side / 96 for value in edges]
+    reference = whole.transform(size, Image.Transform.AFFINE, scaled, Image.Resampling.BICUBIC)
+    found = _turned(plane, transform, window.box, eye)
+    inside = window.share > 0
+    assert inside.sum() > 50
+    assert np.abs(found - np.asarray(reference))[inside].max() < 0.05

@@ -86,7 +86,7 @@ def _changes(source: Pixels, corrected: Pixels, eye: Box) -> Pixels:
     levels = np.abs(source[near].astype(np.int16) - corrected[near]).max(axis=2).astype(np.uint8)
     spread = Image.fromarray(levels).filter(ImageFilter.MaxFilter(2 * reach + 1))
     changes = np.zeros(source.shape[:2], np.uint8)
-    changes[near] = spread.filter(ImageFilter.GaussianBlur(reach))
+    changes[near] = np.asarray(spread.filter(ImageFilter.GaussianBlur(reach)))
     return changes
 
 
@@ -116,13 +116,12 @@ def _turned(plane: Pixels, transform: Transform, box: Box, eye: Box) -> NDArray[
     right, bottom = (
         min(round(side * scale), math.ceil(v * scale) + _MARGIN) for v in (eye.right, eye.bottom)
     )
-    part = left, top, right, bottom
     if scale < 1:
+        near = left / scale, top / scale, min(side, right / scale), min(side, bottom / scale)
         size = right - left, bottom - top
-        near = tuple(v / scale for v in part)
         picture = picture.resize(size, Image.Resampling.LANCZOS, box=near)
     else:
-        picture = picture.crop(part)
+        picture = picture.crop((left, top, right, bottom))
     a, b, c, d, e, f = transform
     x, y = box.left - 0.5, box.top - 0.5
     # Pillow's map takes edges, ours takes pixel centres: shift by half a pixel on both sides
