@@ -101,6 +101,8 @@ class CycleGAN(TrainableMethod):
         url="https://arxiv.org/abs/1703.10593",
         code="https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix",
         license="BSD-2-Clause",
+        weights="https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix",
+        data="https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix",
         supervision="unpaired X/Y",
         differs="200,000 steps in place of 200 epochs, the learning rate falling step by step",
     )

@@ -70,6 +70,7 @@ class GazeGAN(TrainableMethod):
         year=2020,
         url="https://arxiv.org/abs/2008.03834",
         code="https://github.com/zhangqianhui/GazeAnimation",
+        data="https://github.com/zhangqianhui/GazeAnimation",
         supervision="unpaired X/Y",
         differs="eye windows of both domains are mirrored with the portraits; VGG-16 weights are "
         "torchvision's, for which the perceptual loss weighs 0.05 in place of 100",

@@ -130,6 +130,7 @@ class GazeGANV2(TrainableMethod):
         "IEEE TIP 2022",
         year=2022,
         url="https://arxiv.org/abs/2207.00256",
+        data="https://github.com/zhangqianhui/GazeAnimationV2",
         supervision="unpaired X/Y",
         differs="no code was published: layers follow GazeGAN's and the printed parameter counts, "
         "those of G_h are ours; perceptual loss as in GazeGAN (preset repro), with "

@@ -49,6 +49,10 @@ class IrisWarp(UsesBank):
 
     card: ClassVar[MethodCard] = MethodCard(
         title="Iris warp",
+        code="this package",
+        license="Apache-2.0",
+        weights="this package",
+        data="random-face 2021.7.21.1 on PyPI, generated portraits",
         supervision="none; a regression on domain-X training portraits in closed form",
         keeps_outside=True,
     )

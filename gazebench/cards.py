@@ -22,8 +22,10 @@ class MethodCard:
     paper: str = ""  # citation, "" for a control
     year: int | None = None
     url: str = ""  # arXiv or DOI address
-    code: str = ""  # address of the authors' own code
+    code: str = ""  # address of the authors' own code, or "this package"
     license: str = ""  # of that code, as an SPDX id
+    weights: str = ""  # where the authors' trained weights can be had: an address, "this package"
+    data: str = ""  # where the pictures that those were trained on can be had
     supervision: str = ""  # what it learns from: "none", "unpaired X/Y"
     differs: str = ""  # what differs here from the paper or its code
     keeps_outside: bool = False  # every pixel outside the eye boxes is the source's, bit for bit

@@ -59,7 +59,7 @@ def _method_line(name: str, card: MethodCard) -> list[str]:
         card.kind,
         _link(card.paper, card.url),
         str(card.year or ""),
-        _link("code" if card.code else "", card.code),
+        _link("code" if "://" in card.code else "", card.code),
         markdown.escape(card.license),
         markdown.escape(card.supervision),
         markdown.escape(card.differs),

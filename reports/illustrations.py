@@ -35,6 +35,7 @@ class Illustration:
     key: tuple[str, str]  # fingerprint of the dataset, benchmark version
     files: dict[str, bytes | str]  # by suffix
     panels: Sequence[Panel]
+    of: str = ""  # the run, where it shows one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,7 @@ def _written(
         key=key,
         files=files,
         panels=drawing.panels,
+        of=drawing.of,
     )
 
 

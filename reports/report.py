@@ -17,6 +17,7 @@ from gazebench.reports.measured import Measured, Run
 from gazebench.reports.page import Board, Sheet, render, study
 from gazebench.reports.page.figures import Figures
 from gazebench.reports.page.gallery import PICTURES, Gallery, gallery
+from gazebench.reports.page.methods import Extremes, extremes_of
 from gazebench.reports.slices import dimension
 
 
@@ -151,7 +152,7 @@ def _boards(
 ) -> list[Board]:
     """The tables of each dataset and benchmark version, with the runs that were scored on it."""
     together = _together(sheets)
-    share = PICTURES // len(together) if pictures else 0
+    share = 1 / len(together) if pictures else 0
     figures = {key: [i for i in drawn.made if i.key == key] for key in together}
     weight = len(drawn.made) or 1
     return [
@@ -191,15 +192,19 @@ def _runs_of(key: tuple[str, str], runs: Sequence[Run]) -> list[Run]:
 
 
 def _board(
-    sheets: Sequence[Sheet], runs: Sequence[Run], dataset: Path | None, pictures: int
+    sheets: Sequence[Sheet], runs: Sequence[Run], dataset: Path | None, share: float
 ) -> Board:
+    """Without figures; ``share`` of the page's pictures."""
+    extremes: dict[str, Extremes] = {}
     if not runs:
         shown = Gallery()
-    elif not pictures:
+    elif not share:
         shown = Gallery(note="Pictures were left out when this page was made.")
     else:
-        shown = gallery(sheets[0].grid, runs, dataset, pictures)
-    return Board(sheets=sheets, results=[run.result for run in runs], gallery=shown)
+        shown = gallery(sheets[0].grid, runs, dataset, int(share * PICTURES))
+        extremes = extremes_of(sheets[0].grid, runs, dataset, share)
+    results = [run.result for run in runs]
+    return Board(sheets=sheets, results=results, gallery=shown, extremes=extremes)
 
 
 def _nothing(measured: Measured) -> InputError:

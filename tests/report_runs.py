@@ -329,9 +329,9 @@ def saved(folder: Path, *results: RunResult) -> Measured:
     return Measured(folder)
 
 
-def make_runs(root: Path) -> Path:
+def make_runs(root: Path, portraits: int = PORTRAITS) -> Path:
     """``root/dataset`` and ``root/runs`` with pictures; returns the folder of runs."""
-    manifest = make_dataset(root / "dataset")
+    manifest = make_dataset(root / "dataset", portraits=portraits)
     for offset, result in enumerate(some_results(facts(manifest))):
         folder = root / "runs" / result.run
         store.make_folder(folder / result.pictures)

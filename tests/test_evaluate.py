@@ -184,6 +184,13 @@ def test_features_are_kept_without_pickle(controls: tuple[Path, EvalReport]) -> 
         assert len(arrays.files) > 0
 
 
+def test_how_long_each_phase_took_is_kept(controls: tuple[Path, EvalReport]) -> None:
+    facts = result(controls, "eye_bank").provenance
+    assert facts["timings"].keys() == {"correct", "correct_x", "score"}
+    assert min(facts["timings"].values()) > 0
+    assert "took_seconds" not in facts
+
+
 def test_a_second_evaluation_keeps_what_is_complete(
     controls: tuple[Path, EvalReport], small_dataset: Path
 ) -> None:

@@ -9,10 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
-from report_runs import add_upsampling, make_dataset, make_runs, make_runs_with_figures
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from report_runs import (
+    add_upsampling,
+    make_dataset,
+    make_result,
+    make_runs,
+    make_runs_with_figures,
+)
 
 from gazebench.cards import MethodCard
+from gazebench.reports.page.methods import openings, timings
 from gazebench.reports.report import write_report
 from gazebench.reports.sanitising import public_text
 from gazebench.results import RunResult
@@ -48,6 +56,35 @@ def page(browser, report) -> Iterator[Page]:
     page.goto(report.as_uri())
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory) -> Path:
+    """A report of ten rows on one dataset and five on another one."""
+    root = tmp_path_factory.mktemp("wide")
+    for name, portraits in (("one", 12), ("two", 8)):
+        make_runs(root / name, portraits)
+    runs = root / "one" / "runs"
+    for number in range(5):
+        shutil.copytree(runs / "star", runs / f"more-{number}")
+        title, code = f"Method {number}", "https://example.org/code" if number == 3 else ""
+        change(runs, f"more-{number}", method=MethodCard(title=title, code=code, year=2001))
+    return write_report(root, root / "out").page
+
+
+@pytest.fixture
+def wide_page(browser, wide) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(wide.as_uri())
+    yield page
+    page.close()
+
+
+def top_of(place: Locator) -> float:
+    """Pixels from the upper edge of the window."""
+    box = place.bounding_box()
+    assert box is not None
+    return box["y"]
 
 
 def change(runs: Path, run: str, **changes) -> None:
@@ -313,5 +350,101 @@ def test_figures_have_texts_and_points_have_titles(browser, tmp_path):
     assert page.get_by_text("Figure 7 needs portraits of 512 pixels").count() == 1
     identifiers = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
     assert len(identifiers) == len(set(identifiers))
+    assert Axe().run(page).response["violations"] == []
     assert said == []
     page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_axe_finds_nothing_in_a_page_of_two_datasets(browser, wide, width, scheme):
+    size = {"width": width, "height": 844}
+    with browser.new_context(viewport=size, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto(f"{wide.as_uri()}#all")
+        page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert Axe().run(page).response["violations"] == []
+
+
+def test_one_dataset_is_shown_at_a_time_or_all(wide_page):
+    boards = wide_page.locator(".board")
+    links = wide_page.get_by_role("navigation", name="Datasets").get_by_role("link")
+
+    def shown() -> tuple[list[bool], list[str | None]]:
+        both = boards.evaluate_all("all => all.map((one) => !one.hidden)")
+        return both, [link.get_attribute("aria-current") for link in links.all()]
+
+    assert shown() == ([True, False], ["true", None, None])
+    links.nth(1).click()
+    assert shown() == ([False, True], [None, "true", None])
+    links.nth(2).click()
+    assert shown() == ([True, True], [None, None, "true"])
+    wide_page.goto(wide_page.url.partition("#")[0] + "#b2-faces")
+    assert shown() == ([False, True], [None, "true", None])
+    assert top_of(wide_page.locator("#b2-faces")) < 100
+    wide_page.emulate_media(media="print")
+    assert boards.first.is_visible()
+
+
+def test_rows_are_found_by_words_and_by_what_is_chosen(wide_page):
+    found = wide_page.locator("#b1-scores tbody.entry:visible th[data-text]")
+    names = "all => all.map((one) => one.dataset.text)"
+    search = wide_page.get_by_role("searchbox", name="Find a row").first
+    assert wide_page.get_by_role("searchbox").count() == 1  # not for a table of five rows
+    assert found.count() == 10
+    search.fill("2001  method")
+    assert found.evaluate_all(names) == [f"method {n}" for n in range(5)]
+    assert not wide_page.locator("#b1-scores .divide").first.is_visible()
+    assert wide_page.locator("[data-said='b1-scores']").inner_text() == "5 of 10 rows."
+    chosen = wide_page.locator(".filter select")
+    chosen.select_option("code")
+    assert found.evaluate_all(names) == ["method 3"]
+    search.fill("")
+    chosen.select_option("complete")
+    assert "half done" not in found.evaluate_all(names)
+    assert found.count() == 9
+
+
+def test_a_row_leads_to_the_section_of_its_method(page):
+    section = page.locator("details.method", has_text="StarGAN")
+    assert section.get_attribute("open") is None
+    page.get_by_role("link", name="StarGAN").first.click()
+    assert section.get_attribute("open") is not None
+    assert top_of(section) < 100
+
+
+def test_best_and_worst_faces_follow_the_chosen_metric(page, report):
+    run = RunResult.load(report.parents[1] / "runs" / "prgan" / "scores.json")
+    section = page.locator("details.method", has_text="PRGAN")
+    section.locator("summary").first.click()
+    faces = section.locator(".extremes li:visible")
+    for key, title in (("seam", "Seam"), ("ms_ssim_outside", "MS-SSIM outside")):
+        section.get_by_role("combobox").select_option(key)
+        values = dict(run.scores[key].per_portrait or {})
+        better = sorted(values, key=values.__getitem__, reverse=key == "seam")
+        shown = [text.split("\n") for text in faces.all_inner_texts()]
+        assert [text[0].strip() for text in shown] == [*better[:2], *better[-2:]]
+        assert all(len(text) == 2 and title in text[1] for text in shown)
+        assert ["worst" in text[1] for text in shown] == [True, True, False, False]
+    eager = "all => Promise.all(all.map((one) => { one.loading = 'eager'; return one.decode(); }))"
+    faces.locator("img").evaluate_all(eager)
+
+
+def test_a_method_is_open_in_as_many_ways_as_its_card_says():
+    result = make_result(method=MethodCard(title="A", url="https://a.org", license="MIT"))
+    found = {one.name: one.value for one in openings(result)}
+    assert [*found] == ["Paper", "Code", "Licence", "Weights", "Training data", "This run"]
+    assert [name for name, value in found.items() if value] == ["Paper", "Licence"]
+    again = replace(result, provenance={"checkpoint_sha256": ""})
+    assert openings(again)[-1].value
+    assert openings(replace(result, method=MethodCard(title="No", kind="control"))) == ()
+
+
+def test_timings_are_those_of_the_phases():
+    facts = {"training_seconds": 5400.0, "step": 2000, "timings": {"correct": 3.2, "score": 150}}
+    assert dict(timings(facts)) == {
+        "Training": "90.0 min, 2,700.0 s for 1,000 steps",
+        "Correction": "3.2 s",
+        "Scoring": "2.5 min",
+    }
+    assert dict(timings({"training_seconds": "long", "timings": [1]})) == {}

@@ -1,12 +1,14 @@
 """Table I and the statistics under it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from report_runs import METRICS, PORTRAITS, fid, make_result, per_portrait, some_facts, some_results
 from scipy import stats
 
+from gazebench import metrics, plugins
 from gazebench.cards import MethodCard
 from gazebench.errors import InputError
 from gazebench.reports.grid import Grid, number
@@ -283,3 +285,9 @@ def test_worst_median_and_best_face_follow_the_direction_of_the_metric():
     result = make_result(scores={"seam": score})
     picks = {c.why: c.id for c in choose(grid([result]), values, drawn=0, extremes=True)}
     assert picks == {"worst": "face-004", "median": "face-002", "best": "face-000"}
+
+
+def test_the_readme_says_of_every_metric_how_it_is_fooled():
+    text = (Path(__file__).parents[1] / "reports" / "README.md").read_text(encoding="utf-8")
+    table = text.partition("## How a metric can be fooled")[2].partition("\n## ")[0]
+    assert {name for name in plugins.names(metrics) if f"`{name}`" not in table} == set()

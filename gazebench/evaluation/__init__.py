@@ -7,6 +7,7 @@ method or metric by name.
 import contextlib
 import inspect
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ from gazebench.evaluation.correct import (
     portraits_to_animate,
     portraits_to_correct,
     read_facts,
+    timings_of,
 )
 from gazebench.evaluation.describing import (
     dataset_facts,
@@ -291,9 +293,11 @@ class Evaluation:
         animated: Animations | None = None,
     ) -> RunResult:
         """The result with the scores of ``there`` and all that it lacks."""
+        began = time.monotonic()
         scoring = Scoring(self.metrics, self._instruments, there.scores if there else {})
         scoring.run(self._pixels, made, camera, animated, label=entry.run, quiet=self.quiet)
         self._instruments.store_features()
+        timings = {**timings_of(entry.folder), "score": round(time.monotonic() - began, 3)}
         _save_features(entry.folder / "features.npz", scoring.features, keep=there is not None)
         total = len(portraits_to_correct(self.manifest))
         return RunResult(
@@ -308,7 +312,7 @@ class Evaluation:
             ranked=not made.missing,
             n_predicted=len(made.portraits),
             provenance=provenance(
-                {**facts, "predictions_sha256": made.sha256},
+                {**facts, "predictions_sha256": made.sha256, "timings": timings},
                 weights={
                     **(there.provenance["weights"] if there else {}),
                     **self._instruments.used_weights,

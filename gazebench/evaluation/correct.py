@@ -1,7 +1,9 @@
 """First half of an evaluation: a method writes one PNG per domain-Y test portrait."""
 
+import contextlib
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +28,8 @@ OF_CAMERA = "predictions_x"  # folder of the corrected domain-X portraits, below
 _MOST = 300  # portraits of domain X, and of animations
 _LARGEST = 2.0  # of a returned value: a network may overshoot [-1, 1], 0 to 255 is no such range
 _ANEW = "--overwrite makes them again"
+_TOOK = "took_seconds"  # in the JSON beside a folder of pictures
+_PHASES = {"correct": "predictions", "correct_x": OF_CAMERA, "animate": animation.FOLDER}
 
 
 def portraits_to_correct(manifest: Manifest) -> tuple[Portrait, ...]:
@@ -117,6 +121,7 @@ class _Job:
         self._overwrite, self._quiet = overwrite, quiet
         self._run = contender.entry.folder
         self._ready = False
+        self._began = self._took = 0.0
 
     def write(
         self, folder: str, made_from: Mapping[str, Any], portraits: Sequence[Portrait]
@@ -143,6 +148,7 @@ class _Job:
         """Make ready to write a folder; False where it is complete already."""
         if not self._overwrite and _is_complete(self._run, folder, made_from):
             return False
+        self._began = time.monotonic()
         store.remove(self._run / f"{folder}.json")
         store.remove(self._run / folder)
         if not self._ready:
@@ -158,10 +164,12 @@ class _Job:
             for batch in self._pixels.batches(portraits, BATCH):
                 yield batch.to(self._device)
                 bar.update(len(batch))
+        self._took = time.monotonic() - self._began
 
     def finish(self, folder: str, facts: Mapping[str, Any]) -> None:
-        """Say that a folder is complete, and of what."""
-        text = json.dumps(facts, indent=1, sort_keys=True) + "\n"
+        """Say that a folder is complete, of what, and how long it took."""
+        told = {**facts, _TOOK: round(self._took, 3)}
+        text = json.dumps(told, indent=1, sort_keys=True) + "\n"
         store.write(self._run / f"{folder}.json", text)
 
 
@@ -176,7 +184,19 @@ def read_facts(run: Path) -> tuple[dict[str, Score], dict[str, Any]]:
     unknown = costs.keys() - cost.CARDS.keys()
     if unknown or not all(math.isfinite(score.value) for score in costs.values()):
         raise InputError(f"{path}: damaged (costs); {_ANEW}")
+    facts.pop(_TOOK, None)
     return costs, facts
+
+
+def timings_of(run: Path) -> dict[str, float]:
+    """Seconds that each folder of pictures took, by phase, as far as that is known."""
+    found: dict[str, float] = {}
+    for phase, folder in _PHASES.items():
+        with contextlib.suppress(InputError):
+            took = read_object(run / f"{folder}.json", _ANEW).get(_TOOK)
+            if isinstance(took, int | float) and math.isfinite(took):
+                found[phase] = float(took)
+    return found
 
 
 def device_name(device: torch.device) -> str:

@@ -42,6 +42,8 @@ class _Card(Settings):
     url: str = ""
     code: str = ""
     license: str = ""
+    weights: str = ""
+    data: str = ""
     supervision: str = ""
     differs: str = ""
     keeps_outside: bool = False

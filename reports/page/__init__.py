@@ -14,6 +14,7 @@ import gazebench
 from gazebench.reports.grid import Cell, Column, Grid, Row
 from gazebench.reports.page.figures import Figures
 from gazebench.reports.page.gallery import Gallery
+from gazebench.reports.page.methods import GAP, STRIP, Extremes, sections
 from gazebench.reports.page.offline import environment, joined, policy
 from gazebench.reports.page.slices import slice_charts
 from gazebench.reports.page.study import STYLE, StudySection
@@ -21,22 +22,11 @@ from gazebench.reports.reproduction import reproduction
 from gazebench.reports.writers import FORMATS, Format
 from gazebench.results import RunResult
 
-STYLES = ("page.css", "table.css", "faces.css", "slices.css", "figures.css", STYLE)
-# provenance keys with a place of their own, in order
-KNOWN = {
-    "date": "Date",
-    "command": "Command",
-    "gazebench": "gazebench",
-    "device": "Device",
-    "python": "Python",
-    "torch": "PyTorch",
-    "steps": "Steps",
-    "images": "Portraits seen in training",
-    "budget": "Training budget",
-    "seed": "Seed",
-    "training_seconds": "Training, seconds",
-    "checkpoint_sha256": "Checkpoint, sha256",
-}
+STYLES = (
+    *("page.css", "table.css", "faces.css", "slices.css", "figures.css", "methods.css"),
+    STYLE,
+)
+MOST_ROWS = 8  # of a table without a search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +47,7 @@ class Board:
     gallery: Gallery
     study: StudySection | None = None  # where people were asked about these runs
     figures: Figures = field(default_factory=Figures)
+    extremes: Mapping[str, Extremes] = field(default_factory=dict)  # by run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,22 +64,41 @@ class Highlight:
 def render(boards: Sequence[Board]) -> str:
     """The page."""
     templates = environment()
-    templates.filters |= {"link": _link, "minus": _minus, "commands": _commands}
+    templates.filters |= {"link": _link, "minus": _minus, "commands": _commands, "tags": _tags}
     style, script = joined(templates, STYLES), joined(templates, ["leaderboard.js"])
     return templates.get_template("leaderboard.html.j2").render(
-        boards=[_context(board, f"b{number}") for number, board in enumerate(boards, 1)],
+        boards=[
+            {**_context(board, f"b{number}"), "called": called}
+            for number, (board, called) in enumerate(zip(boards, _called(boards), strict=True), 1)
+        ],
         style=Markup(style),
         script=Markup(script),
         policy=policy(style, script),
         version=gazebench.__version__,
         dates=_dates([result for board in boards for result in board.results]),
+        most_rows=MOST_ROWS,
+        strip=(STRIP[0], 2 * STRIP[1] + GAP),
     )
+
+
+def _called(boards: Sequence[Board]) -> list[str]:
+    """What tells each part of the page from the others: its dataset, and more where needed."""
+    grids = [board.sheets[0].grid for board in boards]
+    if len(grids) == 1:
+        return [grids[0].dataset]
+    names = [f"{g.dataset}, {g.resolution} px, version {g.benchmark}" for g in grids]
+    return [
+        name if names.count(name) == 1 else f"{name}, {grid.fingerprint}"
+        for name, grid in zip(names, grids, strict=True)
+    ]
 
 
 def _context(board: Board, name: str) -> dict[str, Any]:
     results = {result.run: result for result in board.results}
     first = board.sheets[0].grid
     entries = [(row, results[row.key]) for row in first.all_rows if row.key in results]
+    methods = sections(name, entries, board.figures.curves, board.extremes)
+    own = {section.result.run for section in methods}
     return {
         "id": name,
         "first": first,
@@ -107,8 +117,9 @@ def _context(board: Board, name: str) -> dict[str, Any]:
         "study": board.study,
         "slices": slice_charts(first, board.results),
         "figures": board.figures,
-        "runs": [(row, result, list(provenance(result))) for row, result in entries],
-        "cards": list({result.name: (row, result) for row, result in entries}.values()),
+        "curves": [one for one in board.figures.curves if one.of not in own],
+        "methods": methods,
+        "sections": {section.row.key: section.id for section in methods},
         "dates": _dates(board.results),
     }
 
@@ -153,30 +164,6 @@ def _names(rows: Sequence[Row]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def provenance(result: RunResult) -> Iterator[tuple[str, str]]:
-    """What a run's scores depend on, as label and text."""
-    yield "Run", result.run
-    yield "Benchmark version", result.benchmark
-    yield "Dataset", f"{result.dataset.name}, fingerprint {result.dataset.fingerprint}"
-    yield "Portraits", f"{result.n_predicted} of {result.dataset.n_test} corrected"
-    for key, label in KNOWN.items():
-        if result.provenance.get(key) not in (None, ""):
-            yield label, str(result.provenance[key])
-    for key in sorted(result.provenance.keys() - KNOWN.keys()):
-        yield from _flat(result.provenance[key], key)
-    for key, reason in sorted(result.skipped.items()):
-        yield f"Not measured: {key}", reason
-
-
-def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Leaves of nested tables as ("settings.batch", "8")."""
-    if isinstance(value, dict):
-        for key in sorted(value):
-            yield from _flat(value[key], f"{path}.{key}")
-    else:
-        yield path, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def _link(address: str) -> str:
     """The address where it is an ordinary web address, else nothing."""
     return address if address.startswith(("https://", "http://")) else ""
@@ -189,6 +176,17 @@ def _commands(sentence: str) -> Markup:
     for place, part in enumerate(parts[2:]):
         marked.append(Markup("<code>{}</code>").format(part) if place % 2 == 0 else part)
     return Markup("").join(marked)
+
+
+def _tags(row: Row) -> str:
+    """By what a table of many rows can be filtered."""
+    cells = row.cells.values()
+    found = {
+        "leading": any(cell.best or cell.leading for cell in cells),
+        "code": bool(row.details.get("card", {}).get("code")),
+        "complete": not row.share,
+    }
+    return " ".join(tag for tag, holds in found.items() if holds)
 
 
 def _minus(number: str) -> str:

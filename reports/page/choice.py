@@ -31,7 +31,7 @@ def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> lis
 
 def _extremes(grid: Grid, ids: set[str]) -> list[Choice]:
     """Worst, median and best portrait by the mean over the ranked methods."""
-    for column in sorted(grid.columns, key=_preference):
+    for column in sorted(grid.columns, key=preferred):
         means = _mean_values(grid.rows, column, ids)
         if len(means) >= 3 and len(set(means.values())) >= 3:
             sign = 1 if column.card.higher_is_better else -1
@@ -41,7 +41,8 @@ def _extremes(grid: Grid, ids: set[str]) -> list[Choice]:
     return []
 
 
-def _preference(column: Column) -> int:
+def preferred(column: Column) -> int:
+    """Sort key of metrics: those that say most about a face first."""
     return PREFERRED.index(column.card.group)
 
 

@@ -3,17 +3,15 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 from PIL import Image
 
 from gazebench.reports.figures._drawing import Panel
 from gazebench.reports.illustrations import Illustration
-from gazebench.reports.page.offline import image_uri
+from gazebench.reports.page.offline import within
 
 WIDTH = 1200  # pixels, at most
 BUDGET = 900_000  # bytes of all pictures of a page
-_QUALITIES = (82, 74, 66, 56, 44, 30)
 _PLOT = 400  # units of a plot's side
 _DIGITS = 1
 
@@ -51,6 +49,7 @@ class Shown:
     uri: str = ""
     size: tuple[int, int] = (0, 0)  # of the picture, pixels
     plots: Sequence[Plot] = ()
+    of: str = ""  # the run, where it shows one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ class Figures:
     ) -> "Figures":
         """All of them within ``share`` of the page's budget, in the best quality that fits."""
         pictures = {i.name: _picture(i) for i in made if not i.panels}
-        uris = _within(pictures, share * BUDGET)
+        uris = within(pictures, share * BUDGET)
         shown = [_shown(one, uris.get(one.name, ""), pictures.get(one.name)) for one in made]
         pairs = list(zip(made, shown, strict=True))
         return cls(
@@ -87,23 +86,6 @@ def _picture(made: Illustration) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def _within(pictures: dict[str, Image.Image], budget: float) -> dict[str, str]:
-    """Data URIs of at most ``budget`` bytes in all, or in the lowest quality."""
-
-    @cache
-    def encoded(place: int) -> dict[str, str]:
-        return {name: image_uri(one, _QUALITIES[place]) for name, one in pictures.items()}
-
-    best, worst = 0, len(_QUALITIES) - 1
-    while best < worst:  # encoding is what takes long: the middle first
-        middle = (best + worst) // 2
-        if sum(map(len, encoded(middle).values())) <= budget:
-            worst = middle
-        else:
-            best = middle + 1
-    return encoded(best)
-
-
 def _shown(made: Illustration, uri: str, picture: Image.Image | None) -> Shown:
     return Shown(
         name=made.name,
@@ -112,6 +94,7 @@ def _shown(made: Illustration, uri: str, picture: Image.Image | None) -> Shown:
         alt=made.alt,
         uri=uri,
         size=picture.size if picture else (0, 0),
+        of=made.of,
         plots=[_plot(panel) for panel in made.panels],
     )
 

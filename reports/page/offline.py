@@ -3,10 +3,15 @@
 import base64
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cache
+from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
+
+K = TypeVar("K", bound=Hashable)
+_QUALITIES = (82, 74, 66, 56, 44, 30)
 
 
 def environment(package: str = "gazebench.reports.page") -> Environment:
@@ -39,6 +44,23 @@ def policy(style: str, script: str = "") -> str:
             "form-action 'none'",
         ]
     )
+
+
+def within(pictures: Mapping[K, Image.Image], budget: float) -> dict[K, str]:
+    """Data URIs of at most ``budget`` bytes in all, or in the lowest quality."""
+
+    @cache
+    def encoded(place: int) -> dict[K, str]:
+        return {name: image_uri(one, _QUALITIES[place]) for name, one in pictures.items()}
+
+    best, worst = 0, len(_QUALITIES) - 1
+    while best < worst:  # encoding is what takes long: the middle first
+        middle = (best + worst) // 2
+        if sum(map(len, encoded(middle).values())) <= budget:
+            worst = middle
+        else:
+            best = middle + 1
+    return encoded(best)
 
 
 def image_uri(image: Image.Image, quality: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gazebench.reports.grid import Column, Grid, Row, number
-from gazebench.reports.page.choice import PREFERRED
+from gazebench.reports.page.choice import preferred
 from gazebench.reports.slices import DIMENSIONS, Dimension, members, over
 from gazebench.results import RunResult, Score
 
@@ -53,7 +53,7 @@ def slice_charts(grid: Grid, results: Sequence[RunResult]) -> SliceCharts:
     by_run = {result.run: result for result in results}
     rows = [row for row in grid.all_rows if row.key in by_run][:METHODS]
     some = [by_run[row.key] for row in rows]
-    columns = sorted(filter(lambda c: _is_told_apart(c, rows), grid.columns), key=_preference)
+    columns = sorted(filter(lambda c: _is_told_apart(c, rows), grid.columns), key=preferred)
     found = [(c, tuple(_charts(c, rows, some))) for c in columns]
     shown = [(column, charts) for column, charts in found if charts][:METRICS]
     if not shown:
@@ -70,10 +70,6 @@ def slice_charts(grid: Grid, results: Sequence[RunResult]) -> SliceCharts:
     return SliceCharts(
         methods=tuple(row.label for row in rows), rows=tuple(shown), left_out=tuple(left_out)
     )
-
-
-def _preference(column: Column) -> int:
-    return PREFERRED.index(column.card.group)
 
 
 def _is_told_apart(column: Column, rows: Sequence[Row]) -> bool:

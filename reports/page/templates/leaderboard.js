@@ -47,6 +47,72 @@
     show();
   });
 
+  // Rows that have every word that was typed, and the tag that was chosen.
+  all("[data-filter]").forEach((box) => {
+    const table = document.getElementById(box.dataset.filter);
+    const [words, tag] = [box.querySelector("input"), box.querySelector("select")];
+    const entries = all("tbody.entry", table);
+    const show = () => {
+      const wanted = words.value.toLowerCase().split(/\s+/);
+      entries.forEach((entry) => {
+        const { search, tags } = entry.dataset;
+        const fits = !tag.value || tags.split(" ").includes(tag.value);
+        entry.hidden = !(fits && wanted.every((word) => search.includes(word)));
+      });
+      all(".divide", table).forEach((line) => {
+        line.hidden = !entries.some((e) => e.dataset.group === "control" && !e.hidden);
+      });
+      const shown = entries.filter((entry) => !entry.hidden).length;
+      document.querySelector(`[data-said="${table.id}"]`).textContent = `${shown} of ${entries.length} rows.`;
+    };
+    words.addEventListener("input", show);
+    tag.addEventListener("change", show);
+  });
+
+  // The best and worst faces by one metric, worst first.
+  all("[data-faces]").forEach((select) => {
+    const list = document.getElementById(select.dataset.faces);
+    const rank = (face) => {
+      const found = face.dataset.ranks.split(" ").find((part) => part.startsWith(`${select.value}:`));
+      return found === undefined ? -1 : Number(found.split(":")[1]);
+    };
+    const show = () => {
+      const faces = all("li", list);
+      faces.sort((a, b) => rank(a) - rank(b)).forEach((face) => {
+        face.hidden = rank(face) < 0;
+        all("[data-metric]", face).forEach((note) => {
+          note.hidden = note.dataset.metric !== select.value;
+        });
+        list.append(face);
+      });
+    };
+    select.addEventListener("change", show);
+    show();
+  });
+
+  // One dataset at a time, or all; an address within one opens it, and a fold that it is in.
+  const boards = all(".board");
+  const follow = () => {
+    const target = document.getElementById(location.hash.slice(1));
+    const board = target && target.closest(".board");
+    if (boards.length > 1) {
+      const whole = location.hash === "#all";
+      const chosen = board || (target && !whole ? boards.find((b) => !b.hidden) : boards[0]);
+      boards.forEach((b) => {
+        b.hidden = !whole && b !== chosen;
+      });
+      all("[data-boards] a").forEach((link) => {
+        const here = link.hash === (whole ? "#all" : `#${chosen.id}`);
+        if (here) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      });
+    }
+    if (target && target.matches("details")) target.open = true;
+    if (board) target.scrollIntoView();
+  };
+  addEventListener("hashchange", follow);
+  follow();
+
   // Before and after: the pictures are those of the grid, so that each is in the file once.
   const copy = (from, to) => {
     to.src = from.src;
