@@ -225,8 +225,7 @@ def evaluate(
     _, named = plugins.extend(baselines, words)  # which refuses two of one name
     alone = [w for w in words if isolate is None and plugins.is_path(w)]
     collection, names = plugins.extend(baselines, [w for w in words if w not in alone])
-    flags: dict[str, Any] = {"device": device, "overwrite": overwrite}
-    flags |= {"quiet": quiet, "command": command}
+    flags: Any = {"device": device, "overwrite": overwrite, "quiet": quiet, "command": command}
     evaluation = Evaluation.open(dataset, runs, collection, **flags)
     entries, missing = find(
         collection, Path(runs), names, shipped=shipped, elsewhere=named if alone else ()
@@ -291,8 +290,7 @@ def score(
 
     wanted = name or Path(predictions).resolve().name
     run = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip(".-") or "outside"
-    flags: dict[str, Any] = {"device": device, "overwrite": overwrite}
-    flags |= {"quiet": quiet, "command": command}
+    flags: Any = {"device": device, "overwrite": overwrite, "quiet": quiet, "command": command}
     evaluation = Evaluation.open(dataset, runs, baselines, **flags)
     said = MethodCard(title=title or name or run, paper=paper, code=code)
     return evaluation.score_folder(
