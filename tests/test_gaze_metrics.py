@@ -11,12 +11,13 @@ from torch.nn import functional
 
 from gazebench import metrics, plugins
 from gazebench.contract.portraits import drawn_dataset
+from gazebench.dataset import Split
 from gazebench.dataset.batches import Batch, batch_of, eye_patches, paste_patches, to_float
 from gazebench.dataset.boxes import Box
 from gazebench.errors import GazebenchError, InputError
 from gazebench.metrics import _open_model_zoo as zoo
 from gazebench.metrics._estimate import Scale, angles_of
-from gazebench.metrics._eye_contact import Judge, Standing, equal_error
+from gazebench.metrics._eye_contact import Judge, Standing, _by_head, equal_error
 from gazebench.metrics._gaze import OpenModelZoo, angles_deg
 from gazebench.metrics._networks import Instruments
 from gazebench.metrics.blur_eyes import BlurEyes
@@ -170,6 +171,24 @@ def test_the_judge_is_the_same_every_time_and_leaves_random_numbers_alone():
     batch = pixels.batch(pixels.manifest.portraits)
     assert torch.equal(one.scores(batch, batch.image), other.scores(batch, batch.image))
     assert one.threshold == other.threshold
+    around = replace(batch, image=batch.image.where(batch.mask > 0, -batch.image))
+    assert torch.equal(one.scores(batch, around.image), one.scores(batch, batch.image))
+
+
+def test_how_far_the_turn_of_the_head_alone_goes_stands_beside_the_judge():
+    found = replace(Standing(auc=0.9, real_x=1.0, real_y=0.0), auc_by_head=0.8)
+    assert "AUC on them 0.900 (0.800 by the turn of the head alone)" in found.sentence("Eyes")
+    manifest = drawn_dataset(64, count=8).manifest
+    turned = tuple(
+        replace(
+            p,
+            split=Split.TEST,
+            measures=replace(p.measures, yaw_deg=-40.0 if p.domain == "Y" else 5.0),
+        )
+        for p in manifest.portraits
+    )
+    assert _by_head(replace(manifest, portraits=turned)) == 1.0
+    assert _by_head(replace(manifest, portraits=())) is None
 
 
 def test_eye_contact_without_a_dataset_is_a_named_dash(faces):

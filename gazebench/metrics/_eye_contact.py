@@ -1,14 +1,15 @@
 """A judge of eye contact, learned from the labels of a dataset's training half alone.
 
 Two small networks, each trained on one half of the training portraits, see both eye patches and
-the face in 60x60 grey pixels. Where the line between "at the camera" and "elsewhere" lies is read
+nothing else: with the face they go by the head, which is turned where people look away and which no
+correction changes. Where the line between "at the camera" and "elsewhere" lies is read
 from what each says of the half that it has not seen: there it errs as often on X as on Y. Nothing
 of the test half is used; it says afterwards how good the judge is.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -21,11 +22,10 @@ from gazebench import store
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, eye_patches
 from gazebench.errors import InputError
-from gazebench.metrics._gaze import EyeLine
 from gazebench.metrics._networks import Instruments
 from gazebench.reading import check_tensors, read_bytes
 
-RECIPE = 1  # rises when the same labels would give another judge
+RECIPE = 2  # rises when the same labels would give another judge
 FEWEST = 20  # training portraits of each domain
 _PATCH = (30, 50)  # pixels that the networks see of an eye
 MOST = 4000  # portraits of a domain and half; more are thinned out evenly
@@ -45,21 +45,30 @@ class Standing:
     auc: float | None  # area under the ROC curve
     real_x: float | None
     real_y: float | None
+    auc_by_head: float | None = None  # of the turn of the head alone, where it was measured
 
     @classmethod
     def of(cls, x: Tensor, y: Tensor, threshold: float) -> Self:
         """From scores of real test portraits, of which higher is more at the camera."""
-        auc = None
-        if len(x) and len(y):
-            above = (x[:, None] > y[None]).double() + 0.5 * (x[:, None] == y[None]).double()
-            auc = float(above.mean())
         rates = [float((s >= threshold).double().mean()) if len(s) else None for s in (x, y)]
-        return cls(auc=auc, real_x=rates[0], real_y=rates[1])
+        return cls(auc=area(x, y), real_x=rates[0], real_y=rates[1])
 
     def sentence(self, title: str) -> str:
         """What a reader should know beside a rate."""
         auc, x, y = ("-" if v is None else f"{v:.3f}" for v in (self.auc, self.real_x, self.real_y))
-        return f"{title}: real test X {x} (ceiling), real test Y {y} (floor), AUC on them {auc}."
+        head = (
+            f" ({self.auc_by_head:.3f} by the turn of the head alone)" if self.auc_by_head else ""
+        )
+        rates = f"real test X {x} (ceiling), real test Y {y} (floor)"
+        return f"{title}: {rates}, AUC on them {auc}{head}."
+
+
+def area(x: Tensor, y: Tensor) -> float | None:
+    """Area under the ROC curve: how often one of ``x`` lies above one of ``y``."""
+    if not len(x) or not len(y):
+        return None
+    above = (x[:, None] > y[None]).double() + 0.5 * (x[:, None] == y[None]).double()
+    return float(above.mean())
 
 
 def labelled(manifest: Manifest, split: Split, domain: Domain) -> tuple[Portrait, ...]:
@@ -127,7 +136,7 @@ class Judge:
 
     def scores(self, batch: Batch, image: Tensor) -> Tensor:
         """Logits (N,), higher for eyes more at the camera, of ``image`` (N, 3, H, W) in [-1, 1]."""
-        return _logits(self.networks, *_views(batch, image))
+        return _logits(self.networks, _views(batch, image))
 
     def at_camera(self, batch: Batch, image: Tensor) -> Tensor:
         """Which portraits are judged to look at the camera, (N,) bool."""
@@ -138,44 +147,40 @@ class _Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.eye = nn.Sequential(*_halved(3, 8), *_halved(8, 16), *_halved(16, 16), nn.Flatten())
-        self.face = nn.Sequential(
-            *(*_halved(1, 8), *_halved(8, 16), *_halved(16, 16), *_halved(16, 16), nn.Flatten()),
-        )
         self.answer = nn.Sequential(
-            *(nn.Dropout(0.5), nn.Linear(2 * 16 * 4 * 7 + 16 * 4 * 4, 32), nn.ReLU()),
+            *(nn.Dropout(0.5), nn.Linear(2 * 16 * 4 * 7, 32), nn.ReLU()),
             *(nn.Dropout(0.3), nn.Linear(32, 1)),
         )
 
-    def forward(self, patches: Tensor, face: Tensor) -> Tensor:
-        """Logits (N,) of eye patches (N, 2, 3, 30, 50) and faces (N, 1, 60, 60)."""
+    def forward(self, patches: Tensor) -> Tensor:
+        """Logits (N,) of eye patches (N, 2, 3, 30, 50)."""
         left, right = self.eye(patches[:, 0]), self.eye(patches[:, 1].flip(-1))
-        return self.answer(torch.cat([left, right, self.face(face)], dim=1))[:, 0]
+        return self.answer(torch.cat([left, right], dim=1))[:, 0]
 
 
 def _halved(channels: int, out: int) -> Sequence[nn.Module]:
     return nn.Conv2d(channels, out, 3, stride=2, padding=1), nn.GroupNorm(4, out), nn.ReLU()
 
 
-def _views(batch: Batch, image: Tensor) -> tuple[Tensor, Tensor]:
-    """What the networks see: patches (N, 2, 3, 30, 50) and faces (N, 1, 60, 60), in [-1, 1]."""
+def _views(batch: Batch, image: Tensor) -> Tensor:
+    """What the networks see: patches (N, 2, 3, 30, 50) in [-1, 1]."""
     image = image.cpu()
     patches = eye_patches(image, batch.eyes.cpu()).flatten(0, 1)
     patches = functional.interpolate(patches, _PATCH, mode="bilinear", antialias=True)
-    face = EyeLine(batch.eyes.cpu()).face(image) / 127.5 - 1
-    return patches.reshape(-1, 2, 3, *_PATCH), face.mean(dim=1, keepdim=True)
+    return patches.reshape(-1, 2, 3, *_PATCH)
 
 
 @torch.inference_mode()
-def _logits(networks: Sequence[_Network], patches: Tensor, face: Tensor) -> Tensor:
+def _logits(networks: Sequence[_Network], patches: Tensor) -> Tensor:
     total = torch.zeros(len(patches))
     for network in networks:
-        for views in ((patches, face), _mirrored(patches, face)):
-            total += network(*views) / (2 * len(networks))
+        for views in (patches, _mirrored(patches)):
+            total += network(views) / (2 * len(networks))
     return total
 
 
-def _mirrored(patches: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
-    return patches.flip(1).flip(-1), face.flip(-1)
+def _mirrored(patches: Tensor) -> Tensor:
+    return patches.flip(1).flip(-1)
 
 
 @dataclass(frozen=True)
@@ -183,21 +188,17 @@ class _Seen:
     """Views of the portraits of one half, and which look at the camera."""
 
     patches: Tensor
-    face: Tensor
     camera: Tensor  # (N,) bool
 
     @classmethod
     def of(cls, pixels: Pixels, split: Split) -> Self:
         x, y = (labelled(pixels.manifest, split, domain) for domain in Domain)
         views = [_views(b, b.image) for b in pixels.batches([*x, *y], _CHUNK)]
-        empty = (torch.zeros(0, 2, 3, *_PATCH), torch.zeros(0, 1, 60, 60))
-        patches, face = (torch.cat(v) for v in zip(empty, *views, strict=True))
-        return cls(patches, face, torch.arange(len(x) + len(y)) < len(x))
+        patches = torch.cat([torch.zeros(0, 2, 3, *_PATCH), *views])
+        return cls(patches, torch.arange(len(x) + len(y)) < len(x))
 
     def logits(self, networks: Sequence[_Network], rows: Tensor) -> Tensor:
-        parts = [
-            _logits(networks, self.patches[r], self.face[r]) for r in rows.split(_CHUNK) if len(r)
-        ]
+        parts = [_logits(networks, self.patches[r]) for r in rows.split(_CHUNK) if len(r)]
         return torch.cat(parts) if parts else torch.zeros(0)
 
 
@@ -220,9 +221,20 @@ def _train(pixels: Pixels) -> bytes:
     test = _Seen.of(pixels, Split.TEST)
     logits = test.logits(networks, torch.arange(len(test.camera)))
     standing = Standing.of(logits[test.camera], logits[~test.camera], threshold)
+    standing = replace(standing, auc_by_head=_by_head(pixels.manifest))
     facts = json.dumps({"threshold": threshold, "standing": vars(standing)})
     tensors = {f"{n}.{k}": v for n, net in enumerate(networks) for k, v in net.state_dict().items()}
     return safetensors.torch.save(tensors, {"judge": facts})
+
+
+def _by_head(manifest: Manifest) -> float | None:
+    """How well the turn of the head alone tells the real test portraits of X from those of Y."""
+    turns = [
+        [abs(yaw) for p in portraits if (yaw := p.measures.yaw_deg) is not None]
+        for portraits in (labelled(manifest, Split.TEST, domain) for domain in Domain)
+    ]
+    x, y = (-torch.tensor(found) for found in turns)
+    return area(x, y)
 
 
 def _fit(seen: _Seen, x: Tensor, y: Tensor, *, seed: int) -> _Network:
@@ -239,8 +251,8 @@ def _fit(seen: _Seen, x: Tensor, y: Tensor, *, seed: int) -> _Network:
         for _ in range(steps):
             picks = [r[torch.randint(len(r), (_BATCH // 2,), generator=generator)] for r in (x, y)]
             rows = torch.cat(picks)
-            views = _varied(seen.patches[rows], seen.face[rows], generator)
-            loss = functional.binary_cross_entropy_with_logits(network(*views), target)
+            views = _varied(seen.patches[rows], generator)
+            loss = functional.binary_cross_entropy_with_logits(network(views), target)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -248,13 +260,10 @@ def _fit(seen: _Seen, x: Tensor, y: Tensor, *, seed: int) -> _Network:
     return network.eval()
 
 
-def _varied(patches: Tensor, face: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _varied(patches: Tensor, generator: torch.Generator) -> Tensor:
     """Some mirrored, all a little lighter or darker, shifted by up to two pixels."""
-    chance = torch.rand(3, len(face), 1, 1, 1, generator=generator)
-    mirrored = _mirrored(patches, face)
-    patches = torch.where(chance[0, :, None] < 0.5, mirrored[0], patches)
-    face = torch.where(chance[0] < 0.5, mirrored[1], face)
+    chance = torch.rand(3, len(patches), 1, 1, 1, 1, generator=generator)
+    patches = torch.where(chance[0] < 0.5, _mirrored(patches), patches)
     gain, bias = 0.85 + 0.3 * chance[1], 0.3 * (chance[2] - 0.5)
     shift = torch.randint(-2, 3, (2,), generator=generator).tolist()
-    patches = torch.roll(patches * gain[:, None] + bias[:, None], shift, (-2, -1))
-    return patches, face * gain + bias
+    return torch.roll(patches * gain + bias, shift, (-2, -1))

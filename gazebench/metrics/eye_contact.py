@@ -24,10 +24,12 @@ class EyeContact(PerPortrait):
         title="Eye contact",
         higher_is_better=True,
         help="Share of corrected portraits that a small network, trained on the labels of the "
-        "training half, judges to look at the camera. Beside it: the shares of real X and real Y "
-        "(ceiling and floor), and how well it tells them apart (AUC). It can be fooled by eyes "
-        "that resemble training eyes and meet nobody's.",
-        region="eye patches at 30x50 and the face at 60x60 grey",
+        "training half, judges to look at the camera by both eye patches. Beside it: the shares of "
+        "real X and real Y (ceiling and floor), how well it tells them apart (AUC), and how well "
+        "the turn of the head alone does. Where people who look away turn their heads, patches "
+        "show that too, and a judge of few Y goes by it: a corrected eye in a turned head then "
+        "counts for little, and eyes that resemble training eyes count though they meet nobody's.",
+        region="both eye patches at 30x50",
         bounds=(0.0, 1.0),
         group="gaze",
         order=10,
