@@ -1,6 +1,7 @@
 """What an evaluation writes into a run for figures: frames, codes, pictures of parts."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import CELLS, choose
 from PIL import Image
 from torch import Tensor
 
-from gazebench import baselines, methods
+import gazebench
+from gazebench import baselines, curation, methods, sources
+from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.evaluation import portraits_to_correct
@@ -135,3 +139,38 @@ def test_an_animation_that_fails_says_why_and_is_tried_again(
     before = (tmp_path / "own" / "figures.json").stat().st_mtime_ns
     write(made, pixels)
     assert (tmp_path / "own" / "figures.json").stat().st_mtime_ns > before
+
+
+@pytest.mark.slow
+def test_portraits_of_512_pixels_fill_figures_7_and_10(
+    demo_portraits: Path, tmp_path: Path
+) -> None:
+    settings = DatasetSettings(resolution=512, align="none", test_fraction=0.3)
+    chosen = choose(demo_portraits, settings, dict.fromkeys(CELLS, 4))
+    (tmp_path / "faces").mkdir()
+    for name in chosen:
+        shutil.copy(demo_portraits / name, tmp_path / "faces")
+    lines = "".join(f"{name},{label}\n" for name, label in chosen.items())
+    (tmp_path / "labels.csv").write_text(f"id,label\n{lines}")
+    data, runs = tmp_path / "dataset", tmp_path / "runs"
+    plan = curation.plan(sources, tmp_path / "faces", settings, source=None, limit=None)
+    curation.build(plan, data, workers=2, overwrite=False, quiet=True)
+    gazebench.label_import(data, tmp_path / "labels.csv")
+    gazebench.evaluate(data, runs, methods=["iris_warp"], shipped=True, device="cpu", quiet=True)
+    report = gazebench.report(runs, tmp_path / "board")
+    figures = {path.stem for path in (tmp_path / "board" / "figures").glob("*.png")}
+    assert {"figure-7", "figure-10"} <= figures
+    assert not {"figure-6", "figure-9"} & figures  # those are of 256 pixels
+    page = report.page.read_text(encoding="utf-8")
+    assert "Figure 7. Gaze correction" in page
+    assert "Figure 10. Gaze animation" in page
+    facts = json.loads((runs / "iris_warp" / "figures.json").read_text())
+    id_ = facts["ids"][0]
+    found = strip(runs / "iris_warp", "animation", id_).reshape(512, len(ALPHAS), 512, 3)
+    end = np.asarray(Image.open(runs / "iris_warp" / "predictions" / f"{id_}.png"))
+    source = np.asarray(Image.open(data / "images" / f"{id_}.png"))
+    assert (found[:, ALPHAS.index(1.0)] == end).all()
+    assert (found[:, ALPHAS.index(0.0)] == source).all()
+    assert (found[:, ALPHAS.index(0.5)] != source).any()
+    drawn = np.asarray(Image.open(tmp_path / "board" / "figures" / "figure-7.png").convert("RGB"))
+    assert drawn.std() > 30  # faces, no blank sheet
