@@ -15,10 +15,17 @@ from gazebench.reports.grid import Grid
 from gazebench.reports.illustrations import Illustrations, file_names, group_of, illustrate
 from gazebench.reports.measured import Measured, Run
 from gazebench.reports.page import Board, Sheet, render, study
+from gazebench.reports.page import figures as figures_page
+from gazebench.reports.page import gallery as gallery_page
+from gazebench.reports.page import methods as methods_page
 from gazebench.reports.page.figures import Figures
-from gazebench.reports.page.gallery import PICTURES, Gallery, gallery
+from gazebench.reports.page.gallery import Gallery, gallery
 from gazebench.reports.page.methods import Extremes, extremes_of
 from gazebench.reports.slices import dimension
+
+LIMIT = 3_000_000  # bytes of a page; more where there are very many tables
+_TEXT = 500_000  # of them for what is neither a picture nor a file
+_LEAST_ROOM = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,16 +159,24 @@ def _boards(
 ) -> list[Board]:
     """The tables of each dataset and benchmark version, with the runs that were scored on it."""
     together = _together(sheets)
-    share = 1 / len(together) if pictures else 0
+    room = _room(sheets)
+    share = room / len(together) if pictures else 0
     figures = {key: [i for i in drawn.made if i.key == key] for key in together}
     weight = len(drawn.made) or 1
     return [
         replace(
             _board(group, _runs_of(key, runs), dataset, share),
-            figures=Figures.of(figures[key], drawn.unfilled, len(figures[key]) / weight),
+            figures=Figures.of(figures[key], drawn.unfilled, room * len(figures[key]) / weight),
         )
         for key, group in together.items()
     ]
+
+
+def _room(sheets: Sequence[Sheet]) -> float:
+    """The share of the pictures' budgets that is left beside the tables and their files."""
+    files = sum(len(text) for sheet in sheets for text in sheet.files.values()) * 4 / 3
+    pictures = gallery_page.BUDGET + figures_page.BUDGET + methods_page.BUDGET
+    return min(1.0, max(_LEAST_ROOM, (LIMIT - _TEXT - files) / pictures))
 
 
 def _together(sheets: Sequence[Sheet]) -> dict[tuple[str, str], list[Sheet]]:
@@ -201,7 +216,7 @@ def _board(
     elif not share:
         shown = Gallery(note="Pictures were left out when this page was made.")
     else:
-        shown = gallery(sheets[0].grid, runs, dataset, int(share * PICTURES))
+        shown = gallery(sheets[0].grid, runs, dataset, share)
         extremes = extremes_of(sheets[0].grid, runs, dataset, share)
     results = [run.result for run in runs]
     return Board(sheets=sheets, results=results, gallery=shown, extremes=extremes)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from report_runs import METRICS, PORTRAITS, fid, make_result, per_portrait, some_facts, some_results
 from scipy import stats
 
@@ -12,8 +13,11 @@ from gazebench import metrics, plugins
 from gazebench.cards import MethodCard
 from gazebench.errors import InputError
 from gazebench.reports.grid import Grid, number
+from gazebench.reports.page import Sheet
 from gazebench.reports.page.choice import choose
+from gazebench.reports.page.offline import within
 from gazebench.reports.paper import table_1
+from gazebench.reports.report import _room
 from gazebench.reports.statistics import holm, paired_p_values, tie_letters
 from gazebench.reports.tables.table_1 import grid
 from gazebench.results import Score
@@ -291,3 +295,20 @@ def test_the_readme_says_of_every_metric_how_it_is_fooled():
     text = (Path(__file__).parents[1] / "reports" / "README.md").read_text(encoding="utf-8")
     table = text.partition("## How a metric can be fooled")[2].partition("\n## ")[0]
     assert {name for name in plugins.names(metrics) if f"`{name}`" not in table} == set()
+
+
+@pytest.mark.parametrize(("letters", "room"), [(0, 1.0), (1_000_000, 0.5), (9_000_000, 0.25)])
+def test_pictures_of_the_page_leave_room_for_its_tables(letters, room):
+    sheet = Sheet(name="table-1", grid=grid(some_results()), files={"json": letters * "x"})
+    assert _room([sheet]) == pytest.approx(room, abs=0.02)
+
+
+def test_pictures_fit_their_budget_in_the_best_quality_that_does():
+    noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    pictures = dict(enumerate(map(Image.fromarray, noise)))
+    best = within(pictures, 10**9)
+    size = sum(map(len, best.values()))
+    less = sum(map(len, within(pictures, 0.7 * size).values()))
+    assert 0.4 * size < less <= 0.7 * size
+    with_holes = {0: Image.new("RGBA", (8, 8))}
+    assert within(with_holes, 0)[0].startswith("data:image/webp")

@@ -11,7 +11,7 @@ from gazebench.reports.illustrations import Illustration
 from gazebench.reports.page.offline import within
 
 WIDTH = 1200  # pixels, at most
-BUDGET = 900_000  # bytes of all pictures of a page
+BUDGET = 750_000  # bytes of all pictures of a page
 _PLOT = 400  # units of a plot's side
 _DIGITS = 1
 

@@ -1,7 +1,7 @@
 """Pictures of the page: source and corrected faces with both eyes enlarged, as data URIs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -13,7 +13,7 @@ from gazebench.errors import InputError
 from gazebench.reports.grid import Grid, Row, number
 from gazebench.reports.measured import Run
 from gazebench.reports.page.choice import Choice, choose
-from gazebench.reports.page.offline import data_uri
+from gazebench.reports.page.offline import within
 from gazebench.reports.portraits import (
     around,
     find_dataset,
@@ -25,7 +25,8 @@ SIDE = 256  # of a portrait on the page
 LARGE_SIDE = 384  # where few are shown and the dataset has more
 EYE_WIDTH = 166  # of one enlarged eye
 GAP = 4  # between the two
-PICTURES = 110  # on the whole page, which keeps it near two megabytes
+PICTURES = 110  # on the whole page
+BUDGET = 1_250_000  # bytes of them all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,11 @@ class Gallery:
     note: str = ""  # why there are no pictures
 
 
-def gallery(grid: Grid, runs: Sequence[Run], dataset: Path | None, pictures: int) -> Gallery:
-    """About ``pictures`` pictures of the table's runs, or a note that says why there are none."""
+def gallery(grid: Grid, runs: Sequence[Run], dataset: Path | None, share: float) -> Gallery:
+    """Pictures of the table's runs, or a note that says why there are none.
+
+    ``share`` of the page's pictures and bytes.
+    """
     try:
         manifest = find_dataset(grid.fingerprint, runs, dataset)
     except InputError as error:
@@ -68,7 +72,7 @@ def gallery(grid: Grid, runs: Sequence[Run], dataset: Path | None, pictures: int
     rows = [row for row in grid.all_rows if row.key in folders]
     if not rows:
         return Gallery(note="No run says where its corrected pictures are.")
-    count = max(4, pictures // (len(rows) + 1))
+    count = max(4, int(share * PICTURES) // (len(rows) + 1))
     choices = choose(
         grid,
         ids_with_most_pictures(manifest, folders),
@@ -79,7 +83,9 @@ def gallery(grid: Grid, runs: Sequence[Run], dataset: Path | None, pictures: int
         return Gallery(note="The folders of corrected pictures are not here, or are empty.")
     side = LARGE_SIDE if len(choices) * (len(rows) + 1) <= PICTURES // 2 else SIDE
     side = min(side, manifest.resolution)
-    faces = [_face(choice, manifest, rows, folders, side) for choice in choices]
+    places = [folders[row.key] for row in rows]
+    found = _pictures(choices, manifest, places, side, share * BUDGET)
+    faces = [_face(choice, rows, found) for choice in choices]
     shown = [face for face in faces if face.source.portrait]
     return Gallery(
         methods=tuple(row.label for row in rows),
@@ -90,17 +96,40 @@ def gallery(grid: Grid, runs: Sequence[Run], dataset: Path | None, pictures: int
     )
 
 
-def _face(
-    choice: Choice, manifest: Manifest, rows: Sequence[Row], folders: Mapping[str, Path], side: int
-) -> Face:
-    portrait = manifest.by_id[choice.id]
-    paths = [folders[row.key] / f"{choice.id}.png" for row in rows]
-    shown = [
-        _picture(path, portrait, manifest, side, _value(row, choice))
-        for path, row in zip(paths, rows, strict=True)
-    ]
-    source = _picture(manifest.path(portrait), portrait, manifest, side, "")
-    return Face(choice=choice, source=source, corrected=tuple(shown))
+def _pictures(
+    choices: Sequence[Choice],
+    manifest: Manifest,
+    folders: Sequence[Path],
+    side: int,
+    budget: float,
+) -> dict[tuple[str, int], Picture]:
+    """By face and place: the source (0), then what each folder has of it."""
+    found = {
+        (choice.id, place): _images(path, manifest.by_id[choice.id], manifest, side)
+        for choice in choices
+        for place, path in enumerate(_paths(choice.id, manifest, folders))
+    }
+    read = {key: images for key, images in found.items() if not isinstance(images, str)}
+    flat = {(*key, part): image for key, images in read.items() for part, image in images.items()}
+    uris = within(flat, budget)
+    return {
+        key: Picture(missing=images)
+        if isinstance(images, str)
+        else Picture(portrait=uris[*key, "portrait"], eyes=uris[*key, "eyes"])
+        for key, images in found.items()
+    }
+
+
+def _paths(id_: str, manifest: Manifest, folders: Sequence[Path]) -> list[Path]:
+    return [manifest.path(manifest.by_id[id_]), *(folder / f"{id_}.png" for folder in folders)]
+
+
+def _face(choice: Choice, rows: Sequence[Row], pictures: Mapping[tuple[str, int], Picture]) -> Face:
+    corrected = (
+        replace(pictures[choice.id, place], value=_value(row, choice))
+        for place, row in enumerate(rows, 1)
+    )
+    return Face(choice=choice, source=pictures[choice.id, 0], corrected=tuple(corrected))
 
 
 def _value(row: Row, choice: Choice) -> str:
@@ -111,17 +140,18 @@ def _value(row: Row, choice: Choice) -> str:
     return "" if value is None else number(value, choice.metric.card)
 
 
-def _picture(path: Path, portrait: Portrait, manifest: Manifest, side: int, value: str) -> Picture:
+def _images(
+    path: Path, portrait: Portrait, manifest: Manifest, side: int
+) -> dict[str, Image.Image] | str:
+    """The portrait and both its eyes, or why there is no picture."""
     try:
         image = read_picture(path)
     except PictureError as error:
-        gone = error.code == "unreadable"
-        return Picture(missing="no picture" if gone else f"refused: {error.code}")
+        return "no picture" if error.code == "unreadable" else f"refused: {error.code}"
     if image.size != (manifest.resolution, manifest.resolution):
-        return Picture(missing=f"refused: {image.width}x{image.height} pixels")
+        return f"refused: {image.width}x{image.height} pixels"
     small = image if side == image.width else image.resize((side, side), Image.Resampling.LANCZOS)
-    eyes = _eyes(image, portrait)
-    return Picture(portrait=data_uri(small, 82), eyes=data_uri(eyes, 86), value=value)
+    return {"portrait": small, "eyes": _eyes(image, portrait)}
 
 
 def _eyes(image: Image.Image, portrait: Portrait) -> Image.Image:

@@ -18,7 +18,7 @@ from gazebench.reports.page.offline import within
 from gazebench.reports.portraits import find_dataset, portraits_to_show, predictions_of
 from gazebench.results import RunResult
 
-BUDGET = 450_000  # bytes of all best and worst faces of a page
+BUDGET = 350_000  # bytes of all best and worst faces of a page
 PICTURES = 96  # of them on a page, at most
 METRICS = 6  # to choose from, at most
 STRIP = (240, 120)  # pixels: both eyes of one portrait, width and height

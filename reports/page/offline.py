@@ -64,7 +64,9 @@ def within(pictures: Mapping[K, Image.Image], budget: float) -> dict[K, str]:
 
 
 def image_uri(image: Image.Image, quality: int) -> str:
-    """A picture as WebP or JPEG inside the page, whichever is smaller."""
+    """A picture as WebP or JPEG inside the page, whichever is smaller; WebP where it has holes."""
+    if image.mode != "RGB":
+        return data_uri(image, quality)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
     jpeg = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
