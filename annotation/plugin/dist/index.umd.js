@@ -614,7 +614,34 @@
     return label.host;
   };
 
-  /* The screen over the whole page, at once; then the App, once a face is there and drawn. */
+  /* The screen over the whole page: before the App is there, and while it has lost its server. */
+  const cover = (screen) => {
+    const strip = make("p", { style: `box-sizing: border-box; height: ${HEADER}px; margin: 0; padding: 38px 20px; color: #a9b3ba` },
+      "FiftyOne's App is loading around this screen; you need not wait for it.");
+    screen.style.height = `calc(100% - ${HEADER}px)`;
+    document.body.append(make("div", { id: "gazebench-cover", style: "position: fixed; inset: 0; z-index: 1000; background: #262626; font: 15px system-ui, sans-serif" }, strip, screen));
+  };
+
+  const into = (panel, screen) => {
+    const over = document.getElementById("gazebench-cover");
+    const top = label.screen.root.scrollTop; // forgotten by a move
+    screen.style.height = "100%";
+    panel.append(screen);
+    label.screen.root.scrollTop = top;
+    if (over) over.remove();
+  };
+
+  /* The panel goes: behind another tab, so that keys do nothing until it is back, or with all of the
+     App, which then says that it has no server; the screen needs none for the faces that it has. */
+  const outOf = (panel, screen) => {
+    if (screen.parentNode !== panel) return; // a newer panel has it
+    screen.remove();
+    setTimeout(() => {
+      if (!screen.isConnected && !document.querySelector("[data-cy^=panel-tab]")) cover(screen);
+    }, 100);
+  };
+
+  /* The screen at once; then the App, once a face is there and drawn. */
   const begin = (facts) => {
     const app = document.getElementById("gazebench-app");
     const load = () => {
@@ -622,14 +649,8 @@
       app.remove();
       localStorage.setItem("fiftyone-enterprise-tooltip-seen", "true"); // it would lie over the eyes
     };
-    const drawn = () => requestAnimationFrame(() => setTimeout(load));
-    const strip = make("p", { style: `box-sizing: border-box; height: ${HEADER}px; margin: 0; padding: 38px 20px; color: #a9b3ba` },
-      "FiftyOne's App is loading around this screen; you can begin.");
-    const screen = host({ ...server, start: async () => facts });
-    screen.style.height = `calc(100% - ${HEADER}px)`;
-    const cover = make("div", { id: "gazebench-cover", style: "position: fixed; inset: 0; z-index: 1000; background: #262626; font: 15px system-ui, sans-serif" }, strip, screen);
-    document.body.append(cover);
-    label.screen.onFace = drawn;
+    cover(host({ ...server, start: async () => facts }));
+    label.screen.onFace = () => requestAnimationFrame(() => setTimeout(load));
     setTimeout(load, 2000); // worked examples, or no faces left
   };
 
@@ -642,14 +663,10 @@
     const Panel = () => {
       const place = useRef(null);
       useEffect(() => {
+        const panel = place.current;
         const screen = host(server);
-        const cover = document.getElementById("gazebench-cover");
-        const top = label.screen.root.scrollTop; // forgotten by a move
-        screen.style.height = "100%";
-        place.current.append(screen);
-        label.screen.root.scrollTop = top;
-        if (cover) cover.remove();
-        return () => screen.remove(); // and its keys do nothing until it is back
+        into(panel, screen);
+        return () => outOf(panel, screen);
       }, []);
       return createElement("div", { ref: place, style: { height: "100%", width: "100%" } });
     };
