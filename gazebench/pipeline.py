@@ -432,9 +432,7 @@ def plan_dataset(
         return curation.plan(sources, source, settings, **place, **chosen)
     if any(value is not None for value in chosen.values()):
         raise InputError(f"{', '.join(chosen)} cannot be used with from_export")
-    from gazebench.curation import recreate
-
-    return recreate.plan(sources, source, from_export, settings, **place)
+    return curation.recreate.plan(sources, source, from_export, settings, **place)
 
 
 def build_planned(
@@ -453,11 +451,7 @@ def build_planned(
     """
     from gazebench import curation
 
-    earlier = None
-    if plan.recreation:
-        from gazebench.curation import recreate
-
-        earlier = recreate.earlier(out)
+    earlier = curation.recreate.earlier(out) if plan.recreation else None
     made = curation.build(
         plan,
         out,
@@ -470,16 +464,8 @@ def build_planned(
         root=out,
         report=made,
         labels=_source_labels(plan, out, earlier),
-        recreated=_recreated(plan, out),
+        recreated=curation.recreate.result(plan.recreation, out) if plan.recreation else None,
     )
-
-
-def _recreated(plan: "BuildPlan", out: Path) -> "RecreationResult | None":
-    if plan.recreation is None:
-        return None
-    from gazebench.curation import recreate
-
-    return recreate.result(plan.recreation, out)
 
 
 def _source_labels(

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gazebench.curation import recreate as recreate
     from gazebench.curation.building import BuildReport, build
     from gazebench.curation.planning import BuildPlan, plan
     from gazebench.curation.settings import DatasetSettings
@@ -24,6 +25,8 @@ __all__ = ["BuildPlan", "BuildReport", "DatasetSettings", "build", "plan"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "recreate":  # the module
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
