@@ -86,7 +86,8 @@ class Photographer:
 
     ``task``: that geometry. None is for a method of any: a photograph's portraits are then the
     smallest of ``RESOLUTIONS`` that show its faces in full.
-    ``max_megapixels``: of a photograph; one takes about 20 bytes of memory for each pixel.
+    ``max_megapixels``: of a photograph; one takes about 20 bytes of memory for each pixel
+        (measured: a face found and looked at in 120 megapixels, 17 bytes).
     ``align`` and ``finder``: those of the dataset that the method was trained on, names as of
     ``build-dataset``.
 
