@@ -72,7 +72,7 @@ class DatasetSettings(Settings):
         default=MAX_PIXELS // 1_000_000,
         ge=1,
         le=MOST_MEGAPIXELS,
-        description="of a source picture; decoding takes 8 MB of memory for each",
+        description="of a source picture; a PNG takes up to 14 MB of memory for each",
     )
     image_format: ImageFormat = ImageFormat.PNG
     jpeg_quality: int | None = Field(

@@ -29,7 +29,7 @@ from gazebench.errors import InputError, MissingPartError
 
 MAX_BYTES = 256 * 1024**2
 MAX_RATIO = 200  # of a picture in an archive: bytes per compressed byte
-MAX_PIXELS = 120_000_000  # where no setting says otherwise; decoding takes 8 bytes for each
+MAX_PIXELS = 120_000_000  # where no setting says otherwise; decoding takes 4 bytes for each
 MOST_MEGAPIXELS = 250  # of any setting
 LARGE = 50_000_000  # pixels from which on a JPEG is first decoded at a reduced size
 _LEAST_SIDE = 4096  # of a copy that is reduced, its longer side
