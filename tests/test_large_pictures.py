@@ -99,3 +99,14 @@ def test_a_jpeg_is_reduced_when_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -
     found = pictures.original(buffer.getvalue(), "x", reduced=True)
     assert (found.scale, found.pixels.size) == (4, (64, 64))
     assert pictures.original(buffer.getvalue(), "x").scale == 1
+
+
+def test_a_face_that_fills_a_picture_beyond_pillows_own_limit_is_cut(
+    demo_portraits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Image.open(sorted(demo_portraits.glob("*.jpg"))[0]).convert("RGB")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's own is 89 million
+    found = Dlib().find(picture, SourceFace(id="a", name="a", path=Path("a")))
+    frame = align.square("ffhq", picture.size, found.left_eye, found.right_eye, found.mouth)
+    assert align.cut(picture, frame, 64).size == (64, 64)
+    assert Image.MAX_IMAGE_PIXELS == 1000

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazebench.dataset.boxes import Point
+from gazebench.dataset.pictures import piece
 from gazebench.errors import MissingPartError
 
 ALIGNMENTS = ("none", "eyes", "ffhq")
@@ -222,7 +223,7 @@ def _mirrored(picture: Image.Image, frame: Square) -> tuple[NDArray[np.uint8], S
         raise AlignmentError("the square reaches far outside the picture")
     x0, y0 = (max(0, math.floor(v - reach)) for v in (x, y))
     x1, y1 = min(width, math.ceil(x + reach) + 1), min(height, math.ceil(y + reach) + 1)
-    pixels = np.asarray(picture.crop((x0, y0, x1, y1)))
+    pixels = np.asarray(piece(picture, (x0, y0, x1, y1)))
     if any((left, top, right, bottom)):
         pixels = np.pad(pixels, ((top, bottom), (left, right), (0, 0)), mode="reflect")
     return pixels, Square(Point(x - x0 + left, y - y0 + top), frame.half_side)

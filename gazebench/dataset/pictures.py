@@ -228,7 +228,7 @@ def _check_kind(kind: str, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _most_pixels(limit: int) -> Iterator[None]:
+def _most_pixels(limit: int | None) -> Iterator[None]:
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = limit
     try:
@@ -281,6 +281,15 @@ def _register_heif() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener(thumbnails=False)
+
+
+def piece(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """A part of a picture that was read: left, top, right, bottom.
+
+    Pillow's own ``crop`` refuses one of over 179 megapixels.
+    """
+    with _most_pixels(None):
+        return picture.crop(box)
 
 
 def header(data: bytes) -> tuple[str, str, bool]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from gazebench import weights
 from gazebench.dataset.boxes import Point
+from gazebench.dataset.pictures import piece
 from gazebench.landmarks import (
     RIVAL,
     Edges,
@@ -130,8 +131,9 @@ class Dlib(LandmarkFinder):
         left, top, right, bottom = (round(v) for v in box[:4])
         margin = math.ceil(_AROUND * max(right - left, bottom - top))
         x, y = max(0, left - margin), max(0, top - margin)
-        near = picture.crop(
-            (x, y, min(picture.width, right + margin), min(picture.height, bottom + margin))
+        near = piece(
+            picture,
+            (x, y, min(picture.width, right + margin), min(picture.height, bottom + margin)),
         )
         face = self._dlib.rectangle(left - x, top - y, right - x, bottom - y)
         shape = self._predictor(np.asarray(near), face)
