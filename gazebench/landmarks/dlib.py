@@ -164,7 +164,7 @@ def models() -> tuple[Any, Any]:
 
 
 def _detector() -> Any:
-    """The frontal face detector of dlib, read in 2 ms; dlib takes 600 to unpack its own copy."""
+    """The frontal face detector of dlib, read in 3 ms; dlib takes 300 to unpack its own copy."""
     import dlib
 
     try:
