@@ -50,6 +50,10 @@ class Board:
     extremes: Mapping[str, Extremes] = field(default_factory=dict)  # by run
 
 
+# does it look at the camera, do the eyes look real, is anybody harmed
+_ASKED_FIRST = ("eye_contact_estimated", "gaze_error", "fid_eyes", "harm_lpips")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Highlight:
     """The best of one column, in a sentence or two."""
@@ -137,7 +141,10 @@ def _dates(results: Sequence[RunResult]) -> str:
 
 
 def _highlights(grid: Grid) -> Iterator[Highlight]:
+    """Of the columns that a reader asks for first; then of the others, in their order."""
     quality = [column for column in grid.columns if not column.is_cost]
+    asked = {key: place for place, key in enumerate(_ASKED_FIRST)}
+    quality.sort(key=lambda column: asked.get(column.key, len(asked)))
     for column in quality[:4]:
         best = [row for row in grid.rows if row.cells[column.key].best]
         if not best:
