@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo label-demo study-demo test long check docs bench lint format types slow clean
 .DEFAULT_GOAL := help
@@ -37,7 +37,7 @@ test: $(VENV)/.installed-dev ## the tests, with the linters among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 long: $(VENV)/.installed-dev ## whole journeys: the README's commands, the demo, the notebook, the type checker
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(SIDE_BY_SIDE)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'long and not slow' $(SIDE_BY_SIDE)
 
 slow: $(VENV)/.installed-dev ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -1,11 +1,13 @@
 """What several tests share."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from itertools import islice, product
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from gazebench import curation, sources, weights
 from gazebench.annotation.labels import import_csv
@@ -15,6 +17,8 @@ from gazebench.dataset import read_csv
 from gazebench.errors import MissingPartError
 from gazebench.sources import SourceFace
 
+settings.register_profile("gazebench", deadline=None)  # a busy machine is no fault
+settings.load_profile("gazebench")
 SETTINGS = DatasetSettings(resolution=256, align="none", test_fraction=0.3)
 PER_CELL = 6  # portraits of each domain in each half
 CELLS = tuple(product(("X", "Y"), ("train", "test")))
@@ -29,17 +33,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 LONGEST = (
     "test_docs",
     "test_demo",
+    "test_outside_methods",
     "test_types",
+    "test_metrics",
+    "test_cluster",
+    "test_train_jobs",
+    "test_evaluate",
+    "test_methods",
+    "test_page",
+    "test_one_file",
     "test_python_face",
     "test_gaze_metrics",
-    "test_train_jobs",
-    "test_outside_methods",
-    "test_evaluate",
-    "test_upsamplers",
-    "test_methods",
-    "test_one_file",
     "test_train_queue",
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, up to four: a fifth of the time goes into waiting."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from gazebench.contract import CHECKS
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +42,7 @@ def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_one_new_file_is_a_method(tmp_path: Path) -> None:
     project = copy_of_project(tmp_path)
     (project / "baselines" / "brighter.py").write_text(example())

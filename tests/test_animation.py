@@ -77,6 +77,7 @@ def evaluated(dataset: Path, runs: Path, packages: tuple[ModuleType, ...]) -> di
     return {result.run: result for result in report.results}
 
 
+@pytest.mark.long
 def test_five_points_are_written_scored_and_kept(
     small_dataset: Path, fading: tuple[ModuleType, ...], tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_five_points_are_written_scored_and_kept(
     assert (runs / "fades" / "animation.json").stat().st_mtime_ns == stamp
 
 
+@pytest.mark.long
 def test_a_method_that_does_not_animate_has_dashes_that_are_no_failure(
     small_dataset: Path, fading: tuple[ModuleType, ...], tmp_path: Path
 ) -> None:

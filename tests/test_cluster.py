@@ -23,6 +23,7 @@ has_dask = importlib.util.find_spec("distributed") is not None
 needs_dask = pytest.mark.skipif(
     not has_dask and "CI" not in os.environ, reason="dask[distributed] is not installed"
 )
+pytestmark = pytest.mark.long  # schedulers and workers take seconds to begin
 FACES = [SourceFace(id=f"{n:03}", name=f"{n:03}.jpg", path=Path(f"{n:03}.jpg")) for n in range(20)]
 
 

@@ -26,6 +26,10 @@ def test_a_slow_first_call_is_left_out():
     assert score.value > 100
 
 
+def test_a_method_of_microseconds_is_measured_for_half_a_second():
+    assert frames_per_second(lambda batch: batch.image, one_portrait()).n > 50 * RUNS
+
+
 def test_a_slow_method_is_measured_for_three_seconds_and_says_how_often():
     def correct(batch: Batch) -> torch.Tensor:
         time.sleep(0.8)

@@ -135,6 +135,7 @@ def test_a_run_from_before_gets_what_it_lacks(
     assert again.scores["fid_eyes"] == before.scores["fid_eyes"]
 
 
+@pytest.mark.long
 def test_an_outside_folder_without_them_has_a_dash(
     controls: tuple[Path, EvalReport], small_dataset: Path, tmp_path: Path
 ) -> None:
@@ -333,6 +334,7 @@ def test_untrained_methods_are_named_with_their_command(tmp_path: Path) -> None:
     assert any("gazebench train --method prgan" in sentence for sentence in missing)
 
 
+@pytest.mark.long
 def test_an_outside_folder_scores_like_a_method(
     controls: tuple[Path, EvalReport], small_dataset: Path, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def pixels(made: Illustrations, name: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
+@pytest.mark.long
 def test_every_figure_that_the_runs_can_fill_is_made(made: Illustrations) -> None:
     assert {i.name for i in made.made} == FILLED
     assert made.failed == ()
@@ -216,6 +217,7 @@ def test_a_title_of_any_length_and_script_fits(tmp_path: Path) -> None:
     assert all(sheets._width(line) <= 240 for line in label.get_text().split("\n"))
 
 
+@pytest.mark.long
 def test_the_command_writes_the_same_bytes_whatever_the_readers_own_style(
     runs: Path, made: Illustrations, tmp_path: Path
 ) -> None:
@@ -237,6 +239,7 @@ def test_the_command_writes_the_same_bytes_whatever_the_readers_own_style(
             assert written == (data.encode() if isinstance(data, str) else data), one.name
 
 
+@pytest.mark.long
 def test_two_datasets_have_figures_of_their_own(tmp_path: Path) -> None:
     make_runs(tmp_path / "one")
     make_runs(tmp_path / "two")

@@ -125,7 +125,7 @@ def test_labels_of_another_dataset_are_known_as_such(bare: Path) -> None:
             "id,label",
             "line 2: label 'Z'; it must be X, Y, unsure, reject or ambiguous",
         ),
-        (["00000"], "id,label", "line 2: label None"),
+        (["00000"], "id,label", "line 2: label ''"),
         (["00000,"], "id,label", "line 2: label ''"),
         (["00000,1"], "id,label", "line 2: label '1'"),
         ([",X"], "id,label", "line 2: ''"),
@@ -133,7 +133,7 @@ def test_labels_of_another_dataset_are_known_as_such(bare: Path) -> None:
         ([], "", "has no lines below its header"),
         (["a,X"], "portrait,label", "no column id or source_name or name"),
         (["a,X"], "id,gaze", "no column label or domain or vote; it has: id, gaze"),
-        (["a|X"], "id|label", "it has: id|label"),
+        (["a:X"], "id:label", "it has: id:label"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_a_sentence(bare, lines, header, sentence) -> None:

@@ -95,7 +95,10 @@ def test_missing_weights_show_before_any_work(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("check", METRIC_CHECKS, ids=lambda check: check.name)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",  # of this one eight portraits are eighty pictures
+    [pytest.param(n, marks=pytest.mark.long if n == "animation_fid" else ()) for n in NAMES],
+)
 def test_metric_keeps_the_contract(name, check, bench, request):
     kind = metrics.load(metrics, name)
     if zoo.GAZE in kind.card.weights:

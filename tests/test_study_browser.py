@@ -240,6 +240,7 @@ def test_the_report_fits_and_axe_finds_nothing(
         assert "simulated" in page.locator("h1 + .lede").inner_text()
 
 
+@pytest.mark.long
 def test_the_leaderboard_shows_the_study_of_its_runs(
     opened: Callable[..., Page], study: Path, tmp_path: Path
 ) -> None:

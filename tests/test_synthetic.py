@@ -264,6 +264,7 @@ def test_a_dead_worker_is_an_error_and_not_a_wait() -> None:
         list(finished(os._exit, [1, 2], workers=2))
 
 
+@pytest.mark.long
 def test_a_stopped_drawing_goes_on_where_it_was(tmp_path: Path) -> None:
     out, program = tmp_path / "o", (sys.executable, "-m", "gazebench")
     words = [

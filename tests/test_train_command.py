@@ -106,6 +106,7 @@ def test_fewer_portraits_than_the_batch_are_said_aloud(dataset: Manifest, tmp_pa
     assert done.stderr.count("drawn more than once") == 1
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_with_exit_code_130_and_goes_on(dataset: Manifest, tmp_path: Path) -> None:
     words = ["train", "--method", "prgan", str(dataset.root), str(tmp_path), *FLAGS]
     command = [sys.executable, "-m", "gazebench", *words, "--steps", "100000"]

@@ -83,6 +83,7 @@ def test_the_weights_are_those_of_a_queue_and_parts_come_first(
     assert heard.index("small-lr-0.02: trained") < heard.index("taker: begins")
 
 
+@pytest.mark.long
 def test_a_process_that_dies_is_a_failure_and_so_is_what_needs_it(
     dataset: Manifest, tmp_path: Path
 ) -> None:

@@ -181,6 +181,7 @@ def test_without_tensorboard_the_command_that_installs_it_is_named(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_without_a_compiler_compile_is_a_sentence(dataset: Manifest, tmp_path: Path) -> None:
     nowhere = {"CXX": "/nonexistent/g++", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
     done = train_with("compile", dataset, tmp_path / "run", **nowhere)

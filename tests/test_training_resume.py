@@ -107,6 +107,7 @@ def launch(name: str, dataset: Manifest, *runs: Path, **accident: str) -> subpro
     return subprocess.Popen(words, env=os.environ | PLACE | accident)
 
 
+@pytest.mark.long
 def test_a_kill_changes_nothing(dataset: Manifest, tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = launch("small", dataset, killed, ACCIDENT="SIGKILL", ACCIDENT_STEP="8")

@@ -127,6 +127,7 @@ def measured(run: Path, dataset: Manifest, *words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.long
 def test_a_trained_run_is_measured_with_each_upsampler(run: Path, dataset: Manifest) -> None:
     names = ("--upsampler", "bilinear", "--upsampler", "cfm")
     code, said = measured(run, dataset, "--split", "all", *names)
@@ -145,6 +146,7 @@ def test_a_trained_run_is_measured_with_each_upsampler(run: Path, dataset: Manif
     assert full["cfm"] < full["bilinear"]
 
 
+@pytest.mark.long
 def test_a_report_shows_the_table_beside_the_printed_numbers(
     run: Path, dataset: Manifest, tmp_path: Path
 ) -> None:

@@ -78,7 +78,10 @@ def frames_per_second(correct: Callable[[Batch], Tensor], batch: Batch) -> Score
     """
     _timed(correct, batch)
     seconds: list[float] = []
-    while (len(seconds) < RUNS or sum(seconds) < _SHORTEST) and sum(seconds) < _LONGEST:
+    began = time.perf_counter()
+    while (passed := time.perf_counter() - began) < _LONGEST:
+        if len(seconds) >= RUNS and passed >= _SHORTEST:
+            break
         seconds.append(_timed(correct, batch))
     return Score(value=1 / statistics.median(seconds), n=len(seconds))
 
