@@ -50,8 +50,8 @@ LONGEST = (
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, up to four: a fifth of the time goes into waiting."""
-    return min(4, (os.cpu_count() or 1) + 1)
+    """Two more than there are cores, up to four: a sixth of the time goes into waiting."""
+    return min(4, (os.cpu_count() or 1) + 2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
