@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazebench import landmarks
 from gazebench.dataset.boxes import Point
 from gazebench.landmarks import FaceError, FoundFace
+from gazebench.landmarks import dlib as finding
 from gazebench.landmarks.dlib import Dlib
 from gazebench.sources import SourceFace
 
@@ -38,13 +38,13 @@ def test_the_detector_that_is_shipped_is_dlibs_own(tmp_path: Path) -> None:
     import dlib
 
     dlib.get_frontal_face_detector().save(str(tmp_path / "own.svm"))  # type: ignore[attr-defined]
-    shipped = Path(landmarks.dlib.__file__).with_name("dlib_faces.svm")
+    shipped = Path(finding.__file__).with_name("dlib_faces.svm")
     assert shipped.read_bytes() == (tmp_path / "own.svm").read_bytes()
 
 
 def test_a_detector_that_cannot_be_read_is_taken_from_dlib(portrait, monkeypatch) -> None:
-    monkeypatch.setattr(landmarks.dlib, "_DETECTOR", "dlib.py")  # no detector
-    boxes = landmarks.dlib._detector().run(np.asarray(portrait), 0, 0.0)[0]
+    monkeypatch.setattr(finding, "_DETECTOR", "dlib.py")  # no detector
+    boxes = finding._detector().run(np.asarray(portrait), 0, 0.0)[0]
     assert len(boxes) == 1
 
 

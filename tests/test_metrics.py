@@ -358,6 +358,7 @@ def test_kid_standard_error_is_the_jackknife_over_portraits():
     left = [mmd(np.delete(corrected, [n, n + 1], axis=0), real).distance() for n in range(0, 12, 2)]
     expected = np.sqrt(5 / 6 * np.square(np.array(left) - np.mean(left)).sum())
     found = mmd(corrected, real).distances_without()
+    assert found is not None
     assert jackknife_error(found) == pytest.approx(expected, rel=1e-9)
 
 
