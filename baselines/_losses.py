@@ -102,18 +102,19 @@ class Perceptual(nn.Module):
         Content: mean squared difference at conv5_3. Style: at four layers, the sum of squared
         differences of Gram matrices over the number of features.
         """
-        features = self._features(torch.cat([a, b]))
-        ours, theirs = features[-1].chunk(2)
-        content = F.mse_loss(ours, theirs)
-        styles = [style_distance(*features[layer].chunk(2)) for layer in self.style]
-        return content + torch.stack(styles).sum()
+        # apart, so that the pictures that are no output of a network need no backward pass
+        ours, theirs = self._features(a), self._features(b)
+        with torch.autocast(a.device.type, enabled=False):  # sums over thousands of pixels
+            content = F.mse_loss(ours[-1].float(), theirs[-1].float())
+            styles = [style_distance(ours[i].float(), theirs[i].float()) for i in self.style]
+            return content + torch.stack(styles).sum()
 
     def _features(self, x: Tensor) -> list[Tensor]:
         found: list[Tensor] = []
         for index, convolution in enumerate(self.convolutions):
             if index in self.pool_before:
                 x = F.max_pool2d(x, 2)
-            x = F.relu(convolution(x))
+            x = F.relu(convolution(x), inplace=True)
             found.append(x)
         return found
 

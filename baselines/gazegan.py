@@ -151,7 +151,7 @@ class GazeGAN(TrainableMethod):
     def start_training(self, device: torch.device) -> None:
         """Load VGG-16, if the perceptual loss has a weight."""
         if self.config.weight_per:
-            self.perceptual = Perceptual().to(device)
+            self.perceptual = Perceptual().to(device, memory_format=torch.channels_last)
 
     def frozen_parameters(self) -> int:
         """Of VGG-16, if it is used."""
@@ -318,4 +318,5 @@ class GazeGAN(TrainableMethod):
     def _perceptual_distance(self, real: Tensor, painted: Tensor) -> Tensor:
         """Of the left eyes plus that of the right eyes, patches (N, 2, 3, S, S)."""
         assert self.perceptual
-        return 2 * self.perceptual(real.flatten(0, 1), painted.flatten(0, 1))
+        with self.autocast():
+            return 2 * self.perceptual(real.flatten(0, 1), painted.flatten(0, 1))

@@ -177,7 +177,7 @@ class GazeGANV2(TrainableMethod):
     def start_training(self, device: torch.device) -> None:
         """Load VGG-16, if the perceptual loss has a weight."""
         if self.config.weight_per:
-            self.perceptual = Perceptual().to(device)
+            self.perceptual = Perceptual().to(device, memory_format=torch.channels_last)
 
     def frozen_parameters(self) -> int:
         """Of VGG-16, if it is used."""
@@ -375,7 +375,8 @@ class GazeGANV2(TrainableMethod):
         """Of the left eyes plus that of the right eyes, patches (N, 2, 3, S, S)."""
         if self.perceptual is None:
             return {}
-        return {name: 2 * self.perceptual(real.flatten(0, 1), made.flatten(0, 1))}
+        with self.autocast():
+            return {name: 2 * self.perceptual(real.flatten(0, 1), made.flatten(0, 1))}
 
     def _weights(self) -> dict[str, float]:
         config = self.config

@@ -4,6 +4,7 @@ A method is one file of ``baselines/``; its file name is its name. It subclasses
 is only an interface, or ``TrainableMethod``, which brings the update that every training shares.
 """
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -94,10 +95,13 @@ class TrainableMethod(Method, ABC):
     small_settings: ClassVar[dict[str, Any]]  # overrides of ``Config``
     uncompiled: ClassVar[tuple[str, ...]] = ()  # whose gradients are differentiated once more
     backward: Callable[[Tensor], None]  # gradients of a loss; the engine's, in a training
+    # the training's precision, for what a loss looks through; networks have it by themselves
+    autocast: Callable[[], contextlib.AbstractContextManager[None]]
 
     def __init__(self, config: Any, task: Task) -> None:
         self.config, self.task = config, task
         self.networks, self.optimisers, self.backward = {}, {}, Tensor.backward
+        self.autocast = contextlib.nullcontext
 
     def correct(self, batch: Batch) -> Tensor:
         """As ``Method`` says; a method of the kind "part" has none.

@@ -96,3 +96,28 @@ def test_learned_weights_tell_a_blurred_eye_from_a_slightly_darker_one() -> None
     blurred: Any = torch.nn.functional.avg_pool2d(iris, 7, 1, 3, count_include_pad=False)
     loss = Perceptual()
     assert loss(iris, blurred) > 5 * loss(iris, iris * 0.95)
+
+
+def test_under_bfloat16_only_its_convolutions_are_rounded(perceptual: Perceptual) -> None:
+    a, b = (100 * images for images in pair())
+    exact = perceptual(a, b)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = perceptual(a, b)
+    assert rounded.dtype == torch.float32
+    assert rounded.item() != exact.item()
+    assert rounded.item() == pytest.approx(exact.item(), rel=0.05)
+
+
+def test_pictures_that_no_network_made_need_no_backward_pass(perceptual: Perceptual) -> None:
+    a, b = pair()
+    kept: list[torch.Size] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        kept.append(tensor.shape)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        perceptual(a, b.requires_grad_(True))
+    largest = [shape for shape in kept if shape[-2:] == a.shape[-2:]]
+    assert largest
+    assert {shape[0] for shape in largest} == {len(b)}

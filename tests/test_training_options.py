@@ -13,12 +13,12 @@ import safetensors.torch
 import torch
 import toy_methods
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from toy_methods.small import CrashError
+from toy_methods.small import CrashError, Small
 from training_folders import STEPS, assert_same, losses, make_dataset, train
 
 from gazebench import training
 from gazebench.dataset import Manifest
-from gazebench.dataset.batches import Pixels
+from gazebench.dataset.batches import Draw, Pixels
 from gazebench.errors import InputError, RefusedError
 from gazebench.training.run import read_log
 
@@ -205,3 +205,24 @@ def test_compiled_networks_learn_and_their_checkpoints_fit_plain_ones(
     trained = training.load_trained(toy_methods, tmp_path / "compiled", dataset, device="cpu")
     batch = Pixels.open(dataset).batch(dataset.portraits[:2])
     assert torch.isfinite(trained.method.correct(batch)).all()
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("no", torch.float32)])
+def test_what_a_loss_looks_through_has_the_precision_of_the_training(
+    dataset: Manifest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    kind: torch.dtype,
+) -> None:
+    found: set[torch.dtype] = set()
+    learn = Small.training_step
+
+    def watched(method: Small, draw: Draw) -> dict[str, torch.Tensor]:
+        with method.autocast():
+            found.add((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)
+        return learn(method, draw)
+
+    monkeypatch.setattr(Small, "training_step", watched)
+    train(dataset, tmp_path, steps=1, precision=precision)
+    assert found == {kind}

@@ -139,6 +139,7 @@ class Engine:
         method, accelerator = self.method, self.accelerator
         if accelerator.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # shapes never change
+        if accelerator.device.type == "cuda" or self.job.options.precision == "bf16":
             for network in method.networks.values():
                 network.to(memory_format=torch.channels_last)
         method.networks = {
@@ -156,6 +157,7 @@ class Engine:
             n: self.accelerator.prepare_optimizer(o) for n, o in method.optimisers.items()
         }
         method.backward = gradients.backward
+        method.autocast = lambda: self.accelerator.autocast()
         return gradients
 
     @contextlib.contextmanager
