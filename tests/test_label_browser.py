@@ -174,8 +174,9 @@ def test_the_grid_and_the_sidebar_show_no_label_and_no_vote_of_others(
         page.locator("[data-cy=action-toggle-sidebar]").click()
         page.wait_for_selector("[data-cy=sidebar]")
         seen = page.locator("body").inner_text()
+        page.wait_for_timeout(1000)  # the grid makes room for the sidebar
         page.locator("[data-cy=looker]").first.click()
-        page.locator("[data-cy=modal] [data-cy=sidebar]").wait_for()
+        page.wait_for_selector("[data-cy=modal]")
         page.wait_for_timeout(2000)
         seen += page.locator("body").inner_text()
         bodies = [r.text() for r in came if "json" in r.headers.get("content-type", "")]
