@@ -19,6 +19,7 @@ EXTRAS = {
     "tensorboard": "tensorboard",
     "export": "pyarrow",
     "video": "av",
+    "provenance": "c2pa",
 }
 _OPENCV = (
     "opencv-python",

@@ -51,6 +51,7 @@ class CorrectedPhotographs:
     failures: tuple[str, ...]  # a sentence for each that could not be corrected
     notes: tuple[str, ...] = ()  # what else a user should know
     page: Path | None = None  # before and after
+    signed: bool = False  # those that were changed have a signed manifest
 
 
 def build_dataset(
@@ -344,6 +345,9 @@ def correct(
     all_faces: bool = False,
     max_megapixels: int = 120,
     page: bool = False,
+    sign: Place | None = None,
+    certificate: Place | None = None,
+    timestamp: str | None = None,
     device: str | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -367,44 +371,48 @@ def correct(
         all_faces: correct every face, not only the largest.
         max_megapixels: of a photograph, up to 250; one takes about 20 MB of memory for each.
         page: also write ``out/index.html``: before and after, one file.
+        sign: PEM file of a private key: each photograph that was changed also gets a C2PA manifest
+            that is signed with it.
+        certificate: PEM file of the certificates of that key, the signer's own first.
+        timestamp: address of a time-stamp server (RFC 3161) for the signatures; None asks none.
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
         overwrite: replace what is in ``out``.
         quiet: no progress bar.
 
     Raises:
-        InputError: the folder holds no trained run, or two photographs have one name.
+        InputError: the folder holds no trained run, two photographs have one name, or a key or
+            certificate that does not sign.
+        MissingPartError: ``sign`` without c2pa-python.
         RefusedError: ``out`` has a file of another photograph or run, or ``align`` is another.
     """
     from gazebench import baselines, plugins
     from gazebench.methods import pick_device
     from gazebench.photographs import Photographer, before_after, choosing
     from gazebench.photographs import correct as photographs_correct
+    from gazebench.photographs.provenance import signature_of
 
-    notes: list[str] = []
+    notes, unchanged = list[str](), list[str]()
     words = [Path(word) for word in _several(photographs)]
     places = photographs_correct.places_of(words, Path(out), format, notes.append)
     collection, named = plugins.extend(baselines, [str(method)] if method else [])
     what: dict[str, Any] = {"run": Path(run) if run else None, "settings": settings or {}}
     what |= {"dataset": Path(dataset) if dataset else None, "method": named[0] if named else None}
-    chosen = choosing.choose(collection, device=pick_device(device), **what)
+    how: dict[str, Any] = {"device": pick_device(device), "overwrite": overwrite, "quiet": quiet}
+    how["signature"] = signature_of(sign, certificate, timestamp)
+    chosen = choosing.choose(collection, device=how["device"], **what)
     cut = chosen.cut.of_photographs(align, str(run or dataset or chosen.name))
     finding = {"finder": landmarks, "all_faces": all_faces, "max_megapixels": max_megapixels}
-    how = {"device": pick_device(device), "overwrite": overwrite, "quiet": quiet}
+    how |= {"weights_sha256": chosen.weights_sha256, "facts": chosen.facts}
+    how |= {"say": unchanged.append, "note": notes.append}
     notes += chosen.notes
-    unchanged: list[str] = []
     with plugins.blaming(chosen.collection, chosen.name):
-        failures = photographs_correct.correct(
-            chosen.method,
-            Photographer(chosen.task, align=cut, **finding),
-            places,
-            **{**how, "weights_sha256": chosen.weights_sha256, "facts": chosen.facts},
-            say=unchanged.append,
-            note=notes.append,
-        )
+        photographer = Photographer(chosen.task, align=cut, **finding)
+        failures = photographs_correct.correct(chosen.method, photographer, places, **how)
     files = {photo: file for photo, file in places.items() if file.exists()}
     shown = before_after.write(files, Path(out), chosen.method.card) if page and files else None
-    said = {"unchanged": tuple(unchanged), "failures": tuple(failures), "notes": tuple(notes)}
-    return CorrectedPhotographs(method=chosen.name, files=files, page=shown, **said)
+    made: dict[str, Any] = {"files": files, "page": shown, "signed": sign is not None}
+    made |= {"unchanged": tuple(unchanged), "failures": tuple(failures), "notes": tuple(notes)}
+    return CorrectedPhotographs(method=chosen.name, **made)
 
 
 def plan_dataset(

@@ -18,7 +18,7 @@ _OPTIONS = (
         "finder",
         default="dlib",
         show_default=True,
-        help="Landmark finder: dlib, or face_alignment (an extra; finds more faces, wants a GPU).",
+        help="dlib, or face_alignment (an extra; finds more faces, wants a GPU).",
     ),
     click.option(
         "--max-megapixels",

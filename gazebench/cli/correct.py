@@ -58,7 +58,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="jpeg compresses all pixels again.",
 )
-@click.option("--page", is_flag=True, help="Also FOLDER/index.html: before and after, one file.")
+@click.option("--page", is_flag=True, help="Also FOLDER/index.html: before and after.")
+@click.option(
+    "--sign",
+    type=click.Path(path_type=Path),
+    metavar="KEY.pem",
+    help="Also sign a C2PA manifest in each file.",
+)
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="CHAIN.pem",
+    help="Of that key, the signer's own first.",
+)
+@click.option("--timestamp", metavar="URL", help="Time-stamp server for the signatures.")
 @finding_options
 @click.option("--device", help="cpu, cuda, cuda:1 ... [default: cuda where there is one]")
 @click.option("--overwrite", is_flag=True, help="Write over what is in FOLDER.")
@@ -72,6 +85,9 @@ def command(
     out: Path,
     form: str,
     page: bool,
+    sign: Path | None,
+    certificate: Path | None,
+    timestamp: str | None,
     device: str | None,
     overwrite: bool,
     quiet: bool,
@@ -83,9 +99,9 @@ def command(
     folder of a trained method, the best method that comes with the package corrects them. The face
     is found and cut out as for a dataset, corrected, and the eyes are put back. Only pixels inside
     the two eye boxes change; PNG keeps all others bit by bit. Photographs are turned upright; their
-    colour profile and transparency are kept, other metadata is not; a text in the file says that
-    and by what the gaze was corrected. What is done already is kept. A photograph without a usable
-    face is named at the end (exit code 4) and does not stop the others.
+    colour profile and transparency are kept, other metadata is not; a text in the file says by what
+    the gaze was corrected, and --sign adds a signed manifest. What is done already is kept. A
+    photograph without a usable face is named at the end (exit code 4) and stops no other.
 
     \b
     gazebench correct me.jpg
@@ -93,6 +109,7 @@ def command(
     gazebench correct holiday/ --all-faces --page
     gazebench correct runs/gazegan_v2 me.jpg you.jpg
     gazebench correct --method eye_bank --dataset data/hq me.jpg
+    gazebench correct me.jpg --sign key.pem --certificate chain.pem
     """
     import gazebench
 
@@ -108,6 +125,9 @@ def command(
         settings=_settings(strength, overrides),
         format=form,
         page=page,
+        sign=sign,
+        certificate=certificate,
+        timestamp=timestamp,
         device=device,
         overwrite=overwrite,
         quiet=quiet,
@@ -132,7 +152,8 @@ def _tell(done: "CorrectedPhotographs", run: Path | None, out: Path) -> None:
     photographs = len(done.files) + len(done.failures)
     but = f", {len(done.unchanged)} left as they are" if done.unchanged else ""
     place = text_name(out)
-    click.echo(f"{changed} of {photographs} photographs corrected{but} → {place}")
+    done_to_them = "corrected and signed" if done.signed and changed else "corrected"
+    click.echo(f"{changed} of {photographs} photographs {done_to_them}{but} → {place}")
     if done.page:
         click.echo(f"before and after → {done.page}")
 

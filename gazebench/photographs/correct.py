@@ -21,6 +21,7 @@ from gazebench.dataset.pictures import Original, PictureError, png, read_bytes
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
 from gazebench.photographs import Photograph, Photographer, in_words
+from gazebench.photographs.provenance import Signature
 from gazebench.sources import text_name
 from gazebench.sources.folder import Claim, claim_of, kinds_of, passed_over
 
@@ -132,6 +133,7 @@ def correct(
     weights_sha256: str,
     device: torch.device | str,
     facts: Mapping[str, Any] | None = None,
+    signature: Signature | None = None,
     overwrite: bool = False,
     quiet: bool = False,
     say: Callable[[str], None] = lambda sentence: None,
@@ -140,9 +142,10 @@ def correct(
     """Write the correction of each photograph (key) as a PNG or JPEG file (value, by its ending).
 
     Returns a sentence for each that could not be corrected. What is there already is kept.
-    ``facts``: what else the corrections depend on, for the text in the files. ``say`` gets a
-    sentence for each photograph that the method left as it is, with the reason; ``note`` one for
-    each that has faces left out, or a broken colour profile.
+    ``facts``: what else the corrections depend on, for the text in the files. ``signature``: also
+    signs each that was changed. ``say`` gets a sentence for each photograph that the method left as
+    it is, with the reason; ``note`` one for each that has faces left out, or a broken colour
+    profile.
 
     Raises:
         MethodError: the method corrects nothing itself.
@@ -152,25 +155,22 @@ def correct(
     if not corrects(type(method)):
         title = method.card.title
         raise MethodError(f"{title} corrects no portraits; it is a part of other methods")
-    made_by = {
-        "method": method.card.title,
-        "weights": weights_sha256,
-        **photographer.facts,
-        **(facts or {}),
-    }
+    own = {"method": method.card.title, "weights": weights_sha256}
+    made_by = {**own, **photographer.facts, **(facts or {})}
+    signed = signature.facts if signature else {}
     wanted = places.items()
-    left = {p: place for p, place in wanted if overwrite or not _is_done(p, place, made_by)}
+    left = {p: place for p, place in wanted if overwrite or not _is_done(p, place, made_by, signed)}
     failures: list[str] = []
     for path in progress.bar(left, desc="correct", unit="photo", quiet=quiet or len(left) < 2):
         try:
             photograph = photographer.open(path)
             before = _unchanged(method)
-            with torch.no_grad():
-                corrected = method.correct(photograph.batch(device))
-            made = photograph.with_portraits(corrected)
+            made = _made(method, photograph, device)
             changed = not np.array_equal(_channels(made), _channels(photograph.original))
-            mark = _mark(path, made_by, changed=changed)
+            mark = _marks(path, made_by, signed)[changed]
             data = _encoded(made, mark, left[path], path)
+            if signature and changed:
+                data = signature.sign(data, left[path], path, type(method))
         except MethodError:
             raise
         except InputError as error:
@@ -178,11 +178,17 @@ def correct(
             continue
         if not changed:
             reasons = ", ".join(_unchanged(method) - before) or "nothing to change"
-            say(f"{text_name(path)}: left as it is: {reasons}")
+            unsigned = "; not signed" if signature else ""
+            say(f"{text_name(path)}: left as it is: {reasons}{unsigned}")
         for sentence in _notes(photograph, all_faces=photographer.facts["all_faces"]):
             note(f"{text_name(path)}: {sentence}")
         store.write(left[path], data)
     return failures
+
+
+def _made(method: Method, photograph: Photograph, device: torch.device | str) -> Original:
+    with torch.no_grad():
+        return photograph.with_portraits(method.correct(photograph.batch(device)))
 
 
 def _notes(photograph: Photograph, *, all_faces: bool) -> list[str]:
@@ -237,15 +243,17 @@ def _unchanged(method: Method) -> Counter[str]:
     return Counter(getattr(method, "unchanged", {}))
 
 
-def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
+def _is_done(
+    path: Path, place: Path, made_by: Mapping[str, Any], signed: Mapping[str, str]
+) -> bool:
     with store.asking(place):
         if not place.exists():
             return False
     try:
-        mark = _mark(path, made_by)
+        marks = _marks(path, made_by, signed)
     except PictureError:
         return False  # opening it says why
-    if _mark_of(place) not in (mark, _mark(path, made_by, changed=False)):
+    if _mark_of(place) not in marks.values():
         raise RefusedError(
             f"{text_name(place)}: already exists, from another photograph or with other weights or "
             "options; --overwrite replaces it"
@@ -253,11 +261,15 @@ def _is_done(path: Path, place: Path, made_by: Mapping[str, Any]) -> bool:
     return True
 
 
-def _mark(path: Path, made_by: Mapping[str, Any], *, changed: bool = True) -> str:
-    """What a correction of the photograph at ``path`` is made of and by, as JSON."""
-    digest = hashlib.sha256(read_bytes(path)).hexdigest()
-    gaze = "corrected" if changed else "left as it is"
-    return json.dumps({"gaze": gaze, "photograph": digest, **made_by})
+def _marks(path: Path, made_by: Mapping[str, Any], signed: Mapping[str, str]) -> dict[bool, str]:
+    """What a correction of the photograph at ``path`` is made of and by, as JSON.
+
+    By whether the method changed it: what it left as it is, is not signed.
+    """
+    photograph = hashlib.sha256(read_bytes(path)).hexdigest()
+    left = {"gaze": "left as it is", "photograph": photograph, **made_by}
+    changed = {**left, "gaze": "corrected", **signed}
+    return {False: json.dumps(left), True: json.dumps(changed)}
 
 
 def _mark_of(place: Path) -> str | None:
