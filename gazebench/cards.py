@@ -53,6 +53,7 @@ class MetricCard:
     order: int = 100  # place among the columns of its group; equal ones stand by name
     sees_eyes: bool = True  # False: what happens inside the eye boxes changes no score
     optional: bool = False  # True: a dash, where it cannot be measured, is no failure of the run
+    on_request: bool = False  # True: "all" metrics are without it; who wants it names it
     noise_hurts: bool = True  # False: more noise on a portrait may score better
 
     @property

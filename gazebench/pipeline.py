@@ -191,6 +191,7 @@ def evaluate(
     runs: Place,
     *,
     methods: Place | Iterable[Place] = "all",
+    metrics: str | Iterable[str] = "all",
     shipped: bool = False,
     device: str | None = None,
     overwrite: bool = False,
@@ -207,6 +208,7 @@ def evaluate(
         dataset: folder of the dataset, with labels.
         runs: folder of the trained runs; controls such as ``identity`` need no run.
         methods: one or several names as in ``gazebench methods``, or paths of methods' files.
+        metrics: one or several names, see ``gazebench metrics``; "all" is all but those on request.
         shipped: a method that no run here has takes the weights that come with the package.
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
         overwrite: make predictions and scores again.
@@ -216,7 +218,7 @@ def evaluate(
         command: recorded in the results as what made them.
 
     Raises:
-        InputError: no such method, or no labelled test portrait.
+        InputError: no such method or metric, or no labelled test portrait.
     """
     from gazebench import baselines, plugins
     from gazebench.evaluation import Evaluation, find
@@ -227,7 +229,8 @@ def evaluate(
     alone = [w for w in words if isolate is None and plugins.is_path(w)]
     collection, names = plugins.extend(baselines, [w for w in words if w not in alone])
     flags: Any = {"device": device, "overwrite": overwrite, "quiet": quiet, "command": command}
-    evaluation = Evaluation.open(dataset, runs, collection, **flags)
+    chosen = tuple(map(str, _several(metrics)))
+    evaluation = Evaluation.open(dataset, runs, collection, wanted=chosen, **flags)
     entries, missing = find(
         collection, Path(runs), names, shipped=shipped, elsewhere=named if alone else ()
     )
@@ -235,7 +238,7 @@ def evaluate(
         alone = list(dict.fromkeys(plugins.typed(collection, entry.name) for entry in entries))
         entries = []
     found = evaluation.run(entries)
-    request = {"dataset": str(dataset), "shipped": shipped, **flags}
+    request = {"dataset": str(dataset), "metrics": chosen, "shipped": shipped, **flags}
     others = [evaluate_alone(word, Path(runs), request) for word in alone]
     everything = evaluation.with_flags([found, *others])
     return replace(everything, failures=(*everything.failures, *missing))
@@ -253,6 +256,7 @@ def score(
     card: Place | None = None,
     of_camera: Place | None = None,
     of_animation: Place | None = None,
+    metrics: str | Iterable[str] = "all",
     allow_partial: bool = False,
     device: str | None = None,
     overwrite: bool = False,
@@ -275,6 +279,7 @@ def score(
         of_camera: folder of what the program made of the domain-X test portraits, for the columns
             on harm; by default they have a dash.
         of_animation: folder of its animations, for the tables on animation; likewise.
+        metrics: as in ``evaluate``.
         allow_partial: score what is there; the row gets no rank.
         device: "cpu", "cuda", "cuda:1"; by default CUDA where there is one.
         overwrite: replace the scores of another folder with this name.
@@ -292,6 +297,7 @@ def score(
     wanted = name or Path(predictions).resolve().name
     run = re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted).strip(".-") or "outside"
     flags: Any = {"device": device, "overwrite": overwrite, "quiet": quiet, "command": command}
+    flags["wanted"] = tuple(map(str, _several(metrics)))
     evaluation = Evaluation.open(dataset, runs, baselines, **flags)
     said = MethodCard(title=title or name or run, paper=paper, code=code)
     return evaluation.score_folder(

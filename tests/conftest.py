@@ -126,6 +126,15 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def xgaze_weights() -> None:
+    """The second gaze estimator's weights, 45 MB that no test fetches; else a skip."""
+    try:
+        weights.path("eth_xgaze_resnet18", fetch=False)
+    except MissingPartError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def gaze_weights() -> None:
     """The gaze estimator's weights, from ``../shared`` where they are not here; else a skip."""
     shared = Path(__file__).parents[2] / "shared" / "weights" / "openvino"

@@ -15,7 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gazebench import baselines, metrics, plugins
+import gazebench
+from gazebench import baselines, metrics
 from gazebench.cards import MethodCard
 from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
@@ -99,7 +100,7 @@ def test_identity_is_perfect_preservation(controls: tuple[Path, EvalReport]) -> 
 
 def test_every_metric_has_a_score_for_both_controls(controls: tuple[Path, EvalReport]) -> None:
     for found in controls[1].results:
-        missing = set(plugins.names(metrics)) - set(found.scores)
+        missing = set(metrics.chosen(metrics)) - set(found.scores)
         assert all(found.metrics[name].optional for name in missing), found.skipped
         assert missing == set(found.skipped)
     assert controls[1].failures == ()
@@ -237,6 +238,50 @@ def few_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mod
     yield importlib.import_module("few_metrics")
     for name in [name for name in sys.modules if name.startswith("few_metrics")]:
         del sys.modules[name]
+
+
+def test_a_metric_on_request_is_computed_where_it_is_named(
+    small_dataset: Path, few_metrics: ModuleType, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    entries, _ = find(baselines, runs, ["identity"])
+    text = BRIGHTNESS.format(name="asked").replace("region=", "on_request=True, region=")
+    (tmp_path / "few_metrics" / "asked.py").write_text(text)
+
+    def scored(*wanted: str) -> RunResult:
+        found = evaluation(small_dataset, runs, metrics=few_metrics, wanted=wanted)
+        return found.run(entries).results[0]
+
+    plain = scored("all")
+    assert "first" in plain.scores
+    assert "asked" not in plain.scores.keys() | plain.metrics.keys() | plain.skipped.keys()
+    asked = scored("asked")
+    assert asked.scores["asked"].value == asked.scores["first"].value
+    assert asked.metrics.keys() == plain.metrics.keys() | {"asked"}
+    assert scored("all") == asked  # what is there stays
+
+
+def test_a_metric_that_is_not_named_keeps_its_dash(
+    small_dataset: Path, few_metrics: ModuleType, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    entries, _ = find(baselines, runs, ["identity"])
+    text = BRIGHTNESS.format(name="fails").replace("Score.of(self.values)", "Score.of({})")
+    (tmp_path / "few_metrics" / "fails.py").write_text(text)
+    (tmp_path / "few_metrics" / "later.py").write_text(BRIGHTNESS.format(name="later"))
+    for wanted in (("first", "fails"), ("later",)):
+        found = evaluation(small_dataset, runs, metrics=few_metrics, wanted=wanted)
+        result = found.run(entries).results[0]
+        assert result.skipped == {"fails": "no finite value for any portrait"}
+    assert {"first", "later"} <= result.scores.keys()
+
+
+def test_a_metric_that_does_not_exist_is_named_before_any_work(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="did you mean 'gaze_error'"):
+        gazebench.evaluate(small_dataset, tmp_path / "runs", metrics="gaze_eror")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_new_metric_scores_the_predictions_that_are_there(

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from synthetic_faces import synthetic
 from torch.nn import functional
 
 from gazebench import metrics, plugins
 from gazebench.contract.portraits import drawn_dataset
 from gazebench.dataset import Split
-from gazebench.dataset.batches import Batch, batch_of, eye_patches, paste_patches, to_float
-from gazebench.dataset.boxes import Box
+from gazebench.dataset.batches import Batch, eye_patches, paste_patches, to_float
 from gazebench.errors import GazebenchError, InputError
 from gazebench.metrics import _open_model_zoo as zoo
 from gazebench.metrics._estimate import Scale, angles_of
@@ -24,7 +24,6 @@ from gazebench.metrics.blur_eyes import BlurEyes
 from gazebench.metrics.eye_contact import EyeContact
 from gazebench.metrics.gaze_error import GazeError
 from gazebench.metrics.seam_eyes import SeamEyes
-from gazebench.synthetic.portrait import DrawnPortrait
 
 OPENVINO = Path(__file__).parents[2] / "shared" / "weights" / "openvino"
 
@@ -33,23 +32,6 @@ OPENVINO = Path(__file__).parents[2] / "shared" / "weights" / "openvino"
 def instruments(gaze_weights):
     """Networks that are loaded once."""
     return Instruments()
-
-
-def synthetic(indices, seed=5, side=256):
-    """Synthetic faces as a batch, and their true gaze (N, 2) in degrees."""
-    faces = [DrawnPortrait(seed, index, side) for index in indices]
-    pixels = np.stack([np.asarray(face.paint().convert("RGB")) for face in faces])
-    found = drawn_dataset(side, count=len(faces)).manifest.portraits
-    boxes = [_moved(portrait, face.truth.eyes) for portrait, face in zip(found, faces, strict=True)]
-    image = to_float(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous())
-    return batch_of(boxes, image), np.array([face.truth.gaze_deg for face in faces])
-
-
-def _moved(portrait, eyes):
-    left, right = (
-        Box.around(eye, portrait.left_eye.height, portrait.left_eye.width) for eye in eyes
-    )
-    return replace(portrait, left_eye=left, right_eye=right)
 
 
 @pytest.fixture(scope="module")

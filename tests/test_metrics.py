@@ -18,6 +18,7 @@ from gazebench.contract import METRIC_CHECKS, Bench
 from gazebench.dataset.batches import Batch, eye_patches, to_float, to_uint8
 from gazebench.errors import InputError, MissingPartError
 from gazebench.metrics import _open_model_zoo as zoo
+from gazebench.metrics._eth_xgaze import XGAZE
 from gazebench.metrics._networks import Instruments, resize_patches
 from gazebench.metrics.fid_eyes import FidEyes
 from gazebench.metrics.kid_eyes import KidEyes, _others, _Sums
@@ -82,8 +83,9 @@ def bench(instruments):
 
 def fetched(name):
     """Whether a metric needs weights that do not come with a dependency."""
-    cards = map(weights.describe, metrics.load(metrics, name).card.weights)
-    return any("://" in card.sources[0] for card in cards)
+    card = metrics.load(metrics, name).card
+    cards = map(weights.describe, card.weights)
+    return card.on_request or any("://" in card.sources[0] for card in cards)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if fetched(name)])
@@ -103,6 +105,8 @@ def test_metric_keeps_the_contract(name, check, bench, request):
     kind = metrics.load(metrics, name)
     if zoo.GAZE in kind.card.weights:
         request.getfixturevalue("gaze_weights")
+    if XGAZE in kind.card.weights:
+        request.getfixturevalue("xgaze_weights")
     if check.concerns(kind):
         check.run(kind, bench)
 

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     help="Which method, see `gazebench methods`, or the path of a method's file; may be repeated.",
 )
 @click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    default=("all",),
+    show_default=True,
+    metavar="NAME",
+    help='Which metric, see `gazebench metrics`; may be repeated. "all" leaves out those on '
+    "request. Scores that are there are kept.",
+)
+@click.option(
     "--shipped",
     is_flag=True,
     help="A method that no run here has takes the weights that come with the package, see "
@@ -43,6 +53,7 @@ def command(
     dataset: Path,
     runs: Path,
     methods: tuple[str, ...],
+    metrics: tuple[str, ...],
     shipped: bool,
     device: str | None,
     overwrite: bool,
@@ -60,6 +71,7 @@ def command(
     gazebench eval data/hq runs --method identity --method prgan --device cuda
     gazebench eval data/hq runs --method all --method my/own.py
     gazebench eval data/portraits runs --method all --shipped
+    gazebench eval data/hq runs --metric all --metric gaze_error_xgaze
     """
     import gazebench
 
@@ -67,6 +79,7 @@ def command(
         dataset,
         runs,
         methods=methods,
+        metrics=metrics,
         shipped=shipped,
         device=device,
         overwrite=overwrite,

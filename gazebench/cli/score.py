@@ -49,6 +49,16 @@ from gazebench.cli.eval import raise_if_incomplete, show
     help="Folder of animations, 000/ID.png to 100/ID.png in hundredths of the way, for the tables "
     "on animation. [default: a dash there]",
 )
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    default=("all",),
+    show_default=True,
+    metavar="NAME",
+    help='Which metric, see `gazebench metrics`; may be repeated. "all" leaves out those on '
+    "request. Scores that are there are kept.",
+)
 @click.option("--allow-partial", is_flag=True, help="Score what is there; the row gets no rank.")
 @click.option(
     "--overwrite", is_flag=True, help="Replace the scores of another FOLDER with this name."
@@ -68,6 +78,7 @@ def command(
     code: str,
     of_camera: Path | None,
     of_animation: Path | None,
+    metrics: tuple[str, ...],
     allow_partial: bool,
     overwrite: bool,
     device: str | None,
@@ -105,6 +116,7 @@ def command(
         card=card_file,
         of_camera=of_camera,
         of_animation=of_animation,
+        metrics=metrics,
         allow_partial=allow_partial,
         device=device,
         overwrite=overwrite,

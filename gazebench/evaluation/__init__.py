@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from gazebench import methods, plugins, store
+from gazebench import methods, metrics, plugins, store
 from gazebench.cards import MethodCard, checked
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
@@ -82,6 +82,7 @@ class Evaluation:
     device: torch.device
     date: str  # ISO 8601, written into the results
     command: str  # what the user typed, without absolute paths
+    wanted: tuple[str, ...] = ("all",)  # metrics, see ``metrics.chosen``
     overwrite: bool = False
     quiet: bool = False
 
@@ -89,15 +90,14 @@ class Evaluation:
     def open(
         cls, dataset: str | Path, runs: str | Path, methods: Collection, **options: Any
     ) -> Self:
-        """With every metric of the package, on a dataset's folder, now.
+        """With the metrics of the package, on a dataset's folder, now.
 
         ``options``: the device's name or None, and the other fields.
 
         Raises:
-            InputError: no finished dataset, or no such device.
+            InputError: no finished dataset, or no such device or metric.
         """
-        from gazebench import metrics
-
+        metrics.chosen(metrics, options.get("wanted", ()))
         return cls(
             manifest=Manifest.load(Path(dataset)),
             runs=Path(runs),
@@ -127,7 +127,8 @@ class Evaluation:
                 raise
             except MethodError as error:
                 reason = str(error)
-                refused.append(declined(entry, self.methods, self.metrics, self.manifest, reason))
+                cards = (self.metrics, self._names)
+                refused.append(declined(entry, self.methods, *cards, self.manifest, reason))
                 failures.append(f"{entry.run}: {error}")
             except GazebenchError as error:
                 failures.append(f"{entry.run}: {error}")
@@ -224,6 +225,10 @@ class Evaluation:
         return Animations.check(folder, self.manifest, portraits_to_animate(self.manifest))
 
     @cached_property
+    def _names(self) -> list[str]:
+        return metrics.chosen(self.metrics, self.wanted)
+
+    @cached_property
     def _traits(self) -> dict[str, dict[str, float]]:
         return traits(self.manifest)
 
@@ -249,7 +254,7 @@ class Evaluation:
             there = (
                 None if self.overwrite else kept(path, self.manifest, contender, made, self.metrics)
             )
-            if there and set(plugins.names(self.metrics)) <= there.scores.keys():
+            if there and set(self._names) <= there.scores.keys():
                 return replace(there, notes=contender.notes, traits=self._traits), made
             costs, facts = read_facts(entry.folder)
             camera = self._of_camera(entry.folder / OF_CAMERA)
@@ -294,12 +299,15 @@ class Evaluation:
     ) -> RunResult:
         """The result with the scores of ``there`` and all that it lacks."""
         began = time.monotonic()
-        scoring = Scoring(self.metrics, self._instruments, there.scores if there else {})
+        known = there.scores if there else {}
+        scoring = Scoring(self.metrics, self._names, self._instruments, known)
         scoring.run(self._pixels, made, camera, animated, label=entry.run, quiet=self.quiet)
         self._instruments.store_features()
         timings = {**timings_of(entry.folder), "score": round(time.monotonic() - began, 3)}
         _save_features(entry.folder / "features.npz", scoring.features, keep=there is not None)
         total = len(portraits_to_correct(self.manifest))
+        earlier = there.skipped if there else {}
+        dashes = {name: why for name, why in earlier.items() if name not in scoring.scores}
         return RunResult(
             run=entry.run,
             name=entry.name,
@@ -307,7 +315,7 @@ class Evaluation:
             dataset=dataset_facts(self.manifest),
             scores=scoring.scores,
             metrics={**(there.metrics if there else {}), **scoring.cards},
-            skipped=scoring.skipped,
+            skipped={**dashes, **scoring.skipped},
             notes=(f"{len(made.portraits)} of {total} portraits",) if made.missing else (),
             ranked=not made.missing,
             n_predicted=len(made.portraits),

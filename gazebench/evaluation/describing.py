@@ -48,10 +48,14 @@ def provenance(
 
 
 def declined(
-    entry: Entry, package: Collection, metric_package: ModuleType, manifest: Manifest, reason: str
+    entry: Entry,
+    package: Collection,
+    metric_package: ModuleType,
+    names: Sequence[str],
+    manifest: Manifest,
+    reason: str,
 ) -> RunResult:
     """The result of a method that cannot handle the dataset: a row of dashes with the reason."""
-    names = plugins.names(metric_package)
     return RunResult(
         run=entry.run,
         name=entry.name,
@@ -70,8 +74,8 @@ def kept(
     """The result at ``path`` with the scores that would come out again, if it has any.
 
     Those are scores of the same dataset, weights, predictions and benchmark version, by metrics
-    that still measure the same. What ``package`` has besides is to be computed: a new metric, and
-    one that was skipped. The cards of the metrics are those of now.
+    that still measure the same. What is wanted besides is to be computed: a new metric, and one
+    that was skipped. The cards of the metrics are those of now.
     """
     if not path.exists():
         return None
@@ -93,7 +97,8 @@ def kept(
 
 def _brought_up_to_date(there: RunResult, package: ModuleType) -> RunResult:
     """The result with today's cards, without the scores of metrics that mean another thing now."""
-    cards = {name: metrics.load(package, name).card for name in plugins.names(package)}
+    known = there.metrics.keys() & plugins.names(package)
+    cards = {name: metrics.load(package, name).card for name in sorted(known)}
     scores = {
         name: score
         for name, score in there.scores.items()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gazebench import metrics, plugins, progress
+from gazebench import metrics, progress
 from gazebench.dataset import Domain, Split
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import GazebenchError
@@ -32,16 +32,20 @@ _NOTHING_FOR = {
 
 
 class Scoring:
-    """The metrics of one run, from their construction to their scores.
+    """The metrics ``names`` of one run, from their construction to their scores.
 
     Metrics that ``scores`` has already are not computed. One metric's failure marks its cell
     (``skipped``) and never the run.
     """
 
     def __init__(
-        self, package: ModuleType, instruments: Instruments, scores: Mapping[str, Score]
+        self,
+        package: ModuleType,
+        names: Sequence[str],
+        instruments: Instruments,
+        scores: Mapping[str, Score],
     ) -> None:
-        kinds = {name: metrics.load(package, name) for name in plugins.names(package)}
+        kinds = {name: metrics.load(package, name) for name in names}
         self.cards = {name: kind.card for name, kind in kinds.items()}
         self.skipped: dict[str, str] = {}
         self.scores: dict[str, Score] = dict(scores)

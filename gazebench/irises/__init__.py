@@ -6,7 +6,7 @@ picture: (0, 0) is the centre of the top left pixel.
 """
 
 from gazebench.irises._eyes import CLOSED, Eye, EyePair, Head
-from gazebench.irises._finding import find_eyes
+from gazebench.irises._finding import find_eyes, find_mesh
 from gazebench.irises._head import head_of, mean_head
 
-__all__ = ["CLOSED", "Eye", "EyePair", "Head", "find_eyes", "head_of", "mean_head"]
+__all__ = ["CLOSED", "Eye", "EyePair", "Head", "find_eyes", "find_mesh", "head_of", "mean_head"]

@@ -96,6 +96,17 @@ def find_eyes(pixels: NDArray[np.uint8], centers: tuple[Point, Point]) -> EyePai
     return EyePair(left_eye, right_eye, head_of(mesh), certainty, mesh)
 
 
+def find_mesh(pixels: NDArray[np.uint8], centers: tuple[Point, Point]) -> Floats:
+    """The mesh of a face, (468, 3), as `find_eyes` has it; a fifth of its time.
+
+    Raises:
+        MissingPartError: the network or LiteRT cannot be had.
+    """
+    left, right = (np.array(center, float) for center in centers)
+    picture = _Picture.of(pixels, float(np.hypot(*(right - left))))
+    return _mesh(picture, left, right)[0]
+
+
 def _mesh(picture: _Picture, left: Floats, right: Floats) -> tuple[Floats, float, float]:
     """Points (468, 3), certainty and roll in radians; the second look is at what the first saw."""
     across = right - left

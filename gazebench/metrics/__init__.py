@@ -4,6 +4,7 @@ It uses `dataset`, `results` and `weights`. A metric reads pictures and nothing 
 made them; ``_networks`` holds the frozen networks that metrics share.
 """
 
+from collections.abc import Iterable
 from types import ModuleType
 from typing import ClassVar, Protocol
 
@@ -15,7 +16,7 @@ from gazebench.dataset.batches import Batch
 from gazebench.metrics._networks import Instruments
 from gazebench.results import Score
 
-__all__ = ["ALPHAS", "Instruments", "Metric", "load"]
+__all__ = ["ALPHAS", "Instruments", "Metric", "chosen", "load"]
 
 # where a gaze is shown between the source (0) and its correction (1): Zhang et al. 2022, Fig. 16
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -66,3 +67,16 @@ def load(package: ModuleType, name: str) -> type[Metric]:
     metric = plugins.load(package, name, marker="card")
     checked(metric.card, MetricCard, name)
     return metric
+
+
+def chosen(package: ModuleType, words: Iterable[str] = ("all",)) -> list[str]:
+    """Names of the metrics that ``words`` stand for, sorted; "all" is all but those on request.
+
+    Raises:
+        InputError: there is no such metric.
+    """
+    found: set[str] = set()
+    for word in words:
+        names = plugins.names(package) if word == "all" else [word]
+        found |= {n for n in names if not load(package, n).card.on_request or word != "all"}
+    return sorted(found)

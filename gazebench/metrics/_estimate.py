@@ -2,12 +2,14 @@
 
 The largest angle that counts as "at the camera" is read from the training half, where it errs as
 often on X as on Y. The test half says how good it is, and what real X has: the floor of an error.
+An estimator that is off by as much on every portrait has its mean over the training half's X taken
+for the camera's direction.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -21,6 +23,7 @@ from gazebench.metrics import _open_model_zoo as zoo
 from gazebench.metrics._eye_contact import Standing, equal_error, labelled
 from gazebench.metrics._gaze import GazeEstimator, OpenModelZoo, angles_deg
 from gazebench.metrics._networks import Instruments
+from gazebench.metrics._per_portrait import PerPortrait
 from gazebench.reading import MissingFileError, read_object
 
 ANGLES = ("yaw", "pitch", "error")
@@ -34,29 +37,33 @@ _CHUNK = 16
 class Scale:
     """What an estimator's angles mean on one dataset."""
 
+    zero_deg: tuple[float, float] | None  # yaw and pitch of the camera; None where unknown
     threshold_deg: float | None  # at most so far from the camera counts as at it
     standing: Standing
     real_x: dict[str, float | None]  # means over the real test half of X: error, yaw, pitch
 
     @classmethod
-    def of(cls, pixels: Pixels, instruments: Instruments) -> Self:
-        """The scale of a dataset, from its cache folder or measured now.
+    def of(
+        cls, pixels: Pixels, instruments: Instruments, kind: type[GazeEstimator] = OpenModelZoo
+    ) -> Self:
+        """The scale of a dataset, from its cache folder or measured now (a minute or two).
 
         Raises:
             MissingPartError: the estimator's weights cannot be had.
             DiskError: no space for the cache.
         """
-        key = ("scale of the gaze", pixels.manifest.fingerprint)
-        return instruments.kept(key, lambda: cls._found(pixels, instruments))
+        key = ("scale of the gaze", kind.name, pixels.manifest.fingerprint)
+        return instruments.kept(key, lambda: cls._found(pixels, instruments, kind))
 
     @classmethod
-    def _found(cls, pixels: Pixels, instruments: Instruments) -> Self:
+    def _found(cls, pixels: Pixels, instruments: Instruments, kind: type[GazeEstimator]) -> Self:
         manifest = pixels.manifest
-        path = manifest.root / "cache" / f"gaze-{RECIPE}-{manifest.fingerprint}.json"
+        name = f"gaze-{kind.name}-{RECIPE}-{manifest.fingerprint}.json"
+        path = manifest.root / "cache" / name
         try:
             facts = read_object(path)
         except MissingFileError:
-            facts = _measured(pixels, estimator(instruments))
+            facts = _measured(pixels, estimator(instruments, kind))
             if (manifest.root / "dataset.json").is_file():  # not in memory alone
                 store.write(path, json.dumps(facts, indent=1) + "\n")
         try:
@@ -66,19 +73,35 @@ class Scale:
                 f"{path}: damaged cache; delete it and run the same command again"
             ) from None
 
+    def errors(self, found: dict[str, list[float]]) -> list[float]:
+        """Degrees from the camera's direction, of what ``angles_of`` gives.
 
-def estimator(instruments: Instruments) -> GazeEstimator:
-    """The estimator of this protocol, loaded once.
+        Raises:
+            InputError: the training half has no domain X, whose mean would be that direction.
+        """
+        if self.zero_deg is None:
+            raise InputError("needs labelled training portraits of domain X")
+        rows = torch.tensor([found[name] for name in ANGLES], dtype=torch.float64).T
+        return _from(rows, self.zero_deg)[:, 2].tolist()
+
+
+def estimator(instruments: Instruments, kind: type[GazeEstimator] = OpenModelZoo) -> GazeEstimator:
+    """An estimator, loaded once.
 
     Raises:
         MissingPartError: its weights cannot be had.
     """
-    return instruments.kept("gaze estimator", lambda: OpenModelZoo(instruments))
+    return instruments.kept(("gaze estimator", kind.name), lambda: kind(instruments))
 
 
-def angles_of(instruments: Instruments, batch: Batch, image: Tensor) -> dict[str, list[float]]:
+def angles_of(
+    instruments: Instruments,
+    batch: Batch,
+    image: Tensor,
+    kind: type[GazeEstimator] = OpenModelZoo,
+) -> dict[str, list[float]]:
     """``yaw``, ``pitch`` and ``error`` of N portraits in degrees; a picture is looked at once."""
-    known: dict[bytes, list[float]] = instruments.kept("angles of the gaze", dict)
+    known: dict[bytes, list[float]] = instruments.kept(("angles of the gaze", kind.name), dict)
     keys = _keys(batch, image)
     new = [row for row, key in enumerate(keys) if key not in known]
     if new:
@@ -87,7 +110,7 @@ def angles_of(instruments: Instruments, batch: Batch, image: Tensor) -> dict[str
             ids=tuple(batch.ids[row] for row in new),
             **{name: getattr(batch, name)[new] for name in ("image", "mask", "eyes")},
         )
-        found = angles_deg(estimator(instruments).directions(part, image[new]))
+        found = angles_deg(estimator(instruments, kind).directions(part, image[new]))
         rows = torch.stack(found, dim=1).tolist()
         known.update(zip((keys[row] for row in new), rows, strict=True))
     columns = zip(*(known[key] for key in keys), strict=True)
@@ -101,8 +124,13 @@ def _keys(batch: Batch, image: Tensor) -> list[bytes]:
 
 
 def _measured(pixels: Pixels, found: GazeEstimator) -> dict[str, Any]:
-    x, y = (_angles(pixels, found, Split.TRAIN, domain) for domain in Domain)
-    test_x, test_y = (_angles(pixels, found, Split.TEST, domain) for domain in Domain)
+    x, y, test_x, test_y = (
+        _angles(pixels, found, split, domain)
+        for split in (Split.TRAIN, Split.TEST)
+        for domain in Domain
+    )
+    zero = _zero(x) if found.zeroed else (0.0, 0.0)
+    x, y, test_x, test_y = (_from(rows, zero or (0.0, 0.0)) for rows in (x, y, test_x, test_y))
     threshold = None
     if len(x) and len(y):
         threshold = -equal_error(-x[:, 2], -y[:, 2])
@@ -110,6 +138,7 @@ def _measured(pixels: Pixels, found: GazeEstimator) -> dict[str, Any]:
     standing = Standing.of(-test_x[:, 2], -test_y[:, 2], -line)
     means = test_x.mean(dim=0).tolist() if len(test_x) else [None] * 3
     return {
+        "zero_deg": zero,
         "threshold_deg": threshold,
         "standing": vars(standing),
         "real_x": dict(zip(ANGLES, means, strict=True)),
@@ -119,6 +148,53 @@ def _measured(pixels: Pixels, found: GazeEstimator) -> dict[str, Any]:
 def _angles(pixels: Pixels, found: GazeEstimator, split: Split, domain: Domain) -> Tensor:
     rows = [
         torch.stack(angles_deg(found.directions(batch, batch.image)), dim=1).cpu()
-        for batch in pixels.batches(labelled(pixels.manifest, split, domain), _CHUNK)
+        for batch in pixels.batches(labelled(pixels.manifest, split, domain, found.most), _CHUNK)
     ]
     return torch.cat(rows) if rows else torch.zeros(0, 3, dtype=torch.float64)
+
+
+def _zero(x: Tensor) -> tuple[float, float] | None:
+    """Mean yaw and pitch of domain X, from rows (N, 3)."""
+    if not len(x):
+        return None
+    yaw, pitch = x[:, :2].mean(dim=0).tolist()
+    return yaw, pitch
+
+
+def _from(rows: Tensor, zero_deg: tuple[float, float]) -> Tensor:
+    """Rows (N, 3) of yaw, pitch and error with ``zero_deg`` as the camera's direction."""
+    if zero_deg == (0.0, 0.0):
+        return rows
+    angles = rows[:, :2] - rows.new_tensor(zero_deg)
+    yaw, pitch = torch.deg2rad(angles).unbind(dim=1)
+    x, up, towards = pitch.cos() * yaw.sin(), pitch.sin(), pitch.cos() * yaw.cos()
+    off = torch.rad2deg(torch.atan2(torch.hypot(x, up), towards))
+    return torch.cat([angles, off[:, None]], dim=1)
+
+
+class ByEstimator(PerPortrait):
+    """A mean over corrected portraits of what ``kind`` says of them."""
+
+    kind: ClassVar[type[GazeEstimator]] = OpenModelZoo
+
+    def __init__(self, instruments: Instruments) -> None:
+        super().__init__(instruments)
+        self.scale: Scale | None = None
+        estimator(instruments, self.kind)
+
+    def prepare(self, pixels: Pixels) -> None:
+        """Measure the dataset's real portraits."""
+        self.scale = Scale.of(pixels, self.instruments, self.kind)
+
+    def errors(self, source: Batch, corrected: Tensor) -> list[float]:
+        """Degrees between the estimated gaze and the camera's direction.
+
+        Raises:
+            InputError: that direction is not known.
+        """
+        found = angles_of(self.instruments, source, corrected, self.kind)
+        if self.scale:
+            return self.scale.errors(found)
+        if self.kind.zeroed:
+            raise InputError("needs a dataset with labels")
+        return found["error"]

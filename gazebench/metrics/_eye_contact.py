@@ -71,10 +71,12 @@ def area(x: Tensor, y: Tensor) -> float | None:
     return float(above.mean())
 
 
-def labelled(manifest: Manifest, split: Split, domain: Domain) -> tuple[Portrait, ...]:
-    """Portraits of one half and domain, at most ``MOST``."""
+def labelled(
+    manifest: Manifest, split: Split, domain: Domain, most: int = MOST
+) -> tuple[Portrait, ...]:
+    """Portraits of one half and domain, at most ``most``."""
     portraits = manifest.select(split=split, domain=domain)
-    return portraits[:: max(1, -(-len(portraits) // MOST))]
+    return portraits[:: max(1, -(-len(portraits) // most))]
 
 
 def equal_error(x: Tensor, y: Tensor) -> float:

@@ -26,7 +26,7 @@ def irises(instruments: Instruments, batch: Batch, image: Tensor) -> list[EyePai
     for picture, boxes in zip(pictures(image), batch.eyes.tolist(), strict=True):
         key = hashlib.blake2b(picture.tobytes() + repr(boxes).encode()).digest()
         if key not in known:
-            pair = find_eyes(picture, _centers(boxes))
+            pair = find_eyes(picture, centers(boxes))
             known[key] = None if pair.doubt else pair
         found.append(known[key])
     return found
@@ -45,6 +45,7 @@ def offset(eye: Eye) -> NDArray[np.float64]:
     return np.array([moved @ along, moved @ [-along[1], along[0]]]) / eye.radius
 
 
-def _centers(boxes: list[list[int]]) -> tuple[Point, Point]:
+def centers(boxes: list[list[int]]) -> tuple[Point, Point]:
+    """Of the two eye boxes of a portrait."""
     left, right = (Point((a + c - 1) / 2, (b + d - 1) / 2) for a, b, c, d in boxes)
     return left, right

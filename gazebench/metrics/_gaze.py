@@ -5,7 +5,7 @@ right, pitch upwards; (0, 0) is into the camera. A portrait's camera is taken to
 straight ahead, which crops of photographs never say exactly.
 """
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from gazebench.dataset.batches import Batch
 from gazebench.metrics import _open_model_zoo as zoo
+from gazebench.metrics._eye_contact import MOST
 from gazebench.metrics._networks import Instruments
 
 # in units of the distance between the eyes; the eye crop is 1.8 times an eye's width, as in the
@@ -27,6 +28,10 @@ _FACE_WIDTH, _FACE_HEIGHT, _FACE_BELOW = (
 
 class GazeEstimator(Protocol):
     """A frozen network behind one interface."""
+
+    name: ClassVar[str]  # of its scale in a dataset's cache folder
+    zeroed: ClassVar[bool]  # its mean over real training X stands for the camera's direction
+    most: ClassVar[int]  # portraits of each domain and half that it is measured on
 
     def __init__(self, instruments: Instruments) -> None:
         """Load the network.
@@ -46,6 +51,10 @@ class GazeEstimator(Protocol):
 
 class OpenModelZoo(GazeEstimator):
     """``gaze-estimation-adas-0002`` on both eyes, with the head's pose by another network."""
+
+    name = "open-model-zoo"
+    zeroed = False
+    most = MOST
 
     def __init__(self, instruments: Instruments) -> None:
         gaze, head = (instruments.file(name) for name in (zoo.GAZE, zoo.HEAD_POSE))
@@ -100,9 +109,17 @@ class EyeLine:
 
     def to_image(self, direction: Tensor) -> Tensor:
         """A direction in an upright patch, in the portrait's axes."""
-        x, up, towards = direction.unbind(dim=1)
-        cos, sin = self.right.unbind(dim=1)
-        return torch.stack([x * cos + up * sin, up * cos - x * sin, towards], dim=1)
+        return to_image(direction, self.right)
+
+
+def to_image(direction: Tensor, right: Tensor) -> Tensor:
+    """Directions (N, 3) of upright cuts in the axes of their portraits.
+
+    ``right``: what is to the cut's right there, unit vectors (N, 2), x and y of pixels.
+    """
+    x, up, towards = direction.unbind(dim=1)
+    cos, sin = right.unbind(dim=1)
+    return torch.stack([x * cos + up * sin, up * cos - x * sin, towards], dim=1)
 
 
 def _steps(axis: Tensor, length: Tensor) -> Tensor:
@@ -114,17 +131,28 @@ def _times_256(image: Tensor) -> int:
 
 
 def _cut(image: Tensor, center: Tensor, across: Tensor, down: Tensor, *, fine: int) -> Tensor:
-    """A 60x60 crop of pixels ``across`` and ``down`` apart, each the mean of ``fine``² places."""
+    """A 60x60 crop, BGR 0-255, see ``cut``."""
+    return (cut(image, center, across, down, side=zoo.SIDE, fine=fine).flip(1) + 1) * 127.5
+
+
+def cut(
+    image: Tensor, center: Tensor, across: Tensor, down: Tensor, *, side: int, fine: int
+) -> Tensor:
+    """A crop (N, 3, side, side) whose pixels are ``across`` and ``down`` apart, (N, 2) each.
+
+    Each is the mean of ``fine``² places; ``center`` (N, 2) counts edges from 0. Outside the image
+    its border goes on.
+    """
     height, width = image.shape[-2:]
-    ticks = (torch.arange(zoo.SIDE * fine, device=image.device) + 0.5) / fine - zoo.SIDE / 2
+    ticks = (torch.arange(side * fine, device=image.device) + 0.5) / fine - side / 2
     places = (
         center[:, None, None]
         + ticks[None, :, None, None] * down[:, None, None]
         + ticks[None, None, :, None] * across[:, None, None]
-    )  # (N, 60 fine, 60 fine, 2), edges count from 0
+    )  # (N, side fine, side fine, 2), edges count from 0
     grid = 2 * places / places.new_tensor([width, height]) - 1
     found = functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
-    return (functional.avg_pool2d(found, fine).flip(1) + 1) * 127.5
+    return functional.avg_pool2d(found, fine)
 
 
 def angles_deg(directions: Tensor) -> tuple[Tensor, Tensor, Tensor]:

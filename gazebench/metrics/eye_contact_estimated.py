@@ -10,14 +10,12 @@ from typing import ClassVar
 from torch import Tensor
 
 from gazebench.cards import MetricCard
-from gazebench.dataset.batches import Batch, Pixels
+from gazebench.dataset.batches import Batch
 from gazebench.errors import InputError
-from gazebench.metrics import Instruments
-from gazebench.metrics._estimate import REGION, WEIGHTS, Scale, angles_of, estimator
-from gazebench.metrics._per_portrait import PerPortrait
+from gazebench.metrics._estimate import REGION, WEIGHTS, ByEstimator
 
 
-class EyeContactEstimated(PerPortrait):
+class EyeContactEstimated(ByEstimator):
     """Mean over corrected portraits of 1 (at the camera) and 0."""
 
     card: ClassVar[MetricCard] = MetricCard(
@@ -36,30 +34,20 @@ class EyeContactEstimated(PerPortrait):
         noise_hurts=False,
     )
 
-    def __init__(self, instruments: Instruments) -> None:
-        super().__init__(instruments)
-        self._scale: Scale | None = None
-        estimator(instruments)
-
-    def prepare(self, pixels: Pixels) -> None:
-        """Set the largest angle on the dataset's training half."""
-        self._scale = Scale.of(pixels, self.instruments)
-
     def measure(self, source: Batch, corrected: Tensor) -> Sequence[float]:
         """1 or 0.
 
         Raises:
             InputError: the training half has no labels of both domains.
         """
-        most = self._scale.threshold_deg if self._scale else None
+        most = self.scale.threshold_deg if self.scale else None
         if most is None:
             raise InputError("needs labelled training portraits of both domains")
-        found = angles_of(self.instruments, source, corrected)["error"]
-        return [float(error <= most) for error in found]
+        return [float(error <= most) for error in self.errors(source, corrected)]
 
     def note(self) -> str:
         """The largest angle, and how good that is."""
-        if not self._scale or self._scale.threshold_deg is None:
+        if not self.scale or self.scale.threshold_deg is None:
             return ""
-        title = f"{self.card.title} (within {self._scale.threshold_deg:.1f}°)"
-        return self._scale.standing.sentence(title)
+        title = f"{self.card.title} (within {self.scale.threshold_deg:.1f}°)"
+        return self.scale.standing.sentence(title)

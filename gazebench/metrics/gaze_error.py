@@ -11,13 +11,11 @@ from typing import ClassVar
 from torch import Tensor
 
 from gazebench.cards import MetricCard
-from gazebench.dataset.batches import Batch, Pixels
-from gazebench.metrics import Instruments
-from gazebench.metrics._estimate import REGION, WEIGHTS, Scale, angles_of, estimator
-from gazebench.metrics._per_portrait import PerPortrait
+from gazebench.dataset.batches import Batch
+from gazebench.metrics._estimate import REGION, WEIGHTS, ByEstimator
 
 
-class GazeError(PerPortrait):
+class GazeError(ByEstimator):
     """Mean over corrected portraits, in degrees."""
 
     card: ClassVar[MetricCard] = MetricCard(
@@ -38,20 +36,11 @@ class GazeError(PerPortrait):
         noise_hurts=False,
     )
 
-    def __init__(self, instruments: Instruments) -> None:
-        super().__init__(instruments)
-        self._scale: Scale | None = None
-        estimator(instruments)
-
-    def prepare(self, pixels: Pixels) -> None:
-        """Measure the dataset's real portraits, for the footnote."""
-        self._scale = Scale.of(pixels, self.instruments)
-
     def measure(self, source: Batch, corrected: Tensor) -> Sequence[float]:
         """Degrees."""
-        return angles_of(self.instruments, source, corrected)["error"]
+        return self.errors(source, corrected)
 
     def note(self) -> str:
         """What real portraits have that look at the camera."""
-        real = self._scale.real_x["error"] if self._scale else None
+        real = self.scale.real_x["error"] if self.scale else None
         return f"{self.card.title}: real test X {real:.1f}° (floor)." if real is not None else ""

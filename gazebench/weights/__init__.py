@@ -45,8 +45,8 @@ def wanted() -> list[str]:
     return [
         name
         for name, entry in ENTRIES.items()
-        if not isinstance(entry, Original)
-        or (not entry.on_request and importlib.util.find_spec(entry.package))
+        if not (isinstance(entry, Original | Member) and entry.on_request)
+        and (not isinstance(entry, Original) or importlib.util.find_spec(entry.package))
     ]
 
 

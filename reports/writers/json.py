@@ -15,6 +15,7 @@ _OF_THE_TABLE = (
     "sees_eyes",
     "noise_hurts",
     "optional",
+    "on_request",
 )  # fields of a metric's card
 
 
