@@ -261,6 +261,22 @@ def test_a_metric_on_request_is_computed_where_it_is_named(
     assert scored("all") == asked  # what is there stays
 
 
+def test_a_metric_on_request_that_cannot_be_had_is_a_failure_where_it_was_named(
+    small_dataset: Path, few_metrics: ModuleType, tmp_path: Path
+) -> None:
+    entries, _ = find(baselines, tmp_path / "runs", ["identity"])
+    text = BRIGHTNESS.format(name="Asked").replace("Score.of(self.values)", "Score.of({})")
+    text = text.replace("region=", "on_request=True, optional=True, region=")
+    (tmp_path / "few_metrics" / "asked.py").write_text(text)
+    for wanted, failures in (
+        (("all",), ()),
+        (("all", "asked"), ("identity: no Asked: no finite value for any portrait",)),
+        (("all",), ()),
+    ):
+        found = evaluation(small_dataset, tmp_path / "runs", metrics=few_metrics, wanted=wanted)
+        assert found.run(entries).failures == failures
+
+
 def test_a_metric_that_is_not_named_keeps_its_dash(
     small_dataset: Path, few_metrics: ModuleType, tmp_path: Path
 ) -> None:

@@ -405,6 +405,16 @@ def test_weights_for_a_missing_package_are_not_wanted(original):
     assert "vgg16" in weights.wanted()
 
 
+@pytest.mark.parametrize("name", ["eth_xgaze_resnet18", "real_esrgan_x2plus"])
+def test_weights_on_request_are_fetched_by_name_alone(name):
+    assert name in weights.names()
+    assert name not in weights.wanted()
+
+
+def test_weights_learned_from_pictures_for_research_say_so():
+    assert "ETH-XGaze, which is for research" in weights.describe("eth_xgaze_resnet18").license
+
+
 def test_an_inception_with_a_scale_is_refused():
     with pytest.raises(ValueError, match="scale"):
         convert.fidelity_inception(official_inception(2.0))

@@ -262,7 +262,9 @@ class Evaluation:
             animated = self._animated(entry.folder / animation.FOLDER) if moves else None
             result = self._scored(entry, contender.card, made, facts, there, camera, animated)
             if (
-                there and result.scores.keys() <= there.scores.keys()
+                there
+                and result.scores.keys() <= there.scores.keys()
+                and result.skipped.keys() <= there.skipped.keys()
             ):  # what was a dash is one still
                 return replace(there, notes=contender.notes, traits=self._traits), made
         cards = {name: cost.CARDS[name] for name in costs}
@@ -337,7 +339,7 @@ class Evaluation:
     def _saved(self, results: Sequence[RunResult], failures: Sequence[str]) -> EvalReport:
         for result in results:
             result.save(self.runs / result.run / "scores.json")
-        return EvalReport(results=tuple(results), failures=(*failures, *gaps(results)))
+        return EvalReport(results=tuple(results), failures=(*failures, *gaps(results, self.wanted)))
 
 
 def _save_features(path: Path, found: Mapping[str, np.ndarray], *, keep: bool) -> None:

@@ -107,12 +107,15 @@ def _brought_up_to_date(there: RunResult, package: ModuleType) -> RunResult:
     return replace(there, scores=scores, metrics={**there.metrics, **cards})
 
 
-def gaps(results: Sequence[RunResult]) -> tuple[str, ...]:
-    """Sentences on the scores that are missing in rows that have others; optional ones may be."""
+def gaps(results: Sequence[RunResult], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Sentences on the scores that are missing in rows that have others.
+
+    Optional ones may be, but for those on request that were asked for by name.
+    """
     return tuple(
         f"{result.run}: no {result.metrics[name].title}: {reason}"
         for result in results
         if result.scores
         for name, reason in result.skipped.items()
-        if not result.metrics[name].optional
+        if not (card := result.metrics[name]).optional or (card.on_request and name in wanted)
     )

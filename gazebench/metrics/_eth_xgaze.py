@@ -10,7 +10,8 @@ cancels out, and the normalisation is a similarity of the picture.
 It says that people who look at the camera look below it, by 13° in generated portraits and 11° in
 synthetic ones. Its mean over the training half's X is therefore taken for the camera's direction:
 the AUC on 200 generated test portraits is 0.84 with that and 0.69 without. The mean with the mirror
-image was tried: twice the time, and the AUC is no higher.
+image was tried: twice the time, and the AUC is no higher. Where the source shows no face, the crop
+is a guess.
 """
 
 import math
