@@ -2,8 +2,9 @@
 
 An eye is seen as sclera, iris, lid shade and catch-lights. The sclera under the iris is completed
 from what shows of it, hidden parts of the iris from its mirror images and its radial profile. What
-the layers do not explain (lashes, glasses, grain) stays where it was. Without a shift nothing
-changes. Lengths are in units of 1/64 of the eye distance, the same for portraits of every size.
+the layers do not explain (lashes, grain) stays where it was, and so do glasses, which are taken
+off first (``_glasses``). Without a shift nothing changes. Lengths are in units of 1/64 of the eye
+distance, the same for portraits of every size.
 """
 
 import math
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
+from gazebench.baselines import _glasses
 from gazebench.dataset.boxes import Box
 from gazebench.irises import Eye, EyePair
 
@@ -78,8 +80,12 @@ class Scene:
         near: float = 0.0,
     ) -> None:
         unit = pair.distance / 64
+        bare = _glasses.take_off(pixels, pair, boxes)
+        if max(bare.shares) > _glasses.COVERED:
+            raise TooLittleError("glasses hide too much of an eye")
         left, right = (
-            View(pixels, eye, box, unit) for eye, box in zip(pair.eyes, boxes, strict=True)
+            View(bare.pixels, eye, box, unit, cover)
+            for eye, box, cover in zip(pair.eyes, boxes, bare.covers, strict=True)
         )
         self._pixels, self._glint, self._near = pixels, glint, near
         self._views = (left, right)
@@ -114,7 +120,8 @@ class Scene:
         if far > 0:
             made += far * _relaid(view, self._apart(side), move, lid, warp, self._glint)
         ramp = _smooth(view.to_edge / _RAMP)[..., None]
-        return view.coarse((made - view.colors) * ramp)
+        change = view.coarse((made - view.colors) * ramp)
+        return change if view.cover is None else change * (1 - view.cover[..., None])
 
     def _apart(self, side: int) -> "Layers":
         if side not in self._layers:
@@ -129,8 +136,10 @@ class View:
     units. ``upper`` and ``lower`` are the lids' b at every a.
     """
 
-    def __init__(self, pixels: Pixels, eye: Eye, box: Box, unit: float) -> None:
-        self.box, self.unit = box, unit
+    def __init__(
+        self, pixels: Pixels, eye: Eye, box: Box, unit: float, cover: Floats | None = None
+    ) -> None:
+        self.box, self.unit, self.cover = box, unit, cover
         self.fine = 1 if unit > 2 else 2
         left, right = (np.array(corner) for corner in eye.corners)
         self.middle = (left + right) / 2
@@ -155,6 +164,12 @@ class View:
         self._filtered = _read(pixels, box)
         self.colors = self.source(self.a, self.b)  # (h, w, 3)
         self.light = self.colors.mean(-1)
+
+    def free(self) -> NDArray[np.bool_]:
+        """Where nothing covers the eye, (h, w)."""
+        if self.cover is None:
+            return np.ones_like(self.light, bool)
+        return np.repeat(np.repeat(self.cover < 0.1, self.fine, 0), self.fine, 1)
 
     def turned(self, offset: Floats) -> Floats:
         """An offset in pixels (2,) as (a, b)."""
@@ -281,7 +296,7 @@ def apart(view: View, other: View) -> Layers:
     """
     sclera = _sclera(view, other)
     distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
-    seen = (above > 1.2) & (below > 0.8) & (distance < view.radius - 0.4)
+    seen = (above > 1.2) & (below > 0.8) & (distance < view.radius - 0.4) & view.free()
     if seen.sum() < 3.75 * (view.fine * view.unit) ** 2:
         raise TooLittleError("too little of an iris shows")
     usual = np.median(view.light[seen])
@@ -294,7 +309,7 @@ def apart(view: View, other: View) -> Layers:
     bright = bright * _smooth(view.radius - 0.5 - distance)
     bright = np.clip(view.blurred(bright, 0.35) * 1.6, 0, 1)
     dull = 1 - np.clip(view.blurred((bright > 0.15).astype(float), 0.3) * 2, 0, 1)
-    shows = _smooth((above - 0.6) / 0.8) * _smooth((below - 0.4) / 0.8) * dull
+    shows = _smooth((above - 0.6) / 0.8) * _smooth((below - 0.4) / 0.8) * dull * view.free()
     lit = view.colors / _shade(above)[..., None]
     profile = _profile(lit, shows, distance, view.radius)
     layers = Layers(sclera, lit, shows, profile, np.zeros_like(lit))
@@ -308,7 +323,7 @@ def apart(view: View, other: View) -> Layers:
 def _sclera_shows(view: View) -> Floats:
     """1 where the portrait shows sclera, else 0, (h, w)."""
     clear = (view.b - view.upper > 1) & (view.lower - view.b > 0.7) & (np.abs(view.u) < 0.86)
-    clear &= view.from_iris() > view.radius + 1.3
+    clear &= (view.from_iris() > view.radius + 1.3) & view.free()
     if clear.sum() > 7 * (view.fine * view.unit / 2) ** 2:
         low, high = np.quantile(view.light[clear], [0.35, 0.97])
         clear &= (view.light > 0.72 * low) & (view.light < high + 25)
