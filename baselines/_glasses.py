@@ -9,6 +9,7 @@ distance. Idea and code are gazebench's own.
 """
 
 import functools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,6 @@ from scipy.ndimage import (
     label,
     map_coordinates,
     maximum_filter,
-    shift,
 )
 
 from gazebench.dataset.boxes import Box
@@ -34,11 +34,13 @@ Places = NDArray[np.int32]
 
 _ASIDE, _UP, _DOWN = 26, 18, 14  # reach of the searched zone from the middle of an eye
 _HALVES = (1.5, 2.5, 4.0)  # from a line's middle to what lies beside it
-_CONTRAST = 0.14  # of a line, of the brightness beside it
+_CONTRAST = 0.14, 0.11  # of a flat, an upright line, of the brightness beside it
 _DEEP = 1.6  # into the opening, from which a line is between the lids
 _LID = 2.0  # distance from a lid's edge within which a line may be the lid or its lashes
 _LENGTH = 13.0  # of a line
-_INSIDE = 3  # of its places between the lids, outside the iris
+_WITHIN = 3  # of its places between the lids
+_BEYOND = 4  # of its places above and below the eye
+_ASIDE_OF = 5  # of its places to both sides of the corners
 _LINES = 4  # of a frame over one eye
 _NOSE = 9, 197  # points of the mesh on the ridge of the nose, above and below the bridge of glasses
 _BARS = (2, 3, 5)  # from the middle of a bridge to what lies beside it
@@ -47,7 +49,7 @@ _BRIDGE = 0.08  # contrast of a bar across the nose from which glasses are worn
 _BRIGHTER = 22.0  # of a reflection than skin and sclera
 _CATCH_LIGHT = 14.0  # area up to which a bright spot is one
 _SPOT = 80.0  # largest area of a reflection beside the eye
-COVERED = 0.4  # share of an opening from which too little of an eye is free
+COVERED = 0.6  # share of an opening from which too little of an eye is free
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class _Zone:
         self.half = eye.width / 2 / unit
         self.from_lid = np.minimum(np.abs(self.b - upper), np.abs(self.b - lower))
         self.from_lid[np.abs(self.a) > self.half + 1] = _ASIDE
-        self.above = upper - self.b
+        self.above, self.below = upper - self.b, self.b - lower
         self.radius = eye.radius / unit
         iris = (np.array(eye.iris) - self.middle) / unit
         center = iris @ self.along, iris @ self.across
@@ -175,31 +177,30 @@ def reflections(zone: _Zone, *, worn: bool) -> Floats:
     hidden = np.zeros_like(zone.light)
     white = zone.light[(zone.depth > 1) & (zone.from_iris > zone.radius + 1)]
     skin = zone.light[(zone.depth < -2) & (np.abs(zone.a) < 18)]
-    usual = max(float(np.quantile(part, 0.8)) for part in (white, skin) if part.size)
-    bright = binary_opening(zone.light > usual + _BRIGHTER, np.ones((2, 2)))
-    if not bright.any():
-        return hidden
-    spots, count = label(zone.light > usual + _BRIGHTER / 2)
+    levels = [float(np.quantile(skin, 0.8)) + _BRIGHTER]
+    if white.size:  # of which a reflection may fill more than half
+        levels.append(float(np.quantile(white, 0.3)) + 3.5 * _BRIGHTER)
+    bright = binary_opening(zone.light > max(levels), np.ones((2, 2)))
+    spots, count = label(bright)
     edge = {*spots[0], *spots[-1], *spots[:, 0], *spots[:, -1]}  # bright skin or background
     for spot in {*range(1, count + 1)} - edge:
         place = spots == spot
-        if not (bright & place).any() or place.sum() <= _CATCH_LIGHT:
-            continue
         sclera = place & (zone.depth > 0.5) & (zone.from_iris > zone.radius)
-        if sclera.sum() >= 4 or (worn and place.sum() < _SPOT):
+        if place.sum() > _CATCH_LIGHT and (sclera.sum() >= 4 or (worn and place.sum() < _SPOT)):
             hidden[place] = 1
-    return np.minimum(1, 2 * gaussian_filter(hidden, 0.8))
+    return np.minimum(1, 2.5 * gaussian_filter(hidden, 1.0))
+
+
+_SEEN, _NEUTRAL, _OPEN, _INSIDE, _ABOVE, _BELOW, _LEFT, _RIGHT = (1 << bit for bit in range(8))
 
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
     """What speaks for lines of one kind at each place of a zone, (h, w)."""
 
-    seen: NDArray[np.bool_]  # darker, or brighter, than what is beside it
-    halves: Floats  # how far off that is
-    neutral: NDArray[np.bool_]  # may be lid, lashes or iris
-    inside: NDArray[np.bool_]  # well between the lids and outside the iris
-    outside: NDArray[np.bool_]  # well outside the opening, aside of its corners for flat lines
+    contrast: Floats  # to both sides, where it is a line's, else 0
+    halves: Floats  # how far off these sides are
+    where: NDArray[np.uint8]  # bits: may be lid or iris, between the lids, outside them ...
     upright: bool
 
     @classmethod
@@ -216,43 +217,71 @@ class _Evidence:
                     now[zone.depth > -1] = 0
             better = now > 1.3 * best + 0.02  # a line is no broader than it must be
             best[better], halves[better] = now[better], half
-        seen = (best > _CONTRAST) & zone.known
-        lid = zone.from_lid < (1.0 if upright else _LID)
-        iris = (zone.from_iris < zone.radius + 1.5) & (zone.depth > -_LID)
-        inside = (zone.depth > _DEEP) & (zone.from_iris > zone.radius + 1.5)
-        outside = zone.depth < -2.5
-        return cls(seen, halves, lid | iris, inside, outside, upright)
+        best[(best <= _CONTRAST[upright]) | ~zone.known] = 0
+        return cls(best, halves, _where(zone, upright=upright), upright)
+
+    def marks(self, seen: Mask) -> NDArray[np.uint8]:
+        """The bits of each place, with that of what is seen there or one unit aside."""
+        seen = maximum_filter(seen, (1, 3) if self.upright else (3, 1))
+        return self.where | (seen & ((self.where & _NEUTRAL) == 0)).astype(np.uint8)
 
     def half(self, curve: Places) -> float:
         """Half the width of a line."""
-        on = self.halves.flat[curve][self.seen.flat[curve]]
+        on = self.halves.flat[curve][self.contrast.flat[curve] > 0]
         return float(np.median(on)) if on.size else _HALVES[0]
 
 
-def _beside(light: Floats, half: float, *, upright: bool) -> list[Floats]:
+def _where(zone: _Zone, *, upright: bool) -> NDArray[np.uint8]:
+    lid = zone.from_lid < (1.0 if upright else _LID)
+    iris = zone.from_iris < zone.radius + 1.5
+    open_, outside = zone.depth > _DEEP, zone.depth < -2.5
+    near = outside & (np.abs(zone.a) < zone.half + 3)
+    parts = {
+        _NEUTRAL: lid | (iris & (zone.depth > -_LID)),
+        _OPEN: open_,
+        _INSIDE: open_ & ~iris,
+        _ABOVE: near & (zone.above > 2.5),
+        _BELOW: near & (zone.below > 2.5),
+        _LEFT: outside & (zone.a < -zone.half),
+        _RIGHT: outside & (zone.a > zone.half),
+    }
+    return np.add.reduce([bit * mask.astype(np.uint8) for bit, mask in parts.items()])
+
+
+def _beside(light: Floats, half: float, *, upright: bool) -> tuple[Floats, Floats]:
     """Brightness ``half`` units to both sides of each place."""
-    step = (0.0, half) if upright else (half, 0.0)
-    return [shift(light, [s * v for v in step], order=1, mode="nearest") for s in (-1, 1)]
+    size, far = light.shape[upright], math.ceil(half)
+    wide = np.pad(light, [(0, 0), (far, far)] if upright else [(far, far), (0, 0)], mode="edge")
+
+    def part(start: int) -> Floats:
+        return wide[:, start : start + size] if upright else wide[start : start + size]
+
+    near = math.floor(half)
+    before = (part(far - near) + part(0)) / 2
+    return before, (part(far + near) + part(2 * far)) / 2
 
 
 @functools.cache
-def _curves(upright: bool) -> Places:
-    """Parabolas through the zone as flat places, (N, length); those outside it are the last one."""
-    height, width = _UP + _DOWN + 1, 2 * _ASIDE + 1
-    length, reach = (height, width) if upright else (width, height)
-    bends = np.arange(-4, 5, 2) if upright else np.arange(-10, 11, 2)
+def _curves(upright: bool) -> tuple[Places, Places]:
+    """Parabolas through the zone: first and last place and bend (N, 3), and ``_places``."""
+    reach, length = (2 * _ASIDE + 1, _UP + _DOWN + 1)[:: 1 if upright else -1]
+    bends = np.arange(-4, 5, 2) if upright else np.arange(-14, 15, 2)
     ends = np.arange(0, reach, 2)
-    first, last, bend = (v.ravel() for v in np.meshgrid(ends, ends, bends, indexing="ij"))
-    slanted = np.abs(first - last) <= 0.8 * length
-    return _places(*(v[slanted] for v in (first, last, bend)), upright=upright)
+    shapes = np.stack(np.meshgrid(ends, ends, bends, indexing="ij"), -1).reshape(-1, 3)
+    shapes = shapes[np.abs(shapes[:, 0] - shapes[:, 1]) <= 0.8 * length].astype(np.int32)
+    places = _places(shapes, upright=upright)
+    rows, columns = np.divmod(places, 2 * _ASIDE + 1)
+    amid = (np.abs(rows - _UP) <= 6) & (np.abs(columns - _ASIDE) <= 14)
+    through = np.count_nonzero(amid, axis=1) >= _WITHIN
+    return shapes[through], places[through]
 
 
-def _places(first: Any, last: Any, bend: Any, *, upright: bool) -> Places:
-    """Parabolas from ``first`` to ``last`` that bend by ``bend`` in their middle, (N, length)."""
+def _places(shapes: Places, *, upright: bool) -> Places:
+    """The flat places of parabolas, (N, length); one past the last where they leave the zone."""
     height, width = _UP + _DOWN + 1, 2 * _ASIDE + 1
     length, reach = (height, width) if upright else (width, height)
     t = np.linspace(0, 1, length)
-    first, last, bend = (np.asarray(v, float)[:, None] for v in (first, last, bend))
+    first, last, bend = (v[:, None] for v in shapes.T)
     at = np.rint(first + (last - first) * t + 4 * bend * t * (1 - t)).astype(np.int32)
     along = np.arange(length, dtype=np.int32)
     flat = along * width + at if upright else at * width + along
@@ -264,63 +293,90 @@ def _lines(evidence: _Evidence, *, worn: bool) -> Iterator[tuple[Places, bool]]:
 
     The longest come first. ``worn``: those that do not cross it as well.
     """
-    seen = evidence.seen.copy()
+    seen = evidence.contrast > 0
     for _ in range(_LINES):
-        crossing = seen & evidence.inside
-        if not worn and crossing.sum() < _INSIDE:
+        marks = evidence.marks(seen)
+        if not worn and not _crosses(marks.reshape(1, -1), upright=evidence.upright).any():
             return
-        wide = maximum_filter(seen, (1, 3) if evidence.upright else (3, 1))
-        curves = _curves(evidence.upright)
+        shapes, places = _curves(evidence.upright)
+        on = _on(marks, places)
         if not worn:
-            curves = curves[_on(wide & evidence.inside, curves).sum(1) >= _INSIDE]
-        curve = _longest(wide, evidence.neutral, curves)
-        if curve is None:
+            may = _crosses(on, upright=evidence.upright)
+            shapes, places, on = shapes[may], places[may], on[may]
+        found = _longest(on)
+        if found is None:
             return
-        seen_on = (seen & ~evidence.neutral).flat[curve]
-        crosses = _crosses(evidence, curve, seen_on)
-        if crosses or (worn and (evidence.outside.flat[curve] & seen_on).sum() >= _LENGTH):
+        best, part = found
+        curve = _settled(evidence, shapes[best], part)
+        crosses = bool(_crosses(_on(marks, curve[None]), upright=evidence.upright)[0])
+        outside = _count(_on(marks, curve), _SEEN) - _count(_on(marks, curve), _SEEN | _OPEN)
+        if crosses or (worn and outside >= _LENGTH):
             yield curve, crosses
         near = np.zeros(seen.shape, np.float32)
         near.flat[curve] = 1
-        seen &= gaussian_filter(near, 1.2) < 0.02
+        seen = seen & (gaussian_filter(near, 1.2) < 0.02)
 
 
-def _crosses(evidence: _Evidence, curve: Places, seen: Mask) -> bool:
-    """Whether a line is seen between the lids and beyond both its ends there, as no lid is."""
-    inside = np.flatnonzero(evidence.inside.flat[curve] & seen)
-    if len(inside) < _INSIDE:
-        return False
-    outside = evidence.outside.flat[curve] & seen
-    ends = outside[: inside[0]].sum(), outside[inside[-1] :].sum()
-    return min(ends) >= 2 and max(ends) >= 4
+def _crosses(on: NDArray[np.uint8], *, upright: bool) -> Mask:
+    """Which lines, of marks (N, length), pass between the lids and go on outside as no lid does.
+
+    They go on above and below the eye, or, flat ones, to its left and right. An iris may hide them.
+    """
+    passes = _count(on, _OPEN) >= (1 if upright else _WITHIN)
+    inside = _count(on, _SEEN | _INSIDE)
+    least, most = _both(on, _ABOVE, _BELOW)
+    crosses = passes & (least >= _BEYOND)
+    if not upright:
+        least, most = _both(on, _LEFT, _RIGHT)
+        crosses |= passes & (inside >= 2) & (least >= _ASIDE_OF)
+    return crosses | ((inside >= _WITHIN) & (least >= 2) & (most >= 4))
 
 
-def _on(mask: Mask, curves: Places) -> Mask:
-    """A mask at places (N, length); nothing outside the zone."""
-    return np.append(mask.ravel(), False)[curves]
+def _both(on: NDArray[np.uint8], one: int, other: int) -> tuple[Any, Any]:
+    """How much is seen on the one side and on the other: the less, the more."""
+    counts = _count(on, _SEEN | one), _count(on, _SEEN | other)
+    return np.minimum(*counts), np.maximum(*counts)
 
 
-def _longest(seen: Mask, neutral: Mask, curves: Places) -> Places | None:
-    """The part of a curve that is seen farthest; what is not seen counts twice against it."""
-    if not len(curves):
+def _count(on: NDArray[np.uint8], bits: int) -> Any:
+    """How many places of lines (..., length) have all bits."""
+    return np.count_nonzero((on & bits) == bits, axis=-1)
+
+
+def _on(marks: NDArray[np.uint8], curves: Places) -> NDArray[np.uint8]:
+    """Marks at places; none outside the zone."""
+    return np.append(marks.ravel(), np.uint8(0))[curves]
+
+
+def _longest(on: NDArray[np.uint8]) -> tuple[int, slice] | None:
+    """The line, and the part of it, that is seen farthest; what is not seen counts twice."""
+    if not len(on):
         return None
-    worth = np.where(neutral, 0, np.where(seen, 1, -2)).astype(np.int16)
-    gain = np.append(worth.ravel(), np.int16(-2))[curves].cumsum(1, dtype=np.int16)
+    worth = np.where(on & _NEUTRAL, 0, np.where(on & _SEEN, 1, -2)).astype(np.int16)
+    gain = worth.cumsum(1, dtype=np.int16)
     start = np.minimum.accumulate(np.minimum(gain, 0), 1)
     best, end = np.unravel_index(int((gain - start).argmax()), gain.shape)
     if gain[best, end] - start[best, end] < _LENGTH:
         return None
     before = np.append(0, gain[best, : end + 1])
-    begin = int(np.flatnonzero(before == before.min())[-1])
-    curve = curves[best, begin : end + 1]
-    return curve[curve < seen.size]
+    return int(best), slice(int(np.flatnonzero(before == before.min())[-1]), int(end) + 1)
+
+
+def _settled(evidence: _Evidence, shape: Places, part: slice) -> Places:
+    """The part of the curve near ``shape`` that has the most contrast, as flat places."""
+    moves = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], [-1, 0, 1]), -1).reshape(-1, 3)
+    curves = _places((shape + moves).astype(np.int32), upright=evidence.upright)[:, part]
+    contrast = np.append(evidence.contrast.ravel(), 0.0)[curves].sum(1)
+    contrast[len(moves) // 2] += 1e-6
+    curve = curves[int(contrast.argmax())]
+    return curve[curve < evidence.contrast.size]
 
 
 def _band(zone: _Zone, curve: Places, half: float) -> Floats:
     """Places within ``half`` of a curve, with a soft edge."""
     rows, columns = np.unravel_index(curve, zone.light.shape)
     away = np.hypot(zone.a[..., None] + _ASIDE - columns, zone.b[..., None] + _UP - rows).min(-1)
-    return np.clip(half + 0.2 - away, 0, 1)
+    return np.clip(half + 0.6 - away, 0, 1)
 
 
 def _read(pixels: Pixels, x: Floats, y: Floats, unit: float) -> Floats:

@@ -1,10 +1,11 @@
 """A person's own irises moved, with lids that follow: layers taken apart, shifted, laid again.
 
 An eye is seen as sclera, iris, lid shade and catch-lights. The sclera under the iris is completed
-from what shows of it, hidden parts of the iris from its mirror images and its radial profile. What
-the layers do not explain (lashes, grain) stays where it was, and so do glasses, which are taken
-off first (``_glasses``). Without a shift nothing changes. Lengths are in units of 1/64 of the eye
-distance, the same for portraits of every size.
+from what shows of it, hidden parts of the iris from its mirror images and its radial profile, or
+from the other iris where a lid hides the pupil. What the layers do not explain (lashes, grain)
+stays where it was, and so do glasses, which are taken off first (``_glasses``). Without a shift
+nothing changes. Lengths are in units of 1/64 of the eye distance, the same for portraits of every
+size.
 """
 
 import math
@@ -12,22 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
 from gazebench.baselines import _glasses
+from gazebench.baselines._eye_view import Floats, Pixels, View
 from gazebench.dataset.boxes import Box
-from gazebench.irises import Eye, EyePair
-
-Floats = NDArray[np.floating[Any]]
-Pixels = NDArray[np.uint8]
+from gazebench.irises import EyePair
 
 _RAMP = 3.0  # portrait pixels at an edge of the box over which a change fades in
-_MARGIN = 4  # pixels around the box that are read as well
 _RINGS = 12  # of the iris's radial profile
 _GRAIN = 0.08  # largest difference of a vessel or a grain from the sclera, of its brightness
 _CONTRAST = -0.1  # least difference of sclera and iris, of the sclera's brightness
+_PUPIL = 0.4  # radius of a pupil, of its iris's
+_LEAST_PUPIL = 0.25  # share of a pupil between the lids, below which it counts as hidden
 _LASHES = 2.5  # distance from a lid's edge within which lashes are
 _STILL = 0.5  # shift below which what the layers do not explain fades back in everywhere
 
@@ -129,102 +126,6 @@ class Scene:
         return self._layers[side]
 
 
-class View:
-    """Pixels and geometry of one eye box on a grid of ``fine`` places to a pixel.
-
-    ``a`` runs along the corners from the middle between them, ``b`` across, downwards; both in
-    units. ``upper`` and ``lower`` are the lids' b at every a.
-    """
-
-    def __init__(
-        self, pixels: Pixels, eye: Eye, box: Box, unit: float, cover: Floats | None = None
-    ) -> None:
-        self.box, self.unit, self.cover = box, unit, cover
-        self.fine = 1 if unit > 2 else 2
-        left, right = (np.array(corner) for corner in eye.corners)
-        self.middle = (left + right) / 2
-        self.along = (right - left) / max(float(np.hypot(*(right - left))), 1e-6)
-        self.half = eye.width / 2 / unit
-        self.radius = eye.radius / unit
-        self.center = self.turned(np.array(eye.iris) - self.middle)
-        rows, columns = (
-            (np.arange(n * self.fine) + 0.5) / self.fine - 0.5 + start
-            for n, start in ((box.height, box.top), (box.width, box.left))
-        )
-        x, y = np.meshgrid(columns, rows)
-        self.to_edge = np.minimum.reduce(
-            [x - box.left, box.right - 1 - x, y - box.top, box.bottom - 1 - y]
-        )
-        offsets = np.stack([x, y], -1) - self.middle
-        self.a = (offsets @ self.along) / unit
-        self.b = (offsets @ self._across()) / unit
-        self.u = self.a / self.half
-        self.upper = self.lid(eye.upper, self.a)
-        self.lower = self.lid(eye.lower, self.a)
-        self._filtered = _read(pixels, box)
-        self.colors = self.source(self.a, self.b)  # (h, w, 3)
-        self.light = self.colors.mean(-1)
-
-    def free(self) -> NDArray[np.bool_]:
-        """Where nothing covers the eye, (h, w)."""
-        if self.cover is None:
-            return np.ones_like(self.light, bool)
-        return np.repeat(np.repeat(self.cover < 0.1, self.fine, 0), self.fine, 1)
-
-    def turned(self, offset: Floats) -> Floats:
-        """An offset in pixels (2,) as (a, b)."""
-        return np.array([offset @ self.along, offset @ self._across()]) / self.unit
-
-    def source(self, a: Floats, b: Floats) -> Floats:
-        """Colours of the portrait at (a, b), bicubic: (..., 3)."""
-        x = self.middle[0] + self.unit * (a * self.along[0] - b * self.along[1])
-        y = self.middle[1] + self.unit * (a * self.along[1] + b * self.along[0])
-        places = [y - self.box.top + _MARGIN, x - self.box.left + _MARGIN]
-        planes = [
-            map_coordinates(plane, places, order=3, mode="nearest", prefilter=False)
-            for plane in self._filtered
-        ]
-        return np.stack(planes, -1)
-
-    def on_grid(self, layer: Floats, a: Floats, b: Floats, *, outside: str = "nearest") -> Floats:
-        """A layer of the grid, (h, w) or (h, w, 3), at (a, b), bilinear."""
-        x = self.middle[0] + self.unit * (a * self.along[0] - b * self.along[1]) - self.box.left
-        y = self.middle[1] + self.unit * (a * self.along[1] + b * self.along[0]) - self.box.top
-        places = [(v + 0.5) * self.fine - 0.5 for v in (y, x)]
-        if layer.ndim == 2:
-            return map_coordinates(layer, places, order=1, mode=outside)
-        planes = [map_coordinates(layer[..., i], places, order=1, mode=outside) for i in range(3)]
-        return np.stack(planes, -1)
-
-    def blurred(self, layer: Floats, sigma: float) -> Floats:
-        """Gaussian blur by ``sigma`` units."""
-        size = sigma * self.unit * self.fine
-        return gaussian_filter(layer, (size, size, *[0] * (layer.ndim - 2)))
-
-    def from_iris(self) -> Floats:
-        """Distance from the iris's centre, (h, w)."""
-        return np.hypot(self.a - self.center[0], self.b - self.center[1])
-
-    def height(self) -> Floats:
-        """Opening of the eye at every place, at least 1."""
-        return np.maximum(self.lower - self.upper, 1)
-
-    def lid(self, points: Floats, a: Floats) -> Floats:
-        """A lid's b at places a, from points (N, 2) of it in the portrait's pixels."""
-        offsets = points - self.middle
-        at, b = (offsets @ self.along) / self.unit, (offsets @ self._across()) / self.unit
-        at = np.maximum.accumulate(at) + np.arange(len(at)) * 1e-3  # a doubtful lid may fold
-        return PchipInterpolator(at, b)(np.clip(a, at[0], at[-1]))
-
-    def coarse(self, layer: Floats) -> Floats:
-        """A layer of the grid, (h, w, 3), in the portrait's pixels."""
-        height, width = self.box.height, self.box.width
-        return layer.reshape(height, self.fine, width, self.fine, 3).mean((1, 3))
-
-    def _across(self) -> Floats:
-        return np.array([-self.along[1], self.along[0]])
-
-
 @dataclass(frozen=True, slots=True)
 class Layers:
     """An eye taken apart; all on the view's grid."""
@@ -234,6 +135,16 @@ class Layers:
     shows: Floats  # (h, w), where the iris's own pixels can be used, 0 to 1
     profile: Floats  # (rings, 3), colours from the centre outwards
     glints: Floats  # (h, w, 3), light added by catch-lights
+    theirs: "Theirs | None" = None  # the other iris, where a lid hides this one's pupil
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """The iris of the other eye."""
+
+    view: View
+    lit: Floats  # (h, w, 3) on that view's grid, as bright as this eye's
+    shows: Floats  # (h, w)
 
 
 def _pushed(view: View, move: Floats, b: Floats) -> Floats:
@@ -295,6 +206,20 @@ def apart(view: View, other: View) -> Layers:
         TooLittleError: too little of the iris or of the white of the eye shows.
     """
     sclera = _sclera(view, other)
+    lit, shows, bright = _iris(view)
+    distance = view.from_iris()
+    profile = _profile(lit, shows, distance, view.radius)
+    theirs = _theirs(view, other, profile) if _pupil(view) < _LEAST_PUPIL else None
+    layers = Layers(sclera, lit, shows, profile, np.zeros_like(lit), theirs)
+    spots = bright > 0
+    under = texture(view, layers, view.a[spots] - view.center[0], view.b[spots] - view.center[1])
+    under = under * _shade((view.b - view.upper)[spots])[:, None]
+    layers.glints[spots] = np.maximum(view.colors[spots] - under, 0) * bright[spots][:, None]
+    return layers
+
+
+def _iris(view: View) -> tuple[Floats, Floats, Floats]:
+    """The portrait without the lid's shade, where it shows the iris, and catch-lights there."""
     distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
     seen = (above > 1.2) & (below > 0.8) & (distance < view.radius - 0.4) & view.free()
     if seen.sum() < 3.75 * (view.fine * view.unit) ** 2:
@@ -310,14 +235,29 @@ def apart(view: View, other: View) -> Layers:
     bright = np.clip(view.blurred(bright, 0.35) * 1.6, 0, 1)
     dull = 1 - np.clip(view.blurred((bright > 0.15).astype(float), 0.3) * 2, 0, 1)
     shows = _smooth((above - 0.6) / 0.8) * _smooth((below - 0.4) / 0.8) * dull * view.free()
-    lit = view.colors / _shade(above)[..., None]
-    profile = _profile(lit, shows, distance, view.radius)
-    layers = Layers(sclera, lit, shows, profile, np.zeros_like(lit))
-    spots = bright > 0
-    under = texture(view, layers, view.a[spots] - view.center[0], view.b[spots] - view.center[1])
-    under = under * _shade(above[spots])[:, None]
-    layers.glints[spots] = np.maximum(view.colors[spots] - under, 0) * bright[spots][:, None]
-    return layers
+    return view.colors / _shade(above)[..., None], shows, bright
+
+
+def _pupil(view: View) -> float:
+    """Share of the pupil between the lids."""
+    disc = view.from_iris() < _PUPIL * view.radius
+    open_ = (view.b - view.upper > 0.6) & (view.lower - view.b > 0.4)
+    return float(open_[disc].mean()) if disc.any() else 0.0
+
+
+def _theirs(view: View, other: View, profile: Floats) -> Theirs:
+    """The other iris for one whose pupil is hidden, as bright as what shows of that (``profile``).
+
+    Raises:
+        TooLittleError: its pupil is hidden too, or too little of it shows.
+    """
+    if _pupil(other) < _LEAST_PUPIL:
+        raise TooLittleError("the lids hide both pupils")
+    lit, shows, _ = _iris(other)
+    outer = slice(_RINGS // 2, None)
+    level = _profile(lit, shows, other.from_iris(), other.radius)[outer].mean(0)
+    gain = np.clip(profile[outer].mean(0) / np.maximum(level, 1), 0.6, 1.6)
+    return Theirs(other, lit * gain, shows)
 
 
 def _sclera_shows(view: View) -> Floats:
@@ -449,10 +389,19 @@ def texture(view: View, layers: Layers, a: Floats, b: Floats) -> Floats:
     rings = np.arange(_RINGS)
     made = np.stack([np.interp(place, rings, layers.profile[:, i]) for i in range(3)], -1)
     for sign_a, sign_b, trust in ((-1, -1, 0.35), (1, -1, 0.35), (-1, 1, 0.8), (1, 1, 1.0)):
+        if layers.theirs and (sign_a, sign_b) == (1, 1):
+            made += _mirrored(layers.theirs, a, b, made)
         at = view.center[0] + sign_a * a, view.center[1] + sign_b * b
         weight = trust * view.on_grid(layers.shows, *at, outside="constant")
         made += weight[:, None] * (view.on_grid(layers.lit, *at) - made)
     return made
+
+
+def _mirrored(theirs: Theirs, a: Floats, b: Floats, made: Floats) -> Floats:
+    """What the mirror image of the other iris changes in ``made`` (N, 3)."""
+    at = theirs.view.center[0] - a, theirs.view.center[1] + b
+    weight = theirs.view.on_grid(theirs.shows, *at, outside="constant")
+    return weight[:, None] * (theirs.view.on_grid(theirs.lit, *at) - made)
 
 
 def _shade(below_lid: Floats) -> Floats:
@@ -492,14 +441,6 @@ def _open(view: View, upper: Floats, lower: Floats) -> Floats:
     depth = np.minimum(view.b - upper, lower - view.b) + 0.35
     ends = _smooth((view.half + 0.35 - np.abs(view.a)) / 1.5)
     return _smooth((depth + 0.75) / 1.5) * ends
-
-
-def _read(pixels: Pixels, box: Box) -> list[Floats]:
-    """Spline coefficients of the three colours of the box with its margin."""
-    rows = np.clip(np.arange(box.top - _MARGIN, box.bottom + _MARGIN), 0, pixels.shape[0] - 1)
-    columns = np.clip(np.arange(box.left - _MARGIN, box.right + _MARGIN), 0, pixels.shape[1] - 1)
-    near = pixels[np.ix_(rows, columns)].astype(float)
-    return [spline_filter(near[..., i], order=3, mode="nearest") for i in range(3)]
 
 
 def _smooth(t: Any) -> Any:
