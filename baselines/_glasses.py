@@ -45,7 +45,7 @@ _LINES = 4  # of a frame over one eye
 _NOSE = 9, 197  # points of the mesh on the ridge of the nose, above and below the bridge of glasses
 _BARS = (2, 3, 5)  # from the middle of a bridge to what lies beside it
 _WIDEST = 5
-_BRIDGE = 0.08  # contrast of a bar across the nose from which glasses are worn
+WORN = 0.08  # contrast of a bar across the nose from which glasses are worn
 _BRIGHTER = 22.0  # of a reflection than skin and sclera
 _CATCH_LIGHT = 14.0  # area up to which a bright spot is one
 _SPOT = 80.0  # largest area of a reflection beside the eye
@@ -67,7 +67,7 @@ def take_off(pixels: Pixels, pair: EyePair, boxes: tuple[Box, Box]) -> Bare:
     Where nothing is found, ``pixels`` themselves.
     """
     unit = pair.distance / 64
-    worn = bridge(pixels, pair) > _BRIDGE
+    worn = bridge(pixels, pair) > WORN
     covers, shares = [], []
     bare = pixels
     for eye, box in zip(pair.eyes, boxes, strict=True):
