@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import (
     binary_opening,
     gaussian_filter,
+    grey_closing,
     label,
     map_coordinates,
     maximum_filter,
@@ -78,7 +79,9 @@ def take_off(pixels: Pixels, pair: EyePair, boxes: tuple[Box, Box]) -> Bare:
             covers.append(None)
             continue
         cover = zone.in_box(hidden, box)
-        bare = _filled(bare, box, cover, unit)
+        rim = (zone.depth > -0.5) & (zone.depth < 1.5)  # lids and lashes stay
+        around = np.where(rim, hidden, maximum_filter(grey_closing(hidden, 5), 3))
+        bare = _filled(bare, box, zone.in_box(around, box), unit)
         covers.append(cover)
     return Bare(bare, (covers[0], covers[1]), (shares[0], shares[1]))
 
@@ -165,7 +168,7 @@ def frame(zone: _Zone, *, worn: bool) -> Floats:
             evidence = _Evidence.of(zone, upright=upright, dark=dark)
             for curve, crosses in _lines(evidence, worn=worn and not upright):
                 band = _band(zone, curve, evidence.half(curve))
-                hidden = np.maximum(hidden, band if crosses else band * (zone.depth < 0))
+                hidden = np.maximum(hidden, band if crosses else band * np.clip(-zone.depth, 0, 1))
     return hidden
 
 
@@ -405,6 +408,6 @@ def _filled(pixels: Pixels, box: Box, cover: Floats, unit: float) -> Pixels:
         filled += trust[..., None] * mean / (share + 1e-9)[..., None]
         weight += trust
     filled /= np.maximum(weight, 1e-9)[..., None]
-    covered = (1 - free)[..., None] * (weight > 0)[..., None]
+    covered = (np.minimum(1.5 * cover, 1) * (weight > 0))[..., None]
     there[:] = np.rint(colors + covered * (filled - colors)).clip(0, 255)
     return made
