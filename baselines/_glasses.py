@@ -189,7 +189,9 @@ def reflections(zone: _Zone, *, worn: bool) -> Floats:
     for spot in {*range(1, count + 1)} - edge:
         place = spots == spot
         sclera = place & (zone.depth > 0.5) & (zone.from_iris > zone.radius)
-        if place.sum() > _CATCH_LIGHT and (sclera.sum() >= 4 or (worn and place.sum() < _SPOT)):
+        beyond = place & ((zone.depth < -1) | (zone.from_iris < zone.radius - 1.5))
+        across = min(sclera.sum(), beyond.sum()) >= 4  # the white of an eye ends at lids and iris
+        if place.sum() > _CATCH_LIGHT and (across or (worn and place.sum() < _SPOT)):
             hidden[place] = 1
     return np.minimum(1, 2.5 * gaussian_filter(hidden, 1.0))
 
