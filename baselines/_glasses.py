@@ -1,11 +1,11 @@
 """Frames and reflections of glasses that lie over an eye: found, and taken off.
 
-A frame is a line, dark or bright, that crosses the eye's opening and goes on outside it, where
-lids, lashes and the iris end. Lines are looked for among parabolas (a Hough transform), so that a
-dark frame is followed over a dark iris as well. Where a bridge on the nose says that glasses are
-worn, lines near the eye count too, since lids that move would bend them. A reflection is brighter
-than skin and sclera and larger than a catch-light. Lengths are in units of 1/64 of the eye
-distance. Idea and code are gazebench's own.
+Nothing is looked for unless a bar across the nose, the bridge, says that glasses are worn. A frame
+is a line, dark or bright, that crosses the eye's opening and goes on outside it, where lids, lashes
+and the iris end; flat lines near the eye count too, since lids that move would bend them. Lines are
+looked for among parabolas (a Hough transform), so that a dark frame is followed over a dark iris as
+well. A reflection is brighter than skin and sclera and larger than a catch-light. Lengths are in
+units of 1/64 of the eye distance. Idea and code are gazebench's own.
 """
 
 import functools
@@ -67,13 +67,14 @@ def take_off(pixels: Pixels, pair: EyePair, boxes: tuple[Box, Box]) -> Bare:
 
     Where nothing is found, ``pixels`` themselves.
     """
+    if bridge(pixels, pair) <= WORN:
+        return Bare(pixels, (None, None), (0.0, 0.0))
     unit = pair.distance / 64
-    worn = bridge(pixels, pair) > WORN
     covers, shares = [], []
     bare = pixels
     for eye, box in zip(pair.eyes, boxes, strict=True):
         zone = _Zone(pixels, eye, unit)
-        hidden = np.maximum(frame(zone, worn=worn), reflections(zone, worn=worn))
+        hidden = np.maximum(frame(zone), reflections(zone))
         shares.append(zone.share(hidden))
         if not hidden.any():
             covers.append(None)
@@ -157,26 +158,20 @@ class _Zone:
         return map_coordinates(hidden, places, order=1, mode="constant").clip(0, 1)
 
 
-def frame(zone: _Zone, *, worn: bool) -> Floats:
-    """How far each place of the zone belongs to a frame, 0 to 1.
-
-    ``worn``: lines that do not cross the opening count as well.
-    """
+def frame(zone: _Zone) -> Floats:
+    """How far each place of the zone belongs to a frame, 0 to 1."""
     hidden = np.zeros_like(zone.light)
     for upright in (False, True):
         for dark in (True, False):
             evidence = _Evidence.of(zone, upright=upright, dark=dark)
-            for curve, crosses in _lines(evidence, worn=worn and not upright):
+            for curve, crosses in _lines(evidence):
                 band = _band(zone, curve, evidence.half(curve))
                 hidden = np.maximum(hidden, band if crosses else band * np.clip(-zone.depth, 0, 1))
     return hidden
 
 
-def reflections(zone: _Zone, *, worn: bool) -> Floats:
-    """How far each place of the zone is a reflection on a lens, 0 to 1.
-
-    ``worn``: those that do not reach between the lids as well.
-    """
+def reflections(zone: _Zone) -> Floats:
+    """How far each place of the zone is a reflection on a lens, 0 to 1."""
     hidden = np.zeros_like(zone.light)
     white = zone.light[(zone.depth > 1) & (zone.from_iris > zone.radius + 1)]
     skin = zone.light[(zone.depth < -2) & (np.abs(zone.a) < 18)]
@@ -184,14 +179,15 @@ def reflections(zone: _Zone, *, worn: bool) -> Floats:
     if white.size:  # of which a reflection may fill more than half
         levels.append(float(np.quantile(white, 0.3)) + 3.5 * _BRIGHTER)
     bright = binary_opening(zone.light > max(levels), np.ones((2, 2)))
-    spots, count = label(bright)
+    labelled: Any = label(bright)
+    spots, count = labelled
     edge = {*spots[0], *spots[-1], *spots[:, 0], *spots[:, -1]}  # bright skin or background
     for spot in {*range(1, count + 1)} - edge:
         place = spots == spot
         sclera = place & (zone.depth > 0.5) & (zone.from_iris > zone.radius)
         beyond = place & ((zone.depth < -1) | (zone.from_iris < zone.radius - 1.5))
         across = min(sclera.sum(), beyond.sum()) >= 4  # the white of an eye ends at lids and iris
-        if place.sum() > _CATCH_LIGHT and (across or (worn and place.sum() < _SPOT)):
+        if place.sum() > _CATCH_LIGHT and (across or place.sum() < _SPOT):
             hidden[place] = 1
     return np.minimum(1, 2.5 * gaussian_filter(hidden, 1.0))
 
@@ -227,8 +223,8 @@ class _Evidence:
 
     def marks(self, seen: Mask) -> NDArray[np.uint8]:
         """The bits of each place, with that of what is seen there or one unit aside."""
-        seen = maximum_filter(seen, (1, 3) if self.upright else (3, 1))
-        return self.where | (seen & ((self.where & _NEUTRAL) == 0)).astype(np.uint8)
+        wide: Mask = maximum_filter(seen, (1, 3) if self.upright else (3, 1)).astype(bool)
+        return self.where | (wide & ((self.where & _NEUTRAL) == 0)).astype(np.uint8)
 
     def half(self, curve: Places) -> float:
         """Half the width of a line."""
@@ -293,19 +289,17 @@ def _places(shapes: Places, *, upright: bool) -> Places:
     return np.where((at >= 0) & (at < reach), flat, height * width)
 
 
-def _lines(evidence: _Evidence, *, worn: bool) -> Iterator[tuple[Places, bool]]:
+def _lines(evidence: _Evidence) -> Iterator[tuple[Places, bool]]:
     """Parts of curves that lie on what is seen, as flat places, and whether they cross the eye.
 
-    The longest come first. ``worn``: those that do not cross it as well.
+    The longest come first. Upright ones cross it: others are cheeks, noses and hair.
     """
     seen = evidence.contrast > 0
     for _ in range(_LINES):
         marks = evidence.marks(seen)
-        if not worn and not _crosses(marks.reshape(1, -1), upright=evidence.upright).any():
-            return
         shapes, places = _curves(evidence.upright)
         on = _on(marks, places)
-        if not worn:
+        if evidence.upright:
             may = _crosses(on, upright=evidence.upright)
             shapes, places, on = shapes[may], places[may], on[may]
         found = _longest(on)
@@ -315,7 +309,7 @@ def _lines(evidence: _Evidence, *, worn: bool) -> Iterator[tuple[Places, bool]]:
         curve = _settled(evidence, shapes[best], part)
         crosses = bool(_crosses(_on(marks, curve[None]), upright=evidence.upright)[0])
         outside = _count(_on(marks, curve), _SEEN) - _count(_on(marks, curve), _SEEN | _OPEN)
-        if crosses or (worn and outside >= _LENGTH):
+        if crosses or (not evidence.upright and outside >= _LENGTH):
             yield curve, crosses
         near = np.zeros(seen.shape, np.float32)
         near.flat[curve] = 1

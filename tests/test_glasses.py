@@ -70,6 +70,19 @@ def drawn(
     return np.array(small[0]), np.asarray(small[1]) == 255
 
 
+def bridged(pixels: Image8, pair: EyePair) -> Image8:
+    """The portrait with the bridge of glasses on its nose."""
+    middle = pair.mesh[[9, 197], :2].mean(0)  # of the nose's ridge
+    left, right = (np.array(eye.middle) for eye in pair.eyes)
+    reach = (right - left) / 5
+    picture = Image.fromarray(pixels)
+    ends = [tuple(middle - reach), tuple(middle + reach)]
+    ImageDraw.Draw(picture).line(ends, DARK, 3)
+    worn = np.array(picture)
+    assert glasses.bridge(worn, pair) > glasses.WORN
+    return worn
+
+
 def inside(box: Box, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A mask without what lies outside a box."""
     kept = np.zeros_like(mask)
@@ -83,7 +96,7 @@ def test_a_frame_across_an_eye_keeps_its_pixels(faces: list[Face], name: str) ->
     kept = []
     for face in faces:
         _, pair, boxes = face
-        framed, line = drawn(face, points, width, color)
+        framed, line = drawn((bridged(face[0], pair), *face[1:]), points, width, color)
         core = inside(boxes[0], line)
         assert (framed[core] == color).all()
         try:
@@ -99,7 +112,7 @@ def test_a_frame_across_an_eye_keeps_its_pixels(faces: list[Face], name: str) ->
 def test_a_reflection_on_a_lens_keeps_its_pixels(faces: list[Face]) -> None:
     kept = []
     for pixels, pair, boxes in faces:
-        shiny, (x, y) = pixels.copy(), np.rint(pair.left.iris).astype(int)
+        shiny, (x, y) = bridged(pixels, pair), np.rint(pair.left.iris).astype(int)
         spot = np.s_[y - 3 : y + 4, x + 2 : x + 11]
         shiny[spot] = 255
         try:
@@ -114,17 +127,17 @@ def test_a_reflection_on_a_lens_keeps_its_pixels(faces: list[Face]) -> None:
 def test_a_catch_light_goes_with_the_eye(faces: list[Face]) -> None:
     pixels, pair, boxes = faces[0]
     x, y = np.rint(pair.left.iris).astype(int)
-    lit = pixels.copy()
+    lit = bridged(pixels, pair)
     lit[y - 2 : y, x - 2 : x] = 255
-    assert glasses.take_off(lit, pair, boxes).covers == (None, None)
+    cover = glasses.take_off(lit, pair, boxes).covers[0]
+    assert cover is None
 
 
 def test_eyes_without_glasses_are_left_as_they_are(faces: list[Face]) -> None:
-    found = [glasses.take_off(pixels, pair, boxes) for pixels, pair, boxes in faces]
-    none = [
-        b.pixels is f[0] and b.covers == (None, None) for b, f in zip(found, faces, strict=True)
-    ]
-    assert np.mean(none) >= 0.9, none
+    for pixels, pair, boxes in faces:
+        bare = glasses.take_off(pixels, pair, boxes)
+        assert bare.pixels is pixels
+        assert bare.covers == (None, None)
 
 
 def test_a_frame_above_the_eyes_is_not_bent_by_a_lid_that_opens(faces: list[Face]) -> None:
@@ -146,7 +159,7 @@ def test_a_frame_above_the_eyes_is_not_bent_by_a_lid_that_opens(faces: list[Face
 def test_an_eye_that_glasses_hide_is_left_with_the_reason(faces: list[Face]) -> None:
     pixels, pair, boxes = faces[0]
     x, y = np.rint(pair.left.iris).astype(int)
-    hidden = pixels.copy()
+    hidden = bridged(pixels, pair)
     hidden[y - 7 : y + 8, x - 8 : x + 9] = 255
     with pytest.raises(TooLittleError, match="glasses hide too much of an eye"):
         Scene(hidden, pair, boxes)
