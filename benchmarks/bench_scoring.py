@@ -30,7 +30,6 @@ from gazebench.evaluation import predictions
 from gazebench.evaluation.predictions import Predictions
 from gazebench.evaluation.score import Scoring
 from gazebench.metrics import Instruments
-from gazebench.results import Score
 
 _SIDE, _BATCH = 256, 8
 PACKAGED = ("ms_ssim_outside", "lpips_outside", "fid_eyes", "kid_eyes")
@@ -88,11 +87,8 @@ def scored(
     instruments: Instruments,
     only: tuple[str, ...] = (),
 ) -> None:
-    """Score as an evaluation does; what is not in ``only`` counts as there already."""
-    scoring = Scoring(metrics, instruments, {})
-    if only:
-        there = {name: Score(value=0, n=1) for name in scoring.cards if name not in only}
-        scoring = Scoring(metrics, instruments, there)
+    """Score as an evaluation does, by all metrics or ``only`` some."""
+    scoring = Scoring(metrics, only or metrics.chosen(metrics, ["all"]), instruments, {})
     scoring.run(pixels, *made, label="bench", quiet=True)
     for name, why in scoring.skipped.items():
         print(f"  no {name}: {why}")
