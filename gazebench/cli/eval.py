@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from gazebench.evaluation import EvalReport
 
 
+metric_option = click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    default=("all",),
+    show_default=True,
+    metavar="NAME",
+    help='Which metric, see `gazebench metrics`; may be repeated. "all" leaves out those on '
+    "request. Scores that are there are kept.",
+)
+
+
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.argument("runs", type=click.Path(path_type=Path))
@@ -24,16 +36,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Which method, see `gazebench methods`, or the path of a method's file; may be repeated.",
 )
-@click.option(
-    "--metric",
-    "metrics",
-    multiple=True,
-    default=("all",),
-    show_default=True,
-    metavar="NAME",
-    help='Which metric, see `gazebench metrics`; may be repeated. "all" leaves out those on '
-    "request. Scores that are there are kept.",
-)
+@metric_option
 @click.option(
     "--shipped",
     is_flag=True,

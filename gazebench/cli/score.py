@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gazebench.cli._words import say_next, typed
-from gazebench.cli.eval import raise_if_incomplete, show
+from gazebench.cli.eval import metric_option, raise_if_incomplete, show
 
 
 @click.command()
@@ -49,16 +49,7 @@ from gazebench.cli.eval import raise_if_incomplete, show
     help="Folder of animations, 000/ID.png to 100/ID.png in hundredths of the way, for the tables "
     "on animation. [default: a dash there]",
 )
-@click.option(
-    "--metric",
-    "metrics",
-    multiple=True,
-    default=("all",),
-    show_default=True,
-    metavar="NAME",
-    help='Which metric, see `gazebench metrics`; may be repeated. "all" leaves out those on '
-    "request. Scores that are there are kept.",
-)
+@metric_option
 @click.option("--allow-partial", is_flag=True, help="Score what is there; the row gets no rank.")
 @click.option(
     "--overwrite", is_flag=True, help="Replace the scores of another FOLDER with this name."
