@@ -16,7 +16,7 @@ from gazebench.dataset import Split
 from gazebench.dataset.batches import Batch, eye_patches, paste_patches, to_float
 from gazebench.errors import GazebenchError, InputError
 from gazebench.metrics import _open_model_zoo as zoo
-from gazebench.metrics._estimate import Scale, angles_of
+from gazebench.metrics._estimate import Scale, angles_of, nearest_heads
 from gazebench.metrics._eye_contact import Judge, Standing, _by_head, equal_error
 from gazebench.metrics._gaze import OpenModelZoo, angles_deg
 from gazebench.metrics._networks import Instruments
@@ -138,6 +138,33 @@ def test_standing_without_a_domain_says_so():
     found = Standing.of(torch.tensor([2.0]), torch.zeros(0), threshold=2.0)
     assert found == Standing(auc=None, real_x=1.0, real_y=None)
     assert "real test Y - (floor)" in found.sentence("Eye contact")
+
+
+def test_what_x_has_with_heads_turned_as_those_of_y_stands_beside_the_ceiling():
+    found = replace(Standing(auc=0.9, real_x=1.0, real_y=0.0), x_turned=0.75)
+    beside = "(ceiling), real training X with heads turned as those of test Y 0.750, real test Y"
+    assert beside in found.sentence("Eye contact")
+
+
+def turned(*turns):
+    """Portraits whose heads are turned by yaw and pitch."""
+    portraits = drawn_dataset(64, count=len(turns)).manifest.portraits
+    return [
+        replace(p, measures=replace(p.measures, yaw_deg=yaw, pitch_deg=pitch))
+        for p, (yaw, pitch) in zip(portraits, turns, strict=True)
+    ]
+
+
+def test_heads_that_are_turned_alike_are_found_by_yaw_and_pitch():
+    found = turned((0, 0), (20, 0), (0, -20), (19, 2))
+    nearest = nearest_heads(found, turned((25, 0), (1, -15)), 2)
+    assert nearest is not None
+    assert nearest.tolist() == [[1, 3], [2, 0]]
+    assert nearest_heads(found, turned((None, 3)), 2) is None
+    assert nearest_heads(found, [], 2) is None
+    fewer = nearest_heads(found[:1], turned((9, 9)), 4)
+    assert fewer is not None
+    assert fewer.tolist() == [[0]]
 
 
 def test_the_judge_needs_labels():

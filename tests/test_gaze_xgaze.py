@@ -193,7 +193,12 @@ def grey():
     """Portraits of one grey each: X -0.1 to 0.1, Y lighter, in both halves."""
     pixels = drawn_dataset(64, count=24)
     portraits = tuple(
-        replace(p, split=(Split.TRAIN, Split.TEST)[n % 2], domain=list(Domain)[n % 4 // 2])
+        replace(
+            p,
+            split=(Split.TRAIN, Split.TEST)[n % 2],
+            domain=list(Domain)[n % 4 // 2],
+            measures=replace(p.measures, yaw_deg=float(n), pitch_deg=0.0),
+        )
         for n, p in enumerate(pixels.manifest.portraits)
     )
     levels = [121 + n % 3 * 6 + 80 * (p.domain == Domain.AWAY) for n, p in enumerate(portraits)]
@@ -209,6 +214,8 @@ def test_what_an_estimator_says_of_real_x_counts_as_the_camera(grey):
     assert scale.standing.real_x == 1
     assert scale.real_x["pitch"] == pytest.approx(0, abs=1e-9)
     assert scale.real_x["error"] == pytest.approx(0, abs=2)
+    assert scale.standing.x_turned == 1
+    assert scale.error_x_turned == pytest.approx(0, abs=2)
     metric = OfBiased(Instruments())
     metric.prepare(grey)
     lighter = grey.batch(grey.manifest.select(domain=Domain.AWAY, split=Split.TEST))

@@ -32,6 +32,7 @@ MOST = 4000  # portraits of a domain and half; more are thinned out evenly
 _BATCH, _EPOCHS, _STEPS = 64, 15, (40, 1500)  # of a network: at least, at most
 _LEARNING_RATE, _SMOOTHING = 3e-3, 0.05
 _CHUNK = 64
+TURNED = "real training X with heads turned as those of test Y"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Standing:
     real_x: float | None
     real_y: float | None
     auc_by_head: float | None = None  # of the turn of the head alone, where it was measured
+    x_turned: float | None = None  # rate of training X with heads turned as those of test Y
 
     @classmethod
     def of(cls, x: Tensor, y: Tensor, threshold: float) -> Self:
@@ -59,7 +61,8 @@ class Standing:
         head = (
             f" ({self.auc_by_head:.3f} by the turn of the head alone)" if self.auc_by_head else ""
         )
-        rates = f"real test X {x} (ceiling), real test Y {y} (floor)"
+        turned = "" if self.x_turned is None else f"{TURNED} {self.x_turned:.3f}, "
+        rates = f"real test X {x} (ceiling), {turned}real test Y {y} (floor)"
         return f"{title}: {rates}, AUC on them {auc}{head}."
 
 

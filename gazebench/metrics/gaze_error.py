@@ -13,6 +13,7 @@ from torch import Tensor
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
 from gazebench.metrics._estimate import REGION, WEIGHTS, ByEstimator
+from gazebench.metrics._eye_contact import TURNED
 
 
 class GazeError(ByEstimator):
@@ -43,4 +44,8 @@ class GazeError(ByEstimator):
     def note(self) -> str:
         """What real portraits have that look at the camera."""
         real = self.scale.real_x["error"] if self.scale else None
-        return f"{self.card.title}: real test X {real:.1f}° (floor)." if real is not None else ""
+        if not self.scale or real is None:
+            return ""
+        turned = self.scale.error_x_turned
+        more = f", {TURNED} {turned:.1f}°" if turned is not None else ""
+        return f"{self.card.title}: real test X {real:.1f}° (floor){more}."
