@@ -23,8 +23,8 @@ class EyeContactEstimated(ByEstimator):
         higher_is_better=True,
         help="Share of corrected portraits whose estimated gaze is near enough to the camera; the "
         "largest angle that counts is where real training X and Y are told apart with as many "
-        "errors of either kind. Beside it: the shares of real X, of training X with heads turned as "
-        "those of test Y (what a perfect correction can expect) and of real Y, and the AUC. A "
+        "errors of either kind. Beside it: the shares of real X, of training X with heads turned "
+        "as those of test Y (what a perfect correction can expect) and of real Y, and the AUC. A "
         "method can please an estimator and no person.",
         region=REGION,
         weights=WEIGHTS,
