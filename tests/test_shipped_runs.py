@@ -14,10 +14,12 @@ from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError, RefusedError
 from gazebench.evaluation.contenders import find, ready
+from gazebench.photographs import choosing
 from gazebench.weights import trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 DATA = "eight drawn faces"
+NOTE = "blurs eyes"
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,8 @@ def run(dataset: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def package(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of the package's, with the run in it."""
-    done = gazebench(
-        "weights", "export", run, tmp_path / "w", "--data", DATA, "--license", "CC0-1.0"
-    )
+    said = ("--data", DATA, "--license", "CC0-1.0", "--note", NOTE)
+    done = gazebench("weights", "export", run, tmp_path / "w", *said)
     assert done.exit_code == 0, done.output
     monkeypatch.setattr(trained, "FOLDER", tmp_path / "w")
     return tmp_path / "w"
@@ -100,6 +101,11 @@ def test_an_evaluation_takes_what_ships_where_there_is_no_run(
     assert not find(baselines, tmp_path / "runs", ["prgan"])[0]
 
 
+def test_what_a_user_should_know_is_said_where_a_photograph_is_corrected(package: Path) -> None:
+    found = choosing.of_name(baselines, "prgan", {}, None, torch.device("cpu"))
+    assert found.notes == ("prgan: blurs eyes",)
+
+
 def test_a_run_goes_before_what_ships(package: Path, run: Path) -> None:
     (entry,), _ = find(baselines, run.parent, ["prgan"], shipped=True)
     assert not entry.shipped
@@ -115,7 +121,7 @@ def test_a_folder_goes_before_a_name(
 
 def test_portraits_of_another_size_are_refused(package: Path, tmp_path: Path) -> None:
     other = make_dataset(tmp_path / "other", 128)
-    with pytest.raises(RefusedError, match="resolution 256 → 128"):
+    with pytest.raises(RefusedError, match=r"prgan as it ships: was trained .* 256 → 128"):
         training.load_shipped(baselines, "prgan", other)
 
 
@@ -132,5 +138,5 @@ def test_damaged_weights_and_unknown_names_are_sentences(package: Path) -> None:
 
 def test_the_card_is_toml_that_a_person_can_read(package: Path) -> None:
     values = tomllib.loads((package / "prgan.toml").read_text())
-    assert list(values)[:4] == ["title", "data", "license", "step"]
+    assert list(values)[:4] == ["title", "data", "license", "note"]
     assert values["recipe"]["window"] == [30, 50]

@@ -101,6 +101,8 @@ def command(
         collection, run, named[0] if named else None, manifest,
         device=where["device"], directions=bool(directions), changes=changes,
     )  # fmt: skip
+    for sentence in found.notes:
+        click.echo(f"note: {sentence}", err=True)
     move = animations.mover(found.method, alphas, directions)
     with plugins.blaming(found.collection, found.name):
         if manifest is not None:

@@ -153,7 +153,11 @@ def of_trained(
     collection: Collection,
     run: Path | None = None,
 ) -> Chosen:
-    """A loaded method of a collection, with the settings that it was given besides."""
+    """A loaded method of a collection, with the settings that it was given besides.
+
+    ``run``: where it was trained; None, or no folder: it ships with the package.
+    """
+    notes = _of_run(trained, run) if run and run.exists() else _of_shipped(trained.name)
     return Chosen(
         name=trained.name,
         method=trained.method,
@@ -162,11 +166,16 @@ def of_trained(
         cut=Cut(trained.align, trained.source),
         weights_sha256=trained.weights_sha256,
         facts=dict(settings),
-        notes=tuple(_notes(trained, run)) if run else (),
+        notes=tuple(notes),
     )
 
 
-def _notes(trained: training.Trained, run: Path) -> Iterator[str]:
+def _of_shipped(name: str) -> Iterator[str]:
+    if note := shipped.card(name).note:
+        yield f"{name}: {note}"
+
+
+def _of_run(trained: training.Trained, run: Path) -> Iterator[str]:
     step = trained.facts["step"]
     steps = type(trained.method).Config.model_fields["steps"].default
     if isinstance(steps, int) and step < steps * _FEW:

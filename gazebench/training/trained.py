@@ -105,7 +105,7 @@ def load_shipped(
     card = shipped.verify(name)
     recipe = Recipe.of_table(card.recipe)
     if manifest is not None:
-        _refuse_geometry(content, recipe, manifest, card.path)
+        _refuse_geometry(content, recipe, manifest, f"{name} as it ships")
     half = safetensors.torch.load_file(check_tensors(card.path))
     weights = {key: tensor.float() for key, tensor in half.items()}
     return Trained(
@@ -185,7 +185,9 @@ def _facts(recipe: Recipe, step: int, facts: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _refuse_geometry(content: Collection, recipe: Recipe, manifest: Manifest, run: Path) -> None:
+def _refuse_geometry(
+    content: Collection, recipe: Recipe, manifest: Manifest, owner: Path | str
+) -> None:
     if fits_any(trainable(content, recipe.method)):
         return
     pairs = {
@@ -194,9 +196,10 @@ def _refuse_geometry(content: Collection, recipe: Recipe, manifest: Manifest, ru
     }
     changes = [f"{key} {was} → {now}" for key, (was, now) in pairs.items() if was != now]
     if changes:
+        command = f"gazebench train --method {recipe.method} {manifest.root} NEW_RUN"
         raise RefusedError(
-            f"{run}: was trained with another {' and '.join(changes)} of {manifest.root}; train on "
-            f"this dataset: `gazebench train --method {recipe.method} {manifest.root} NEW_RUN`"
+            f"{owner}: was trained with another {' and '.join(changes)} of {manifest.root}; "
+            f"train on this dataset: `{command}`"
         )
 
 
