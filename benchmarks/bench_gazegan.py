@@ -2,13 +2,15 @@
 
     python benchmarks/bench_gazegan.py [--rounds 15] [--steps 4] [--width 16] [--device cpu]
 
-Two tables. Corrections per second at batch 1, all channels as published, beside the ratios of
+Three tables. Corrections per second at batch 1, all channels as published, beside the ratios of
 table I of Zhang et al. (2022): 38.40 / 30.29 = 1.27 at 256 and 27.70 / 23.20 = 1.19 at 512. Then a
 training step with and without the module (ablation D), its time and the most memory; each in a
-process of its own. Weights are not trained: speed does not depend on them.
+process of its own. Last, a step with the perceptual loss in bf16 against one in fp32, as the engine
+takes them. Weights are not trained: speed does not depend on them.
 """
 
 import argparse
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -49,12 +51,18 @@ def main() -> None:
     with_module, without = (
         _apart(_step_cost, coarse, arguments.width, arguments.steps) for coarse in (True, False)
     )
-    for name, cost in (("with CFM", with_module), ("without", without)):
+    _compare(("with CFM", with_module), ("without", without))
+    print("training step, 256 px, batch 16, width 8, with the perceptual loss")
+    half, full = (_apart(_precise_cost, bf16, arguments.steps) for bf16 in (True, False))
+    _compare(("bf16", half), ("fp32", full))
+
+
+def _compare(one: tuple[str, Cost], other: tuple[str, Cost]) -> None:
+    for name, cost in (one, other):
         print(f"  {name:9} {cost.seconds:7.2f} s  {cost.megabytes:7.0f} MB")
-    print(
-        f"  ratio     {with_module.seconds / without.seconds:7.2f}    "
-        f"{with_module.megabytes / without.megabytes:7.2f}"
-    )
+    (_, first), (_, second) = one, other
+    seconds, memory = first.seconds / second.seconds, first.megabytes / second.megabytes
+    print(f"  ratio     {seconds:7.2f}    {memory:7.2f}")
 
 
 def _rates(resolution: int, rounds: int, device: str) -> tuple[float, float]:
@@ -93,14 +101,40 @@ def _apart(function: Callable[..., Cost], *arguments: Any) -> Cost:
 
 
 def _step_cost(coarse_to_fine: bool, width: int, steps: int) -> Cost:
+    settings = {"preset": "paper", "batch": 1, "width": width, "coarse_to_fine": coarse_to_fine}
+    return _cost(settings, steps, contextlib.nullcontext)
+
+
+def _precise_cost(bf16: bool, steps: int) -> Cost:
+    torch.set_num_threads(1)
+
+    def precision() -> contextlib.AbstractContextManager[Any]:
+        return torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
+
+    settings = {"preset": "repro", "batch": 16, "width": 8, "code": 64}
+    return _cost(settings, steps, precision, channels_last=bf16)
+
+
+def _cost(
+    settings: dict[str, Any],
+    steps: int,
+    precision: Callable[[], contextlib.AbstractContextManager[Any]],
+    *,
+    channels_last: bool = False,
+) -> Cost:
     pixels = contract.drawn_dataset(256)
     kind = methods.load(baselines, "gazegan_v2")
-    config = kind.Config(preset="paper", batch=1, width=width, coarse_to_fine=coarse_to_fine)  # pyright: ignore[reportCallIssue]
-    method: Any = kind(config, Task(256, eye_window(256)))
+    method: Any = kind(kind.Config(**settings), Task(256, eye_window(256)))
+    method.autocast = precision
+    for network in method.networks.values() if channels_last else ():
+        network.to(memory_format=torch.channels_last)
     Path("/proc/self/clear_refs").write_text("5")  # the most is counted from here on (Linux)
     before = _kilobytes("VmRSS")
-    seconds = [_timed(method, pixels, step) for step in range(1 + steps)][1:]
-    return Cost(min(seconds), (_kilobytes("VmHWM") - before) / 1e3)
+    seconds = []
+    for step in range(1 + steps):
+        with precision():
+            seconds.append(_timed(method, pixels, step, settings["batch"]))
+    return Cost(min(seconds[1:]), (_kilobytes("VmHWM") - before) / 1e3)
 
 
 def _kilobytes(name: str) -> int:
@@ -109,9 +143,9 @@ def _kilobytes(name: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
-def _timed(method: Any, pixels: Pixels, step: int) -> float:
+def _timed(method: Any, pixels: Pixels, step: int, batch: int) -> float:
     x, y = (pixels.manifest.select(domain=domain) for domain in (Domain.CAMERA, Domain.AWAY))
-    draw = Draw(pixels, x, y, batch=1, seed=0, step=step)
+    draw = Draw(pixels, x, y, batch=batch, seed=0, step=step)
     began = time.perf_counter()
     method.training_step(draw)
     return time.perf_counter() - began
