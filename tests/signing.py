@@ -34,11 +34,11 @@ def pem_of(key: Any, *, form: str = "pkcs8", password: bytes | None = None) -> b
 
 
 class Authority:
-    """An authority, and the certificates that it gives."""
+    """An authority, and the certificates that it gives; ``changes`` of its own: ``_issued``."""
 
-    def __init__(self) -> None:
+    def __init__(self, **changes: Any) -> None:
         self._key = ec_key()
-        self.pem = self._issued("Test authority", self._key.public_key(), ca=True)
+        self.pem = self._issued("Test authority", self._key.public_key(), ca=True, **changes)
 
     def chain(self, key: Any, **changes: Any) -> bytes:
         """The certificate of a signer's key, then the authority's; ``changes``: see ``_issued``."""

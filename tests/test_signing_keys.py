@@ -125,6 +125,14 @@ REFUSED: dict[str, tuple[Pair, str]] = {
         lambda a: (pem_of(KEY), a.chain(KEY, purposes=(EMAIL, STAMPING))),
         r"C2PA refuses this chain; docs/provenance\.md says what it takes \(Signature: ",
     ),
+    "another authority": (
+        lambda a: (pem_of(KEY), a.chain(KEY) + Authority().pem + a.pem),
+        r"chain\.pem: certificate 2 was not given by the owner of certificate 3",
+    ),
+    "authority that ended": (
+        lambda _: (pem_of(KEY), Authority(begins=-3 * DAY, ends=-DAY).chain(KEY)),
+        r"chain\.pem: certificate 2 is valid from .*, not today",
+    ),
     "self-signed, plain": (
         lambda a: (pem_of(KEY), self_signed(KEY)),
         "its keyUsage lacks digitalSignature",

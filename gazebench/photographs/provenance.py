@@ -8,6 +8,7 @@ stamps where there is an address of one.
 import hashlib
 import importlib
 import io
+import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -62,7 +63,8 @@ class Signature:
     Raises:
         MissingPartError: c2pa-python is not installed.
         InputError: a file that cannot be read, a key that is encrypted, of another kind or of
-            another certificate, a certificate that C2PA refuses, or a server without a stamp.
+            another certificate, a certificate that C2PA refuses, a chain that is broken, or a
+            server without a stamp.
     """
 
     def __init__(self, key: Path, chain: Path, timestamp: str | None = None) -> None:
@@ -72,6 +74,8 @@ class Signature:
         certificates = _certificates(chain)
         if fault := _fault(certificates[0], private):
             raise InputError(f"{text_name(chain)}: its first certificate {fault}")
+        if fault := _break(certificates):
+            raise InputError(f"{text_name(chain)}: {fault}")
         parts = algorithm, _pem(certificates), _pkcs8(private)
         refused = (
             f"{text_name(chain)}: C2PA refuses this chain; docs/provenance.md says what it takes"
@@ -288,10 +292,34 @@ def _fault(certificate: "Certificate", key: "PrivateKeyTypes") -> str:
         found = {type(part.value): part.value for part in certificate.extensions}
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
         return f"cannot be read ({_in_a_line(error)})"
+    return _out_of_date(certificate) or _unfit(found)
+
+
+def _break(certificates: "Sequence[Certificate]") -> str:
+    """Where a chain does not lead from the signer to an authority; "": it does.
+
+    C2PA signs with any, but nobody who trusts the authority would trust the signature.
+    """
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    for number, (below, above) in enumerate(itertools.pairwise(certificates), 1):
+        try:
+            below.verify_directly_issued_by(above)
+        except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
+            return (
+                f"certificate {number} was not given by the owner of certificate {number + 1}; "
+                "each must be followed by that of the authority which gave it"
+            )
+        if fault := _out_of_date(above):
+            return f"certificate {number + 1} {fault}"
+    return ""
+
+
+def _out_of_date(certificate: "Certificate") -> str:
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if not begins <= datetime.now(UTC) <= ends:
-        return f"is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, not today"
-    return _unfit(found)
+    if begins <= datetime.now(UTC) <= ends:
+        return ""
+    return f"is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, not today"
 
 
 def _unfit(found: Mapping[type[Any], Any]) -> str:
