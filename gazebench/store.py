@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _TEMPORARY = ".partial-"
+_LONGEST_NAME = 255  # bytes, on most disks
 _NO_FILE = "is a link or no regular file, so nothing is written to it; remove it"
 
 
@@ -125,7 +126,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         DiskError: as ``write``. Nothing is left half-written.
     """
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = _temporary(path)
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -150,7 +151,7 @@ def new_array(path: Path, shape: tuple[int, ...]) -> "Iterator[NDArray[np.uint8]
     import numpy as np
 
     require_space(path, math.prod(shape))
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = _temporary(path)
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -287,6 +288,13 @@ def _opened(path: Path, flags: int) -> int:
     return handle
 
 
+def _temporary(path: Path) -> Path:
+    """Beside ``path``; of a long name the end, so that it is not too long where that fits."""
+    start = f"{_TEMPORARY}{os.getpid()}-"
+    end = os.fsencode(path.name)[-(_LONGEST_NAME - len(start)) :]
+    return path.with_name(start + end.decode(errors="ignore"))
+
+
 def _fresh(temporary: Path) -> BinaryIO:
     """A new file; what stands there, which another process of this number left, is removed."""
     temporary.unlink(missing_ok=True)
@@ -312,7 +320,7 @@ def _command() -> str:
 
 
 def _write_one(path: Path, data: bytes, mode: int | None = None) -> None:
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = _temporary(path)
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -372,6 +380,8 @@ def _disk_errors(path: Path) -> Iterator[None]:
         yield
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{path}: is a file where a folder is needed") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder where a file is needed") from None
     except OSError as error:
         if error.errno in _FULL:
             reason = "no space left on the disk; free some and run the same command again"

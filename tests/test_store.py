@@ -193,6 +193,22 @@ def test_a_name_too_long_is_a_sentence(tmp_path: Path) -> None:
         (tmp_path / ("a" * 300)).is_dir()
 
 
+@pytest.mark.parametrize("name", ["a" * 255, "é" * 127])  # bytes, not letters, are counted
+def test_the_longest_name_that_a_disk_takes_can_be_written(tmp_path: Path, name: str) -> None:
+    store.write(tmp_path / name, b"one")
+    with store.new_file(tmp_path / name) as file:
+        file.write(b"two")
+    assert listing(tmp_path) == [name]
+    assert (tmp_path / name).read_bytes() == b"two"
+
+
+def test_a_folder_where_a_file_is_needed_is_a_sentence_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.png" / "b").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"a\.png: is a folder where a file is needed"):
+        store.write(tmp_path / "a.png", b"x")
+    assert listing(tmp_path) == ["a.png", "a.png/b"]
+
+
 def test_many_writes_leak_no_file_handle(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     store.write_many((tmp_path / str(i), b"x") for i in range(50))
