@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM as a request: long work notices them, saves and ends by itself."""
+"""Ctrl-C and SIGTERM as a request: long work notices them, saves and ends by itself.
+
+Other work is ended by an exception, and leaves nothing half-written.
+"""
 
 import contextlib
 import signal
@@ -42,3 +45,28 @@ def listening() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, where it is an exception as Ctrl-C is."""
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM raises ``Terminated``, which Python itself would die of at once.
+
+    Where somebody handles it already, and outside the main thread, nothing is changed.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        raise Terminated
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -113,7 +113,10 @@ def test_every_error_has_a_documented_exit_code() -> None:
     assert errors.StoppedError(15, "").exit_code == 143
 
 
-def test_ctrl_c_is_a_sentence_and_130(small_dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_is_a_sentence_and_its_code(
+    small_dataset: Path, tmp_path: Path, signum: int, code: int
+) -> None:
     words = [sys.executable, "-m", "gazebench", "eval", str(small_dataset), str(tmp_path / "runs")]
     running = subprocess.Popen(
         words,
@@ -128,9 +131,9 @@ def test_ctrl_c_is_a_sentence_and_130(small_dataset: Path, tmp_path: Path) -> No
         time.sleep(0.05)
     said = ""
     while not said:  # Python drops a signal that falls into a destructor; a person presses again
-        running.send_signal(signal.SIGINT)
+        running.send_signal(signum)
         with contextlib.suppress(subprocess.TimeoutExpired):
             _, said = running.communicate(timeout=20)
-    assert running.returncode == 130
+    assert running.returncode == code
     assert "run the same command again to resume" in said
     assert "Traceback" not in said

@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from gazebench import __version__
+from gazebench import __version__, signals
 from gazebench.errors import GazebenchError
 
 _EXIT_CODES = """\b
@@ -82,13 +82,14 @@ class _Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         try:
-            return super().invoke(ctx)
+            with signals.terminable():
+                return super().invoke(ctx)
         except GazebenchError as error:
             click.secho(f"gazebench: {error}", err=True)
             sys.exit(error.exit_code)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             click.secho(f"gazebench: {_STOPPED}", err=True)
-            sys.exit(130)
+            sys.exit(143 if isinstance(stop, signals.Terminated) else 130)
 
 
 @click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"max_content_width": 100})
