@@ -279,7 +279,7 @@ def photographed(path: Path, out: Path) -> tuple[np.ndarray, np.ndarray, list[Po
     """Pixels as they are in the file, before and after, and the eye centres in it."""
     photographer = Photographer(TASK, align="ffhq", finder="dlib")
     how = {"weights_sha256": "", "device": "cpu"}
-    assert correct(Red(Red.Config(), TASK), photographer, {path: out}, **how) == []  # type: ignore[arg-type]
+    assert correct(Red(Red.Config(), TASK), photographer, {path: out}, **how) == {}  # type: ignore[arg-type]
     (portrait,) = photographer.open(path).portraits
     back = align.invert(portrait.transform)
     eyes = [align.apply(back, eye) for eye in (portrait.left_center, portrait.right_center)]

@@ -88,7 +88,7 @@ def test_every_face_is_found_and_those_that_are_left_out_are_counted(
 ) -> None:
     notes: list[str] = []
     out = tmp_path / "out.png"
-    assert correct(dark(), everybody, {group: out}, note=notes.append, **BY) == []
+    assert correct(dark(), everybody, {group: out}, note=notes.append, **BY) == {}
     assert notes == [f"{group}: 4 of 8 faces corrected, 4 too small"]
     changed = (np.asarray(read_picture(group)) != np.asarray(read_picture(out))).any(2)
     assert [bool(changed[:400, x : x + 400].any()) for x in range(0, 2400, 600)] == [True] * 4
@@ -166,14 +166,14 @@ def test_jpeg_is_written_with_the_tables_of_the_source(
     source = tmp_path / "source.jpg"
     read_picture(photo).save(source, quality=83, subsampling=sampling)
     places = destinations([source], tmp_path / "out", ending=".jpg")
-    assert correct(dark(), photographer, places, **BY) == []
+    assert correct(dark(), photographer, places, **BY) == {}
     with Image.open(source) as before, Image.open(places[source]) as after:
         assert isinstance(before, JpegImagePlugin.JpegImageFile)
         assert isinstance(after, JpegImagePlugin.JpegImageFile)
         assert after.quantization == before.quantization
         assert JpegImagePlugin.get_sampling(after) == JpegImagePlugin.get_sampling(before)
     written = places[source].stat().st_mtime_ns
-    assert correct(dark(), photographer, places, **BY) == []
+    assert correct(dark(), photographer, places, **BY) == {}
     assert places[source].stat().st_mtime_ns == written  # it says what it was made of
     with pytest.raises(RefusedError, match="--overwrite"):
         correct(dark(), photographer, places, **{**BY, "weights_sha256": "other"})

@@ -86,7 +86,7 @@ def test_a_method_that_changes_nothing_gives_the_photograph_back(
     photographer: Photographer, photo: Path, tmp_path: Path
 ) -> None:
     places = {photo: tmp_path / "out.png"}
-    assert correct(Still(Still.Config(), TASK), photographer, places, **BY) == []
+    assert correct(Still(Still.Config(), TASK), photographer, places, **BY) == {}
     assert np.array_equal(
         np.asarray(read_picture(tmp_path / "out.png")), np.asarray(read_picture(photo))
     )
@@ -129,7 +129,7 @@ def test_orientation_is_applied_and_an_rgb_profile_kept(
     lying = read_picture(photo).transpose(Image.Transpose.ROTATE_90)
     lying.save(tmp_path / "lying.jpg", quality=95, exif=exif, icc_profile=profile)
     places = {tmp_path / "lying.jpg": tmp_path / "out.png"}
-    assert correct(red(), photographer, places, **BY) == []
+    assert correct(red(), photographer, places, **BY) == {}
     with Image.open(tmp_path / "out.png") as out:
         assert out.size == (1300, 1000)
         assert out.info["icc_profile"] == profile
@@ -177,15 +177,43 @@ def test_what_is_done_is_kept_and_what_is_not_the_same_is_refused(
     photographer: Photographer, photo: Path, tmp_path: Path
 ) -> None:
     place = tmp_path / "out.png"
-    assert correct(red(), photographer, {photo: place}, **BY) == []
+    assert correct(red(), photographer, {photo: place}, **BY) == {}
     written = place.stat().st_mtime_ns
-    assert correct(red(), photographer, {photo: place}, **BY) == []
+    assert correct(red(), photographer, {photo: place}, **BY) == {}
     assert place.stat().st_mtime_ns == written
     other: dict[str, Any] = {**BY, "weights_sha256": "other"}
     with pytest.raises(RefusedError, match="--overwrite"):
         correct(red(), photographer, {photo: place}, **other)
-    assert correct(red(), photographer, {photo: place}, overwrite=True, **other) == []
+    assert correct(red(), photographer, {photo: place}, overwrite=True, **other) == {}
     assert place.stat().st_mtime_ns > written
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+def test_a_correction_that_broke_off_is_made_again(
+    photographer: Photographer, photo: Path, tmp_path: Path, ending: str
+) -> None:
+    place = tmp_path / f"out{ending}"
+    assert correct(red(), photographer, {photo: place}, **BY) == {}
+    whole = place.read_bytes()
+    place.write_bytes(whole[:-100])  # as by a copy that was interrupted
+    assert correct(red(), photographer, {photo: place}, **BY) == {}
+    assert place.read_bytes() == whole
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+def test_pillows_own_limit_of_pixels_stops_no_second_run(
+    photographer: Photographer,
+    photo: Path,
+    tmp_path: Path,
+    ending: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    width, height = read_picture(photo).size
+    most = width * height // 2 - 1  # what has twice as many is refused: 179 million as it comes
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+    place = tmp_path / f"out{ending}"
+    for _ in range(2):
+        assert correct(red(), photographer, {photo: place}, **BY) == {}
 
 
 def test_a_foreign_file_is_not_written_over(

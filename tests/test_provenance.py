@@ -233,6 +233,17 @@ def test_a_manifest_of_the_photograph_is_kept_and_whether_it_holds(
         assert [f["code"] for f in found if "untrusted" not in f["code"]] == wrong
 
 
+def test_a_manifest_that_cannot_be_read_is_named_as_the_reason(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    photo = tmp_path / "signed.png"
+    data = Signature(*files).sign(picture(), photo, tiny(tmp_path), Dark)
+    start = data.index(b"caBX") + 4
+    photo.write_bytes(data[:start] + bytes(100) + data[start + 100 :])
+    with pytest.raises(InputError, match=r"signed\.png: .* its own manifest is damaged \(.*copy"):
+        Signature(*files).sign(picture(), Path("again.png"), photo, Dark)
+
+
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF"])
 def test_photographs_of_every_type_can_be_the_parent(
     form: str, files: tuple[Path, Path], tmp_path: Path
@@ -267,6 +278,9 @@ def test_what_is_left_as_it_is_is_not_signed(
     assert "0 of 1 photographs corrected, 1 left as they are" in result.output
     with pytest.raises(c2pa.C2paError, match="ManifestNotFound"):
         read(tmp_path / "out" / "me.png")
+    again = gazebench("correct", photo, *words, "--sign", files[0], "--certificate", files[1])
+    assert "left as it is, by an earlier run; not signed" in again.output
+    assert "0 of 1 photographs corrected, 1 left as they are" in again.output
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +290,7 @@ def photographer() -> Photographer:
 
 def darkened(
     photographer: Photographer, photo: Path, place: Path, signature: Signature | None
-) -> list[str]:
+) -> dict[Path, str]:
     dark = Dark(Dark.Config(), TASK)
     return correct(dark, photographer, {photo: place}, signature=signature, **BY)
 
@@ -285,13 +299,13 @@ def test_a_signed_file_is_kept_and_takes_no_place_of_an_unsigned_one(
     photographer: Photographer, photo: Path, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
     signature, place = Signature(*files), tmp_path / "out.png"
-    assert darkened(photographer, photo, place, None) == []
+    assert darkened(photographer, photo, place, None) == {}
     with pytest.raises(RefusedError, match="--overwrite"):
         darkened(photographer, photo, place, signature)
     place.unlink()
-    assert darkened(photographer, photo, place, signature) == []
+    assert darkened(photographer, photo, place, signature) == {}
     before = place.read_bytes()
-    assert darkened(photographer, photo, place, signature) == []
+    assert darkened(photographer, photo, place, signature) == {}
     assert place.read_bytes() == before  # no two signatures are the same
     with pytest.raises(RefusedError, match="--overwrite"):
         darkened(photographer, photo, place, None)
@@ -351,9 +365,9 @@ def test_a_time_stamp_is_in_the_signature_and_without_one_nothing_is_written(
 ) -> None:
     with time_stamps(authority, tmp_path) as url:
         signature = Signature(*files, url)
-        assert darkened(photographer, photo, tmp_path / "out" / "me.png", signature) == []
+        assert darkened(photographer, photo, tmp_path / "out" / "me.png", signature) == {}
     assert "time" in manifest_of(read(tmp_path / "out" / "me.png"))["signature_info"]
-    (failure,) = darkened(photographer, photo, tmp_path / "later" / "me.png", signature)
+    (failure,) = darkened(photographer, photo, tmp_path / "later" / "me.png", signature).values()
     assert f"{photo}: is corrected, but cannot be signed" in failure
     assert not (tmp_path / "later").exists()
     with pytest.raises(InputError, match=f"--timestamp {url}: no time stamp"):

@@ -203,7 +203,7 @@ def original(data: bytes, name: str, *, most: int = MAX_PIXELS, reduced: bool = 
     kind = kind_of(data[:HEAD])
     _check_kind(kind, name)
     try:
-        with warnings.catch_warnings(), _most_pixels(most):
+        with warnings.catch_warnings(), most_pixels(most):
             warnings.simplefilter("ignore")  # of metadata, which says nothing of the pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _first_whole(data, kind, name, reduced=reduced)
@@ -228,7 +228,8 @@ def _check_kind(kind: str, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _most_pixels(limit: int | None) -> Iterator[None]:
+def most_pixels(limit: int | None) -> Iterator[None]:
+    """Inside, Pillow opens pictures of at most ``limit`` pixels; None: of any, for their header."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = limit
     try:
@@ -288,7 +289,7 @@ def piece(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
 
     Pillow's own ``crop`` refuses one of over 179 megapixels.
     """
-    with _most_pixels(None):
+    with most_pixels(None):
         return picture.crop(box)
 
 

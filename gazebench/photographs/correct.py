@@ -6,6 +6,7 @@ A file that was made of the same photograph by the same weights in the same way 
 import hashlib
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from gazebench import progress, store
-from gazebench.dataset.pictures import Original, PictureError, png, read_bytes
+from gazebench.dataset.pictures import Original, PictureError, most_pixels, png, read_bytes
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
 from gazebench.photographs import Photograph, Photographer, in_words
@@ -32,6 +33,7 @@ JPEG_CHANGES = (
     "levels; PNG keeps them bit by bit"
 )
 _KEY = "gazebench"  # of the text in the file
+_ENDS = (b"IEND\xaeB`\x82", b"\xff\xd9")  # of a whole PNG, of a whole JPEG
 
 
 def destinations(
@@ -138,10 +140,11 @@ def correct(
     quiet: bool = False,
     say: Callable[[str], None] = lambda sentence: None,
     note: Callable[[str], None] = lambda sentence: None,
-) -> list[str]:
+) -> dict[Path, str]:
     """Write the correction of each photograph (key) as a PNG or JPEG file (value, by its ending).
 
-    Returns a sentence for each that could not be corrected. What is there already is kept.
+    Returns a sentence for each that could not be corrected. What is there already is kept, if it is
+    whole.
     ``facts``: what else the corrections depend on, for the text in the files. ``signature``: also
     signs each that was changed. ``say`` gets a sentence for each photograph that the method left as
     it is, with the reason; ``note`` one for each that has faces left out, or a broken colour
@@ -159,8 +162,12 @@ def correct(
     made_by = {**own, **photographer.facts, **(facts or {})}
     signed = signature.facts if signature else {}
     wanted = places.items()
-    left = {p: place for p, place in wanted if overwrite or not _is_done(p, place, made_by, signed)}
-    failures: list[str] = []
+    kept = {p: None if overwrite else _kept(p, place, made_by, signed) for p, place in wanted}
+    unsigned = "; not signed" if signature else ""
+    for path in (path for path, changed in kept.items() if changed is False):
+        say(f"{text_name(path)}: left as it is, by an earlier run{unsigned}")
+    left = {path: place for path, place in wanted if kept[path] is None}
+    failures: dict[Path, str] = {}
     for path in progress.bar(left, desc="correct", unit="photo", quiet=quiet or len(left) < 2):
         try:
             photograph = photographer.open(path)
@@ -174,11 +181,10 @@ def correct(
         except MethodError:
             raise
         except InputError as error:
-            failures.append(str(error))
+            failures[path] = str(error)
             continue
         if not changed:
             reasons = ", ".join(_unchanged(method) - before) or "nothing to change"
-            unsigned = "; not signed" if signature else ""
             say(f"{text_name(path)}: left as it is: {reasons}{unsigned}")
         for sentence in _notes(photograph, all_faces=photographer.facts["all_faces"]):
             note(f"{text_name(path)}: {sentence}")
@@ -216,7 +222,7 @@ def _as_source(path: Path, made: Original) -> dict[str, Any]:
     """Options that compress as the photograph was compressed, if it was a JPEG."""
     best = {"quality": JPEG_QUALITY, "subsampling": 0}
     try:
-        with Image.open(path, formats=["JPEG"]) as source:
+        with most_pixels(None), Image.open(path, formats=["JPEG"]) as source:
             if (
                 not isinstance(source, JpegImagePlugin.JpegImageFile)
                 or source.mode != made.pixels.mode
@@ -243,22 +249,31 @@ def _unchanged(method: Method) -> Counter[str]:
     return Counter(getattr(method, "unchanged", {}))
 
 
-def _is_done(
+def _kept(
     path: Path, place: Path, made_by: Mapping[str, Any], signed: Mapping[str, str]
-) -> bool:
+) -> bool | None:
+    """Whether the correction that is there changed the photograph; None: there is none, or torn."""
     with store.asking(place):
         if not place.exists():
-            return False
+            return None
     try:
         marks = _marks(path, made_by, signed)
     except PictureError:
-        return False  # opening it says why
-    if _mark_of(place) not in marks.values():
+        return None  # opening it says why
+    found = _mark_of(place)
+    if found not in marks.values():
         raise RefusedError(
             f"{text_name(place)}: already exists, from another photograph or with other weights or "
             "options; --overwrite replaces it"
         )
-    return True
+    return found == marks[True] if _is_whole(place) else None
+
+
+def _is_whole(place: Path) -> bool:
+    """Whether the end of a PNG or JPEG file is there, as it is not in a copy that broke off."""
+    with place.open("rb") as file:
+        file.seek(-len(_ENDS[0]), os.SEEK_END)
+        return file.read().endswith(_ENDS)
 
 
 def _marks(path: Path, made_by: Mapping[str, Any], signed: Mapping[str, str]) -> dict[bool, str]:
@@ -274,7 +289,7 @@ def _marks(path: Path, made_by: Mapping[str, Any], signed: Mapping[str, str]) ->
 
 def _mark_of(place: Path) -> str | None:
     try:
-        with Image.open(place, formats=["PNG", "JPEG"]) as picture:
+        with most_pixels(None), Image.open(place, formats=["PNG", "JPEG"]) as picture:
             found = picture.info.get(_KEY, picture.info.get("comment"))
     except (OSError, SyntaxError, ValueError):
         return None

@@ -190,11 +190,24 @@ def _signed(
             c2pa.Context.from_dict(_SETTINGS) as context,
             c2pa.Builder(said, context=context) as builder,
         ):
-            builder.add_ingredient(parent, _mime(source), io.BytesIO(source))
+            _add(parent, source, builder, refused)
             builder.sign(signer, _mime(data), io.BytesIO(data), made)
     except c2pa.C2paError as error:
         raise InputError(f"{refused} ({_in_a_line(error)})") from None
     return made.getvalue()
+
+
+def _add(parent: Mapping[str, str], source: bytes, builder: "c2pa.Builder", refused: str) -> None:
+    """Give the manifest the photograph that it was made of, with a manifest of its own."""
+    import c2pa
+
+    try:
+        builder.add_ingredient(parent, _mime(source), io.BytesIO(source))
+    except c2pa.C2paError as error:
+        raise InputError(
+            f"{refused}: its own manifest is damaged ({_in_a_line(error)}); correct a copy that "
+            "an image program has saved without it"
+        ) from None
 
 
 def _mime(data: bytes) -> str:

@@ -98,12 +98,12 @@ def correct(
         made_by = {"weights_sha256": chosen.weights_sha256, "facts": chosen.facts}
         flags |= {"say": unchanged.append, "note": said.append, **made_by}
         failures = photographs_correct.correct(chosen.method, photographer, places, **flags)
-    files = {photo: file for photo, file in places.items() if file.exists()}
+    files = {photo: file for photo, file in places.items() if photo not in failures}
     return CorrectedPhotographs(
         method=chosen.name,
         files=files,
         unchanged=tuple(unchanged),
-        failures=tuple(failures),
+        failures=tuple(failures.values()),
         notes=(*said, *chosen.notes),
         page=before_after.write(files, Path(out), chosen.method.card) if page and files else None,
         signed=sign is not None,
