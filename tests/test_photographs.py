@@ -216,6 +216,12 @@ def test_pillows_own_limit_of_pixels_stops_no_second_run(
         assert correct(red(), photographer, {photo: place}, **BY) == {}
 
 
+@pytest.mark.parametrize("wrong", [{"align": "x"}, {"max_megapixels": 9999}])
+def test_a_wrong_word_on_how_faces_are_found_is_bad_input(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=rf"setting {next(iter(wrong))} = "):
+        Photographer(TASK, **{"align": "ffhq", "finder": "dlib", **wrong})
+
+
 def test_a_foreign_file_is_not_written_over(
     photographer: Photographer, photo: Path, tmp_path: Path
 ) -> None:

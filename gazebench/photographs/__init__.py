@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gazebench import landmarks
+from gazebench import config, landmarks
 from gazebench.curation.portraitist import BuildOutcome, Portraitist
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Portrait
@@ -92,7 +92,8 @@ class Photographer:
     ``build-dataset``.
 
     Raises:
-        InputError: there is no such finder, or it knows only listed eyes.
+        InputError: no such finder, or one that knows only listed eyes; no such ``align``, or a
+            wrong ``max_megapixels``.
         MissingPartError: what the finder needs cannot be had.
     """
 
@@ -110,12 +111,12 @@ class Photographer:
             raise InputError(f"--landmarks {finder}: finds no face; give dlib or face_alignment")
         kind.prepare()
         self.facts = {"align": align, "landmarks": finder, "all_faces": all_faces}
-        self._all_faces, self._most = all_faces, max_megapixels * 1_000_000
+        self._all_faces = all_faces
         self._finder = _Remembering(kind)
         tasks = [task] if task else [Task(side, eye_window(side)) for side in RESOLUTIONS]
-        self._portray = [
-            Portraitist(_settings(task, align, finder), self._finder) for task in tasks
-        ]
+        settings = [_settings(task, align, finder, max_megapixels) for task in tasks]
+        self._most = settings[0].max_megapixels * 1_000_000
+        self._portray = [Portraitist(each, self._finder) for each in settings]
 
     def open(self, path: Path) -> Photograph:
         """The photograph at ``path`` with its largest face, or with all that can be used.
@@ -215,17 +216,17 @@ def in_words(refused: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {words}" for words, number in counts.most_common())
 
 
-def _settings(task: Task, align: str, finder: str) -> DatasetSettings:
+def _settings(task: Task, align: str, finder: str, most: int) -> DatasetSettings:
     height, width = task.window
-    return DatasetSettings.model_validate(
-        {
-            "resolution": task.resolution,
-            "window_height": height,
-            "window_width": width,
-            "align": align,
-            "landmarks": finder,
-        }
-    )
+    values = {
+        "resolution": task.resolution,
+        "window_height": height,
+        "window_width": width,
+        "align": align,
+        "landmarks": finder,
+        "max_megapixels": most,
+    }
+    return config.build(DatasetSettings, values)
 
 
 def animate(move: Mover, photograph: Photograph, *, device: torch.device | str) -> Frames:
