@@ -27,7 +27,7 @@ from gazebench.evaluation import (
     portraits_of_camera,
     portraits_to_correct,
 )
-from gazebench.results import RunResult
+from gazebench.results import RunResult, Score
 
 ODD_METHOD = '''
 """{name}"""
@@ -407,6 +407,30 @@ def test_an_outside_folder_scores_like_a_method(
     ours = result(controls, "eye_bank").scores
     for name, score in report.results[0].scores.items():
         assert score == ours[name], name
+
+
+def test_scores_of_an_outside_folder_are_kept_while_its_pictures_are_the_same(
+    controls: tuple[Path, EvalReport], small_dataset: Path, tmp_path: Path
+) -> None:
+    folder, other = tmp_path / "out", controls[0] / "eye_bank" / "predictions"
+    folder_x = controls[0] / "identity" / "predictions_x"
+    shutil.copytree(controls[0] / "identity" / "predictions", folder)
+
+    def scored(*names: str, **changes: Any) -> dict[str, Score]:
+        wanted = evaluation(small_dataset, tmp_path / "runs", wanted=names)
+        card = MethodCard(title="Mine")
+        how: dict[str, Any] = {"allow_partial": False, **changes}
+        return dict(wanted.score_folder(folder, card, "m", **how).results[0].scores)
+
+    first = scored("blur_eyes")
+    both = scored("seam_eyes", "harm_ms_ssim", of_camera=folder_x)
+    assert both.keys() == {"blur_eyes", "seam_eyes", "harm_ms_ssim"}
+    assert both["blur_eyes"] == first["blur_eyes"]
+    assert scored("blur_eyes") == both
+    worse = controls[0] / "eye_bank" / "predictions_x"  # other pictures of domain X
+    assert scored("harm_ms_ssim", of_camera=worse)["harm_ms_ssim"] != both["harm_ms_ssim"]
+    shutil.copytree(other, folder, dirs_exist_ok=True)  # other pictures of domain Y
+    assert scored("seam_eyes").keys() == {"seam_eyes"}
 
 
 def test_partial_predictions_are_not_ranked(

@@ -49,6 +49,7 @@ from gazebench.evaluation.describing import (
     gaps,
     kept,
     provenance,
+    without,
 )
 from gazebench.evaluation.figures import write_for_figures
 from gazebench.evaluation.predictions import Predictions
@@ -182,7 +183,13 @@ class Evaluation:
             refuse_taken(entry, folder, self.methods, overwrite=self.overwrite)
             camera = self._of_camera(of_camera) if of_camera else None
             animated = self._animated(of_animation) if of_animation else None
-            result = self._scored(entry, card, made, {}, camera=camera, animated=animated)
+            path, hooks = entry.folder / "scores.json", list[str]()
+            there = None if self.overwrite else kept(path, self.manifest, None, made, self.metrics)
+            if there:  # which does not say what other folders its scores are of
+                hooks += ["update_camera"] if camera else []
+                hooks += ["update_animation"] if animated else []
+                there = without(there, hooks, self.metrics)
+            result = self._scored(entry, card, made, {}, there, camera, animated)
             return self._saved(flag_copies([(result, made)], self._pixels), [])
 
     def check(self) -> None:

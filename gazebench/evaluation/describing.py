@@ -69,9 +69,15 @@ def declined(
 
 
 def kept(
-    path: Path, manifest: Manifest, contender: Contender, made: Predictions, package: ModuleType
+    path: Path,
+    manifest: Manifest,
+    contender: Contender | None,
+    made: Predictions,
+    package: ModuleType,
 ) -> RunResult | None:
     """The result at ``path`` with the scores that would come out again, if it has any.
+
+    ``contender``: None for an outside program, of which only the predictions are known.
 
     Those are scores of the same dataset, weights, predictions and benchmark version, by metrics
     that still measure the same. What is wanted besides is to be computed: a new metric, and one
@@ -87,8 +93,8 @@ def kept(
     same = (
         there.dataset == dataset_facts(manifest)
         and there.benchmark == BENCHMARK
-        and facts.get("checkpoint_sha256", "") == contender.checkpoint
-        and facts.get("file_sha256") == contender.file_sha256
+        and facts.get("checkpoint_sha256", "") == (contender.checkpoint if contender else "")
+        and facts.get("file_sha256") == (contender.file_sha256 if contender else None)
         # earlier results do not say which pictures they are of
         and facts.get("predictions_sha256", made.sha256) == made.sha256
     )
@@ -105,6 +111,13 @@ def _brought_up_to_date(there: RunResult, package: ModuleType) -> RunResult:
         if name not in cards or cards[name].meaning == there.metrics[name].meaning
     }
     return replace(there, scores=scores, metrics={**there.metrics, **cards})
+
+
+def without(there: RunResult, hooks: Sequence[str], package: ModuleType) -> RunResult:
+    """The result without the scores of metrics that have one of these methods."""
+    kinds = {n: metrics.load(package, n) for n in there.scores.keys() & plugins.names(package)}
+    gone = {name for name, kind in kinds.items() if any(hasattr(kind, hook) for hook in hooks)}
+    return replace(there, scores={n: s for n, s in there.scores.items() if n not in gone})
 
 
 def gaps(results: Sequence[RunResult], wanted: Sequence[str]) -> tuple[str, ...]:
