@@ -46,26 +46,30 @@ def main() -> None:
         root = Path(name)
         pixels = dataset(root / "demo", asked.portraits, asked.reference)
         made = [corrected(pixels, root / f"method-{n}", seed=n) for n in (1, 2)]
+        same = seconds(lambda: scored(pixels, made[0], Instruments(), only=PACKAGED))
+        print(f"four metrics of pictures: peak memory {peak_mb():.0f} MB", flush=True)
         every(pixels, made)
         rival = seconds(lambda: packages(pixels, root / "sources", made[0][0].folder))
-        instruments = Instruments()
-        same = seconds(lambda: scored(pixels, made[0], instruments, only=PACKAGED))
         print(f"four metrics: {same:.1f} s, packages in turn {rival:.1f} s: {same / rival:.2f}")
 
 
 def every(pixels: Pixels, made: Sequence[tuple[Predictions, Predictions]]) -> None:
-    """All metrics of two methods, and the most memory that the process had until then."""
+    """All metrics of two methods."""
     instruments = Instruments()
     of_y, of_x = (replace(some, portraits=()) for some in made[0])
     alone = [seconds(lambda: scored(pixels, (of_y, of_x), instruments)) for _ in range(2)]
-    first, second = (seconds(lambda m=m: scored(pixels, m, instruments)) for m in made)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"all metrics: reference {alone[0]:.1f} s, for a second method {alone[1]:.1f} s: "
         f"{alone[1] / alone[0]:.3f}"
     )
+    first, second = (seconds(lambda m=m: scored(pixels, m, instruments)) for m in made)
     print(f"  pictures of a first method {first:.1f} s, of a second one {second:.1f} s")
-    print(f"  peak memory {peak:.0f} MB")
+    print(f"  peak memory {peak_mb():.0f} MB", flush=True)
+
+
+def peak_mb() -> float:
+    """The most memory that the process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def dataset(root: Path, portraits: int, reference: int) -> Pixels:
