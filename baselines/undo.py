@@ -93,7 +93,7 @@ class Undo(TrainableMethod):
         )
         place_error: float = Field(default=0.15, ge=0, description="pixels")
         gain: float = Field(
-            default=1.6, gt=0, le=3, description="on the iris's way aside, in ``correct``"
+            default=1.45, gt=0, le=3, description="on the iris's way aside, in ``correct``"
         )
         gain_down: float = Field(default=1.2, ge=0, le=4, description="on its way up or down")
         lid_gain: float = Field(default=1.8, ge=0, le=4)
@@ -101,7 +101,7 @@ class Undo(TrainableMethod):
             default=0.5, ge=0, le=1, description="share of the way that both eyes have"
         )
         leave_alone: float = Field(
-            default=1.3, ge=0, description="deviations of X; all the way from twice that"
+            default=0.9, ge=0, description="deviations of X; all the way from twice that"
         )
         strength: float = Field(
             default=1.0, ge=0, le=2, description="share of the way to the camera"
