@@ -58,7 +58,7 @@ def test_identity_is_perfect_preservation(demo: Path) -> None:
 @pytest.mark.long
 def test_the_page_has_figures(demo: Path) -> None:
     names = {path.name for path in (demo / "board" / "figures").glob("*.png")}
-    wanted = {f"figure-{number}.png" for number in (6, 8, 9, 12)}
+    wanted = {f"figure-{number}.png" for number in (6, 8, 9, 12, 16)}
     assert names == {*wanted, "training-curves-prgan.png"}
     assert "Figure 9. Gaze animation" in (demo / "board" / "index.html").read_text()
 

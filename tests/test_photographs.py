@@ -276,7 +276,7 @@ def test_a_photograph_is_corrected_without_a_run(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--method", "prgan", "me.jpg"), "prgan must be trained"),
+        (("--method", "cyclegan", "me.jpg"), "cyclegan must be trained"),
         (("--method", "eye_bank", "me.jpg"), "--dataset DATASET"),
         (("--method", "pam", "me.jpg"), "corrects no portraits"),
         (("--method", "iris_wrap", "me.jpg"), "did you mean 'iris_warp'"),
