@@ -1,6 +1,7 @@
 """Trained methods in the package: exported from a run, listed, loaded and evaluated by name."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,10 @@ def test_an_evaluation_takes_what_ships_where_there_is_no_run(
     assert "cyclegan is not trained" in missing[0]
     found = ready(entry, baselines, dataset, torch.device("cpu"))
     assert found.checkpoint == trained.card("prgan").sha256
+    assert found.notes == ()
+    fewer = replace(dataset, portraits=dataset.portraits[:4])
+    other = ready(entry, baselines, fewer, torch.device("cpu"))
+    assert "learned from drawn: it has seen the portraits that are in both" in other.notes[0]
     assert not find(baselines, tmp_path / "runs", ["prgan"])[0]
 
 

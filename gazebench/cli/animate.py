@@ -23,7 +23,8 @@ _WIDEST = 40  # degrees, of an eye in its socket
 @click.option(
     "--method",
     metavar="NAME",
-    help="A method that needs no run: undo or iris_warp. [default: that of RUN, else the best]",
+    help="A method that needs no run: iris_warp, undo or gazegan_v2. "
+    "[default: that of RUN, else the best]",
 )
 @click.option(
     "--id",

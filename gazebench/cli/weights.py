@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+# scores that a line has room for; the card has all
+_TOLD = ("eye_contact_estimated", "gaze_error", "fid_eyes", "harm_lpips", "identity_cosine")
+
 
 @click.group()
 def command() -> None:
@@ -37,7 +40,8 @@ def _list_trained() -> None:
     if trained.names():
         click.echo("\nTrained methods in the package; their names stand for a RUN:")
     for card in map(trained.card, trained.names()):
-        scores = ", ".join(f"{metric} {value:.3g}" for metric, value in card.scores.items())
+        told = [name for name in _TOLD if name in card.scores]
+        scores = ", ".join(f"{name} {card.scores[name]:.3g}" for name in told or card.scores)
         click.echo(f"{card.name:<21} {card.size / 1e6:.1f} MB  {card.title}")
         click.echo(f"{'':<21} data     {card.data}")
         click.echo(f"{'':<21} learned  {card.step:,} steps, {card.images:,} portraits seen")

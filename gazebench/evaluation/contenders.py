@@ -1,6 +1,6 @@
 """Who takes part in an evaluation: the controls, and every trained run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,8 +177,21 @@ def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.d
             trained + run.method.frozen_parameters(),
         ),
         facts={**run.facts, "training_seconds": run.facts["seconds"]},
-        notes=() if run.facts.get("trained_file_sha256") == file_sha256 else (_CHANGED,),
+        notes=tuple(_notes(entry, run.facts, file_sha256, manifest)),
     )
+
+
+def _notes(
+    entry: Entry, facts: Mapping[str, Any], file_sha256: str | None, manifest: Manifest
+) -> Iterator[str]:
+    if facts.get("trained_file_sha256") != file_sha256:
+        yield _CHANGED
+    if entry.shipped and facts["trained_on"] != manifest.fingerprint:
+        learned = package.card(entry.name).recipe["dataset"]
+        yield (
+            f"its weights come with the package and learned from {learned}: it has seen the "
+            "portraits that are in both, if there are any"
+        )
 
 
 def _trained(

@@ -79,7 +79,7 @@ class GazeBias:
             n=n,
             interval=self._interval(rows @ (side / value) if value else rows[:, 0], value),
             note=f"{self.card.title}: yaw {side[0]:+.1f}° (positive: to the image's right), "
-            f"pitch {side[1]:+.1f}° (up).",
+            f"pitch {side[1]:+.1f}° (positive: up).",
         )
 
     def _interval(self, along: NDArray[np.float64], value: float) -> tuple[float, float] | None:

@@ -30,15 +30,19 @@ def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> lis
 
 
 def _extremes(grid: Grid, ids: set[str]) -> list[Choice]:
-    """Worst, median and best portrait by the mean over the ranked methods."""
-    for column in sorted(grid.columns, key=preferred):
-        means = _mean_values(grid.rows, column, ids)
-        if len(means) >= 3 and len(set(means.values())) >= 3:
-            sign = 1 if column.card.higher_is_better else -1
-            order = sorted(means, key=lambda id_: (sign * means[id_], id_))
-            picks = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
-            return [Choice(id=id_, why=why, metric=column) for why, id_ in picks.items()]
-    return []
+    """Worst, median and best portrait by the mean over the ranked methods.
+
+    Of the preferred metrics, that which tells most portraits apart: degrees before a yes or no.
+    """
+    known = [(column, _mean_values(grid.rows, column, ids)) for column in grid.columns]
+    telling = [(column, means) for column, means in known if len(set(means.values())) >= 3]
+    if not telling:
+        return []
+    column, means = min(telling, key=lambda c: (preferred(c[0]), -len(set(c[1].values()))))
+    sign = 1 if column.card.higher_is_better else -1
+    order = sorted(means, key=lambda id_: (sign * means[id_], id_))
+    picks = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
+    return [Choice(id=id_, why=why, metric=column) for why, id_ in picks.items()]
 
 
 def preferred(column: Column) -> int:
