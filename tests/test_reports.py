@@ -291,6 +291,19 @@ def test_worst_median_and_best_face_follow_the_direction_of_the_metric():
     assert picks == {"worst": "face-004", "median": "face-002", "best": "face-000"}
 
 
+def test_faces_are_chosen_by_degrees_rather_than_by_a_yes_or_no():
+    values = {"eye_contact_estimated": (0.0, 1.0, 0.5, 0.0, 1.0), "gaze_error": (7, 3, 9, 25, 1)}
+    ids = [f"face-{i:03d}" for i in range(5)]
+    scores = {
+        name: Score(value=1.0, n=5, per_portrait=dict(zip(ids, map(float, of), strict=True)))
+        for name, of in values.items()
+    }
+    cards = {name: metrics.load(metrics, name).card for name in values}
+    result = make_result(scores=scores, metrics=cards)
+    picks = {c.why: c.id for c in choose(grid([result]), ids, drawn=0, extremes=True)}
+    assert picks == {"worst": "face-003", "median": "face-000", "best": "face-004"}
+
+
 def test_the_readme_says_of_every_metric_how_it_is_fooled():
     text = (Path(__file__).parents[1] / "reports" / "README.md").read_text(encoding="utf-8")
     table = text.partition("## How a metric can be fooled")[2].partition("\n## ")[0]

@@ -134,7 +134,8 @@ def _measured(pixels: Pixels, found: GazeEstimator) -> dict[str, Any]:
         for split in (Split.TRAIN, Split.TEST)
         for domain in Domain
     ]
-    x, y, test_x, test_y = (_angles(pixels, found, some) for some in portraits)
+    known: dict[str, Tensor] = {}  # id → angles: some training X are asked for twice
+    x, y, test_x, test_y = (_angles(pixels, found, some, known) for some in portraits)
     zero = _zero(x) if found.zeroed else (0.0, 0.0)
     x, y, test_x, test_y = (_from(rows, zero or (0.0, 0.0)) for rows in (x, y, test_x, test_y))
     threshold = None
@@ -142,8 +143,9 @@ def _measured(pixels: Pixels, found: GazeEstimator) -> dict[str, Any]:
         threshold = -equal_error(-x[:, 2], -y[:, 2])
     line = threshold if threshold is not None else float("nan")
     standing = Standing.of(-test_x[:, 2], -test_y[:, 2], -line)
-    turned = _errors_turned(pixels, found, portraits[3], zero or (0.0, 0.0))
-    if turned is not None and threshold is not None:
+    alike = _heads_like(pixels, portraits[-1])
+    turned = _from(_angles(pixels, found, alike, known), zero or (0.0, 0.0))[:, 2]
+    if len(turned) and threshold is not None:
         standing = replace(standing, x_turned=float((turned <= line).double().mean()))
     means = test_x.mean(dim=0).tolist() if len(test_x) else [None] * 3
     return {
@@ -151,21 +153,18 @@ def _measured(pixels: Pixels, found: GazeEstimator) -> dict[str, Any]:
         "threshold_deg": threshold,
         "standing": vars(standing),
         "real_x": dict(zip(ANGLES, means, strict=True)),
-        "error_x_turned": None if turned is None else float(turned.mean()),
+        "error_x_turned": float(turned.mean()) if len(turned) else None,
     }
 
 
-def _errors_turned(
-    pixels: Pixels, found: GazeEstimator, wanted: Sequence[Portrait], zero_deg: tuple[float, float]
-) -> Tensor | None:
-    """Errors of the training X whose heads are turned most like each of ``wanted``, (N, 4)."""
+def _heads_like(pixels: Pixels, wanted: Sequence[Portrait]) -> list[Portrait]:
+    """The training X whose heads are turned most like each of ``wanted``, some several times.
+
+    None of them where the turn of the heads is not known.
+    """
     x = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)  # all: the nearest count
     alike = nearest_heads(x, wanted, _NEAREST)
-    if alike is None:
-        return None
-    rows, places = alike.unique(return_inverse=True)
-    errors = _from(_angles(pixels, found, [x[row] for row in rows.tolist()]), zero_deg)[:, 2]
-    return errors[places]
+    return [] if alike is None else [x[row] for row in alike.flatten().tolist()]
 
 
 def nearest_heads(
@@ -186,13 +185,16 @@ def nearest_heads(
     return far.sort(dim=1, stable=True).indices[:, :count]
 
 
-def _angles(pixels: Pixels, found: GazeEstimator, portraits: Sequence[Portrait]) -> Tensor:
-    """Yaw, pitch and error of the portraits, (N, 3)."""
-    rows = [
-        torch.stack(angles_deg(found.directions(batch, batch.image)), dim=1).cpu()
-        for batch in pixels.batches(portraits, _CHUNK)
-    ]
-    return torch.cat(rows) if rows else torch.zeros(0, 3, dtype=torch.float64)
+def _angles(
+    pixels: Pixels, found: GazeEstimator, portraits: Sequence[Portrait], known: dict[str, Tensor]
+) -> Tensor:
+    """Yaw, pitch and error of the portraits, (N, 3); ``known`` keeps them by id."""
+    new = list({p.id: p for p in portraits if p.id not in known}.values())
+    for batch in pixels.batches(new, _CHUNK):
+        rows = torch.stack(angles_deg(found.directions(batch, batch.image)), dim=1).cpu()
+        known.update(zip(batch.ids, rows, strict=True))
+    rows = [known[p.id] for p in portraits]
+    return torch.stack(rows) if rows else torch.zeros(0, 3, dtype=torch.float64)
 
 
 def _zero(x: Tensor) -> tuple[float, float] | None:

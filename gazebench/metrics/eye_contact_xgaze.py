@@ -19,9 +19,10 @@ class EyeContactXGaze(EyeContactEstimated):
         higher_is_better=True,
         help="Share of corrected portraits whose gaze, by a second frozen estimator that sees the "
         "whole face, is near enough to the mean of real training X; the largest angle that counts "
-        "is set as in the first estimate. Beside it: the shares of real X and real Y, and the AUC, "
-        "which is lower than the first one's (0.84 to 0.92 on generated portraits of 256 pixels): "
-        "a second opinion, not a better one.",
+        "is set as in the first estimate. Beside it: the shares of real X, of training X with "
+        "heads turned as those of test Y, and of real Y, and the AUC, which is lower than the "
+        "first one's (0.84 to 0.92 on generated portraits of 256 pixels): a second opinion, not a "
+        "better one.",
         region=REGION,
         weights=WEIGHTS,
         bounds=(0.0, 1.0),
