@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -147,3 +148,21 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 def _require(parameters: Iterable[nn.Parameter], value: bool) -> None:
     for parameter in parameters:
         parameter.requires_grad_(value)
+
+
+def at_side(image: Tensor, side: int) -> Tensor:
+    """The images (N, C, H, H) at another side, antialiased; as they are where it is theirs."""
+    if side == image.shape[-1]:
+        return image
+    return F.interpolate(image, (side, side), mode="bilinear", antialias=True)
+
+
+def as_changed(image: Tensor, seen: Tensor, made: Tensor) -> Tensor:
+    """What a network made of ``at_side`` of the images, at their own size, in [-1, 1].
+
+    Where it saw them shrunk, what it changed there is enlarged and added to the images, so that
+    they keep their sharpness.
+    """
+    if seen.shape == image.shape:
+        return made
+    return (image + at_side(made - seen, image.shape[-1])).clamp(-1, 1)

@@ -21,6 +21,8 @@ from torch.optim import Adam
 
 from gazebench.baselines._layers import (
     adam,
+    as_changed,
+    at_side,
     constant_then_linear,
     frozen,
     init_normal,
@@ -123,6 +125,9 @@ class CycleGAN(TrainableMethod):
         enlarge: float = Field(
             default=286 / 256, ge=1, description="of the portrait, before the crop"
         )
+        side: int | None = Field(
+            default=None, ge=16, description="of what the networks see; None: the portrait's"
+        )
         crop: int | None = Field(
             default=None, ge=4, description="side; None: the portrait's. 256 suits 512"
         )
@@ -147,8 +152,9 @@ class CycleGAN(TrainableMethod):
 
     def __init__(self, config: Config, task: Task) -> None:
         super().__init__(config, task)
-        self._crop = config.crop or task.resolution
-        self._enlarged = round(config.enlarge * task.resolution)
+        self.side = config.side or task.resolution
+        self._crop = config.crop or self.side
+        self._enlarged = round(config.enlarge * self.side)
         self._refuse()
         self.networks = {
             "G_A": resnet(config.width, config.residual_blocks),
@@ -162,7 +168,9 @@ class CycleGAN(TrainableMethod):
 
     def correct(self, batch: Batch) -> Tensor:
         """G_A of the whole portraits; every pixel may change."""
-        return self.networks["G_A"](batch.image).to(batch.image.dtype)
+        seen = at_side(batch.image, self.side)
+        made = self.networks["G_A"](seen).to(batch.image.dtype)
+        return as_changed(batch.image, seen, made)
 
     def training_step(self, draw: Draw) -> dict[str, Tensor]:
         """One update of both generators, and then one of both discriminators."""
@@ -208,7 +216,8 @@ class CycleGAN(TrainableMethod):
 
     def _augmented(self, image: Tensor, noise: torch.Generator) -> Tensor:
         """Enlarged, cropped at a place of its own and perhaps mirrored: (N, 3, crop, crop)."""
-        if self._enlarged != self.task.resolution:
+        image = at_side(image, self.side)
+        if self._enlarged != self.side:
             # antialiasing takes the cubic kernel of Pillow, which the authors use
             image = F.interpolate(image, self._enlarged, mode="bicubic", antialias=True)
         return random_flip(random_crop(image.clamp(-1, 1), self._crop, noise), noise)
@@ -221,16 +230,21 @@ class CycleGAN(TrainableMethod):
 
     def _refuse(self) -> None:
         least = 3 * 2**self.config.discriminator_layers
-        for name, side in (("portrait", self.task.resolution), ("crop", self._crop)):
+        if self.side > self.task.resolution:
+            raise MethodError(
+                f"methods.cyclegan.side = {self.side} is more than the portraits' "
+                f"{self.task.resolution}; take a smaller one"
+            )
+        for name, side in (("portrait", self.side), ("crop", self._crop)):
             if side % 4 or side < least:
                 raise MethodError(
                     f"CycleGAN needs a {name} whose side is a multiple of 4 and at least {least}, "
-                    f"not {side}; set methods.cyclegan.crop or build a dataset of another size"
+                    f"not {side}; set methods.cyclegan.side or crop, or build a dataset of another size"
                 )
         if self._crop > self._enlarged:
             raise MethodError(
                 f"methods.cyclegan.crop = {self._crop} is more than the portrait, enlarged from "
-                f"{self.task.resolution} to {self._enlarged}; take a smaller crop"
+                f"{self.side} to {self._enlarged}; take a smaller crop"
             )
 
 

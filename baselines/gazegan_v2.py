@@ -86,6 +86,9 @@ class GazeGANV2Config(Settings):
     divisor: int = Field(
         default=4, ge=1, description="side of square patches: the portrait's by this"
     )
+    pam_shrink: Literal[1, 2] | None = Field(
+        default=None, description="of the PAM that E_c comes from; None: the generators'"
+    )
     width: int = Field(default=16, ge=1, description="channels after the first layer")
     upsampling: Literal["bilinear", "nearest"] = Field(
         default="bilinear", description="u of equations 1 and 2"
@@ -170,7 +173,7 @@ class GazeGANV2(TrainableMethod):
         """E_c, from PAM, unless ablated."""
         if not config.content_code:
             return {}
-        shrink, width = shrink_of(config), config.width
+        shrink, width = config.pam_shrink or shrink_of(config), config.width
         part = pam_part(code=config.code, divisor=config.divisor, shrink=shrink, width=width)
         return {"E_c": part}
 

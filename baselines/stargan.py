@@ -26,6 +26,8 @@ from torch import Tensor, nn
 
 from gazebench.baselines._layers import (
     adam,
+    as_changed,
+    at_side,
     constant_then_linear,
     encoder_decoder,
     frozen,
@@ -152,16 +154,10 @@ class StarGAN(TrainableMethod):
         }
 
     def correct(self, batch: Batch) -> Tensor:
-        """The portraits under the label of X; every pixel may change.
-
-        Where G sees a shrunk portrait, what it changes there is enlarged and added to the portrait.
-        """
-        seen = self._seen(batch.image)
+        """The portraits under the label of X; every pixel may change."""
+        seen = at_side(batch.image, self.side)
         made = self.networks["G"](seen, _label(X, seen)).to(batch.image.dtype)
-        if self.side == self.task.resolution:
-            return made
-        change = _resized(made - seen, self.task.resolution)
-        return (batch.image + change).clamp(-1, 1)
+        return as_changed(batch.image, seen, made)
 
     def training_step(self, draw: Draw) -> dict[str, Tensor]:
         """``critic_steps`` updates of D, each on its own draw, and one of G on the last of them."""
@@ -216,18 +212,11 @@ class StarGAN(TrainableMethod):
 
         The targets are the labels in another order, so that half of them, on average, stay.
         """
-        x, y = (self._seen(batch.image) for batch in draw())
+        x, y = (at_side(batch.image, self.side) for batch in draw())
         real = random_flip(torch.cat([x, y]), draw.generator)
         own = torch.cat([_label(X, x), _label(Y, y)])
         order = torch.randperm(len(own), generator=draw.generator, device=own.device)
         return real, own, own[order]
-
-    def _seen(self, image: Tensor) -> Tensor:
-        return image if self.side == image.shape[-1] else _resized(image, self.side)
-
-
-def _resized(image: Tensor, side: int) -> Tensor:
-    return F.interpolate(image, (side, side), mode="bilinear", antialias=True)
 
 
 def _own_label_distance(fake: Tensor, real: Tensor, same: Tensor) -> Tensor:

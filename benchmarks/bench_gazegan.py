@@ -126,6 +126,7 @@ def _cost(
     kind = methods.load(baselines, "gazegan_v2")
     method: Any = kind(kind.Config(**settings), Task(256, eye_window(256)))
     method.autocast = precision
+    method.start_training(torch.device("cpu"))  # loads VGG-16 for the perceptual loss
     for network in method.networks.values() if channels_last else ():
         network.to(memory_format=torch.channels_last)
     Path("/proc/self/clear_refs").write_text("5")  # the most is counted from here on (Linux)

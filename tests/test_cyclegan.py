@@ -277,6 +277,24 @@ def test_training_crops_and_correcting_does_not(pixels: Pixels) -> None:
         assert torch.equal(method.correct(batch), method.networks["G_A"](batch.image))
 
 
+def test_with_a_side_the_networks_see_shrunk_portraits_and_their_change_is_added(
+    pixels: Pixels,
+) -> None:
+    method, sizes = make(pixels, side=16, enlarge=1.25), set[tuple[int, ...]]()
+    for letter in ("G_A", "G_B", "D_A", "D_B"):
+        method.networks[letter].register_forward_pre_hook(
+            lambda _, g: sizes.add(tuple(g[0].shape[1:]))
+        )
+    method.training_step(draw(pixels, batch=2))
+    assert sizes == {(3, 16, 16)}
+    batch = away(pixels)
+    method.networks["G_A"] = nn.Identity()  # changes nothing, so that nothing may be lost
+    assert torch.equal(method.correct(batch), batch.image)
+    method.networks["G_A"] = nn.Hardtanh(-1.0, 0.0)  # darkens all that is brighter than grey
+    assert (method.correct(batch) <= batch.image + 1e-6).all()
+    assert method.correct(batch).shape == batch.image.shape
+
+
 def test_g_a_learns_from_y_and_d_a_judges_x(pixels: Pixels) -> None:
     method = make(pixels, enlarge=1.0)
     drawn, judged = list[Tensor](), list[Tensor]()
@@ -298,6 +316,7 @@ def test_the_learning_rate_is_constant_and_then_falls_to_zero(pixels: Pixels) ->
     [
         ({"crop": 30}, "a crop whose side is a multiple of 4 and at least 12, not 30"),
         ({"crop": 8}, "at least 12, not 8"),
+        ({"side": 64}, "side = 64 is more than the portraits' 32"),
         ({"discriminator_layers": 4}, "a portrait whose side is .* at least 48, not 32"),
         ({"crop": 40}, "crop = 40 is more than the portrait, enlarged from 32 to 36"),
     ],

@@ -232,6 +232,8 @@ def test_without_coarse_to_fine_the_generators_see_the_whole_portrait() -> None:
     assert torch.equal(scene.view.mask, batch.mask)
     assert method.parts(method.config, method.task)["E_c"].settings["shrink"] == 1
     assert make().parts(make().config, method.task)["E_c"].settings["shrink"] == 2
+    shared = make(**OFF["D"], pam_shrink=2)
+    assert shared.parts(shared.config, shared.task) == make().parts(make().config, shared.task)
 
 
 def test_a_loss_of_weight_zero_is_not_part_of_the_whole(pixels: Pixels) -> None:

@@ -197,7 +197,7 @@ def _signed(
     return made.getvalue()
 
 
-def _add(parent: Mapping[str, str], source: bytes, builder: "c2pa.Builder", refused: str) -> None:
+def _add(parent: dict[str, str], source: bytes, builder: "c2pa.Builder", refused: str) -> None:
     """Give the manifest the photograph that it was made of, with a manifest of its own."""
     import c2pa
 
