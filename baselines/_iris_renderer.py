@@ -265,8 +265,8 @@ def _sclera_shows(view: View) -> Floats:
     clear = (view.b - view.upper > 1) & (view.lower - view.b > 0.7) & (np.abs(view.u) < 0.86)
     clear &= (view.from_iris() > view.radius + 1.3) & view.free()
     if clear.sum() > 7 * (view.fine * view.unit / 2) ** 2:
-        low, high = np.quantile(view.light[clear], [0.35, 0.97])
-        clear &= (view.light > 0.72 * low) & (view.light < high + 25)
+        low, high = np.quantile(view.light[clear], [0.5, 0.97])
+        clear &= (view.light > 0.85 * low) & (view.light < high + 25)
     return clear.astype(float)
 
 
@@ -296,8 +296,25 @@ def _sclera(view: View, other: View) -> Floats:
     light, levels = surface.mean(-1), colors.mean(-1)
     bounded = np.clip(light, 0.5 * np.median(levels), np.quantile(levels, 0.8))
     surface = surface * (bounded / np.maximum(light, 1))[..., None] * shading
+    surface *= _grain(view, shows)
     cover = 1 - _smooth((view.from_iris() - view.radius - 0.6) / 1.4)
-    return view.colors + cover[..., None] * (surface * _grain(view, shows) - view.colors)
+    cover = np.maximum(cover, _rest_of_iris(view, surface.mean(-1)))
+    return view.colors + cover[..., None] * (surface - view.colors)
+
+
+def _rest_of_iris(view: View, sclera: Floats) -> Floats:
+    """Where an iris larger than its circle, or beside it, still shows, 0 to 1, (h, w).
+
+    That is near the circle, between the lids, and more like the iris than like ``sclera``, the
+    brightness of the complete one.
+    """
+    distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
+    inside = (distance < view.radius - 0.5) & (above > 1.2) & (below > 0.8) & view.free()
+    dark = float(np.median(view.light[inside])) if inside.any() else 0.0
+    like = (sclera - view.light) / np.maximum(sclera - dark, 1)
+    near = _smooth((1.9 - distance / view.radius) / 0.3)
+    open_ = _smooth((above - 0.4) / 0.8) * _smooth((below - 0.3) / 0.8)
+    return view.blurred(_smooth((like - 0.25) / 0.3), 0.3) * near * open_
 
 
 def _shading(view: View) -> Floats:

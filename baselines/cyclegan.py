@@ -239,7 +239,7 @@ class CycleGAN(TrainableMethod):
             if side % 4 or side < least:
                 raise MethodError(
                     f"CycleGAN needs a {name} whose side is a multiple of 4 and at least {least}, "
-                    f"not {side}; set methods.cyclegan.side or crop, or build a dataset of another size"
+                    f"not {side}; set methods.cyclegan.side or crop, or build another dataset"
                 )
         if self._crop > self._enlarged:
             raise MethodError(

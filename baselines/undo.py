@@ -32,7 +32,7 @@ from gazebench.baselines._found_eyes import FoundEyes, why_not
 from gazebench.baselines._iris_renderer import TooLittleError
 from gazebench.baselines._iris_target import Target, turn_of
 from gazebench.baselines._layers import constant_then_linear, frozen
-from gazebench.baselines._restorer import HEIGHT, WIDTH, Critic, Place, Restorer, planes
+from gazebench.baselines._restorer import HEIGHT, WIDTH, Critic, Place, Recipe, Restorer, planes
 from gazebench.baselines._undo_pairs import Pairs, others, pairs, shaken
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
@@ -40,6 +40,9 @@ from gazebench.dataset.batches import Batch, Draw, to_uint8
 from gazebench.dataset.boxes import Box
 from gazebench.irises import EyePair
 from gazebench.methods import Task, TrainableMethod
+
+_NEAR = 3  # canonical pixels: side of the square that moved pixels come from
+_BRIGHTER = 0.04  # than they are, of the range from -1 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +160,14 @@ class Undo(TrainableMethod):
         eyes = crops.cut(image)  # (2, 3, h, w)
         seen = canonical(eyes, crops.zoom)  # (2, 3, 40, 64)
         start = torch.zeros(2, device=image.device)
-        place = planes(self._goal(pair, crops, way).to(image.device), start, start)
-        recipe = self.networks["G"](seen, others(seen), place)
+        place = self._goal(pair, crops, way).to(image.device)
+        recipe = self.networks["G"](seen, others(seen), planes(place, start, start))
+        made = without_new_lights(recipe, seen, place)
         if crops.zoom > 1:
-            change = F.avg_pool2d(recipe.apply(seen, others(seen)) - seen, round(crops.zoom))
+            change = F.avg_pool2d(made - seen, round(crops.zoom))
         else:
             moved = recipe.resized(crops.size).moved(eyes, others(eyes))
-            made = recipe.apply(seen, others(seen)) - canonical(moved, crops.zoom)
-            change = moved + enlarged(made, crops.zoom) - eyes
+            change = moved + enlarged(made - canonical(moved, crops.zoom), crops.zoom) - eyes
         return crops.put(image, change.to(image.dtype), boxes).clamp(-1, 1)
 
     def _way(self, pair: EyePair) -> float:
@@ -254,6 +257,19 @@ class Undo(TrainableMethod):
             with contextlib.suppress(TooLittleError):
                 layers = apart(pixels, pair, crops)
         return _Face(layers or unmoved(pixels, crops), _place(pair, crops), layers is not None)
+
+
+def without_new_lights(recipe: Recipe, seen: Tensor, place: Place) -> Tensor:
+    """The eyes that a recipe makes of those ``seen``, (2, 3, h, w).
+
+    In and around the iris they are no brighter than the photograph's own pixels that were moved
+    close by. The critic rewards catch-lights, so G paints some into eyes that had none.
+    """
+    start = seen.new_zeros(2)
+    made = recipe.apply(seen, others(seen))
+    brightest = F.max_pool2d(recipe.moved(seen, others(seen)), _NEAR, 1, _NEAR // 2)
+    around = planes(replace(place, radius=place.radius + 1), start, start)[:, 2:3]
+    return made - around * (made - brightest - _BRIGHTER).clamp(min=0)
 
 
 def _place(pair: EyePair, crops: Crops) -> Place:

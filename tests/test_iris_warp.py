@@ -29,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 Face = tuple[NDArray[np.uint8], EyePair, tuple[Box, Box]]
 TASK = Task(256, (30, 50))
 STILL = Shift((0.0, 0.0))
+SIDES = ("left", "right")
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +194,30 @@ def test_the_sclera_that_appears_has_grain(faces: list[Face]) -> None:
     assert np.median(found) > 0.5
 
 
+def test_an_iris_larger_than_its_circle_leaves_nothing_behind(synthetic: list[Face]) -> None:
+    whites = []
+    for pixels, pair, boxes in synthetic:
+        radius = pair.left.radius
+        small = replace(
+            pair, **{side: replace(getattr(pair, side), radius=0.6 * radius) for side in SIDES}
+        )
+        aside = Shift((1.4 * radius, 0.0))
+        try:
+            made = render(pixels, small, boxes, (aside, aside))
+        except TooLittleError:
+            continue
+        for eye in pair.eyes:  # the edge of the iris that moves away from it, on a short arc
+            angles = np.radians([160, 170, 180, 190, 200])
+            places = np.array(eye.iris) + radius * np.stack([np.cos(angles), np.sin(angles)], 1)
+            edge = np.array(eye.iris) + 0.9 * (places - eye.iris)
+            outside = np.array(eye.iris) + 1.4 * (places - eye.iris)
+            iris, white = (at(pixels, p).mean() for p in (edge, outside))
+            if white - iris > 40:
+                whites.append((at(made, edge).mean() - iris) / (white - iris))
+    assert len(whites) >= 8
+    assert np.median(whites) > 0.75  # 1 is as white as the eye beside the iris, 0 is the iris
+
+
 def test_a_lid_that_is_lifted_opens_the_eye(faces: list[Face]) -> None:
     lift = Shift((0.0, -1.5), -2.0)
     before, after = [], []
@@ -333,6 +358,12 @@ def away(method: IrisWarp, image: torch.Tensor, batch: Batch) -> list[float]:
             way = method.target.goal(pair).irises - np.array([eye.iris for eye in pair.eyes])
             found.append(float(np.hypot(*way.mean(0))))
     return found
+
+
+def at(pixels: NDArray[np.uint8], places: NDArray[np.floating[Any]]) -> NDArray[np.number]:
+    """Brightness of the pixels nearest to places (N, 2) x, y."""
+    columns, rows = np.rint(places).astype(int).T
+    return pixels[rows, columns].mean(1)
 
 
 def cut(pixels: NDArray[np.number], box: Box) -> NDArray[np.number]:

@@ -10,10 +10,11 @@ from torch import Tensor
 from gazebench import baselines, training
 from gazebench.baselines import _averting as averting
 from gazebench.baselines import _undo_pairs as undo_pairs
+from gazebench.baselines import undo
 from gazebench.baselines._averting import Gaze, Layers, apart, render, unmoved
 from gazebench.baselines._eye_crops import Crops
 from gazebench.baselines._iris_target import Target
-from gazebench.baselines._restorer import HEIGHT, WIDTH, Recipe
+from gazebench.baselines._restorer import HEIGHT, WIDTH, Place, Recipe
 from gazebench.baselines.undo import Undo
 from gazebench.dataset import Domain, Manifest
 from gazebench.dataset.batches import Batch, Draw, Pixels, to_uint8
@@ -151,6 +152,30 @@ def test_a_recipe_of_the_eye_itself_changes_nothing() -> None:
     share[:, 0] = 1
     recipe = Recipe(still, still, share, torch.zeros(2, 3, 40, 64)).resized((80, 128))
     assert torch.allclose(recipe.apply(eyes, eyes.flip(0)), eyes, atol=1e-5)
+
+
+def test_no_light_is_painted_into_an_iris_that_had_none() -> None:
+    eyes = torch.full((2, 3, 40, 64), 0.4)
+    eyes[:, :, 14:26, 26:38] = -0.6  # an iris
+    eyes[0, :, 17, 29] = 0.9  # one eye has a light
+    still, share, colors = torch.zeros(2, 2, 40, 64), torch.zeros(2, 3, 40, 64), eyes.clone()
+    share[:, 0] = 1
+    colors[:, :, 21:23, 33:35] = 1.0  # what G paints, into both
+    painted = (colors == 1.0).all(1, keepdim=True)
+    share[:, 0:1][painted], share[:, 2:3][painted] = 0.01, 0.99
+    place = Place(
+        iris=torch.full((2, 2), 20.0) + torch.tensor([12.0, 0.0]),
+        lid=torch.full((2,), 12.0),
+        radius=torch.full((2,), 6.0),
+        yaw_deg=torch.zeros(2),
+        pitch_deg=torch.zeros(2),
+        middle=torch.tensor([[32.0, 20.0]] * 2),
+    )
+    recipe = Recipe(still, still, share, colors)
+    assert recipe.apply(eyes, eyes)[painted.expand_as(eyes)].min() > 0.9
+    made = undo.without_new_lights(recipe, eyes, place)
+    assert made[painted.expand_as(eyes)].max() < -0.5
+    assert torch.allclose(made[0, :, 17, 29], eyes[0, :, 17, 29])  # its own light stays
 
 
 def test_training_restores_what_was_averted(pixels: Pixels) -> None:
