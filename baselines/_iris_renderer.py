@@ -294,7 +294,7 @@ def _sclera(view: View, other: View) -> Floats:
     rest = view.blurred(rest, 2) / (share + 1e-6)[..., None]
     surface = surface + rest * _smooth(share / 0.12)[..., None]
     light, levels = surface.mean(-1), colors.mean(-1)
-    bounded = np.clip(light, 0.5 * np.median(levels), np.quantile(levels, 0.8))
+    bounded = np.clip(light, 0.5 * np.median(levels), np.quantile(levels, 0.65))
     surface = surface * (bounded / np.maximum(light, 1))[..., None] * shading
     surface *= _grain(view, shows)
     cover = 1 - _smooth((view.from_iris() - view.radius - 0.6) / 1.4)
