@@ -48,7 +48,7 @@ def test_one_new_file_is_a_method(tmp_path: Path) -> None:
     (project / "baselines" / "brighter.py").write_text(example())
 
     listed = python(project, "-m", "gazebench", "methods")
-    assert "brighter      method    Brighter" in listed.stdout, listed.stderr
+    assert re.search(r"(?m)^brighter +method +Brighter", listed.stdout), listed.stderr
 
     contract = python(project, "-m", "pytest", "-q", "tests/test_methods.py", "-k", "brighter")
     assert f"{len(CHECKS)} passed" in contract.stdout, contract.stdout + contract.stderr

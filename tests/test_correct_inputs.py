@@ -286,3 +286,19 @@ def test_methods_without_training_correct(
     done = gazebench(*words, "--out", tmp_path / "out", "--device", "cpu")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "out" / "me.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--method", ""), 3, "no '' in baselines; there are: cyclegan"),
+        (("--set", "careful"), 2, "--set careful: expected KEY=VALUE"),
+    ],
+)
+def test_what_is_not_said_in_full_is_no_default(
+    words: tuple[str, str], code: int, sentence: str, photo: Path, tmp_path: Path
+) -> None:
+    done = gazebench("correct", *words, photo, "--quiet", "--out", tmp_path / "out")
+    assert done.exit_code == code
+    assert sentence in done.output
+    assert not (tmp_path / "out").exists()

@@ -436,6 +436,13 @@ def test_verify_of_missing_weights_ends_as_incomplete(cache):
     assert "weights vgg16" in str(result.exception)
 
 
+def test_weights_that_are_not_known_are_a_mistake(cache):
+    result = CliRunner().invoke(command, ["verify", EMBEDDING, "nonsense"])
+    assert isinstance(result.exception, InputError)
+    assert "no weights 'nonsense'" in str(result.exception)
+    assert "sound" not in result.output
+
+
 def test_path_prints_the_place(cache):
     result = CliRunner().invoke(command, ["path", EMBEDDING])
     assert result.output.strip() == str(weights.path(EMBEDDING))

@@ -97,7 +97,7 @@ def command(
     where = {"eyes_only": eyes_only, "device": pick_device(device)}
     manifest = Manifest.load(dataset) if dataset else None
     changes = None if interpolate_content is None else {"interpolate_content": interpolate_content}
-    collection, named = plugins.extend(baselines, [method] if method else [])
+    collection, named = plugins.extend(baselines, [] if method is None else [method])
     found = animations.chosen(
         collection, run, named[0] if named else None, manifest,
         device=where["device"], directions=bool(directions), changes=changes,

@@ -161,6 +161,9 @@ def _tell(done: "CorrectedPhotographs", run: Path | None, out: Path) -> None:
 def _settings(strength: float | None, overrides: tuple[str, ...]) -> dict[str, Any]:
     from gazebench import config
 
+    for override in overrides:
+        if not override.partition("=")[1]:
+            raise click.UsageError(f"--set {override}: expected KEY=VALUE, as in --set gain=1.2")
     values = config.read(None, [f"methods.{override}" for override in overrides])
     found = dict(config.table(values, "methods")) if overrides else {}
     return found if strength is None else {**found, "strength": strength}

@@ -21,13 +21,15 @@ def command(params: bool, resolutions: tuple[int, ...]) -> None:
     """List the methods that can be trained and evaluated.
 
     A method is one file of baselines/; its name is the file name. Those marked "trained" need
-    `gazebench train` first; a control bounds the scale.
+    `gazebench train` first, unless it says "weights ship" (`gazebench eval --shipped`); a control
+    bounds the scale.
 
     With --params, of each trained method at its default settings: the networks that correct
     (Table VI of Zhang et al. 2022 counts these), all that training needs, and these with a frozen
     VGG (as Table I counts). In brackets: the number in the paper, and our difference from it.
     """
     from gazebench import baselines, methods, plugins
+    from gazebench.weights import trained as shipped
 
     if params:
         from gazebench.cli import _parameters
@@ -43,6 +45,6 @@ def command(params: bool, resolutions: tuple[int, ...]) -> None:
         kind = methods.load(baselines, name)
         card = kind.card
         trained = "trained" if methods.is_trainable(kind) else card.kind
-        click.echo(
-            f"{name:<14}{trained:<10}{card.title}" + (f", {card.paper}" if card.paper else "")
-        )
+        ship = "weights ship" if name in shipped.names() else ""
+        paper = f", {card.paper}" if card.paper else ""
+        click.echo(f"{name:<14}{trained:<10}{ship:<14}{card.title}{paper}")

@@ -85,12 +85,14 @@ def fetch(names: tuple[str, ...]) -> None:
 def verify(names: tuple[str, ...]) -> None:
     """Compare weights with their pinned sha256: those named, or all that are downloaded.
 
-    If one is damaged, or a named one is missing, prints which and ends with exit code 4.
+    If one is damaged, or a named one is not here, prints which and ends with exit code 4.
     """
     from gazebench import weights
     from gazebench.errors import GazebenchError, IncompleteError
 
     here = [name for name in weights.names() if weights.describe(name).place]
+    for name in names:
+        weights.describe(name)  # a name that is unknown is a mistake, not a fault
     faults = []
     for name in names or here:
         try:

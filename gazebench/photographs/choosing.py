@@ -86,7 +86,7 @@ def choose(
         InputError: see ``of_run`` and ``of_name``; also ``run`` beside a method or a dataset.
     """
     if run is None:
-        return of_name(collection, method or BEST, settings, dataset, device)
+        return of_name(collection, BEST if method is None else method, settings, dataset, device)
     if dataset or (method and not plugins.outside(collection, method)):
         raise InputError(f"{run}: a run says the method itself; leave out method and dataset")
     return of_run(collection, run, settings, device)

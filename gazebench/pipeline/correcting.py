@@ -122,7 +122,7 @@ def _chosen(
     from gazebench.methods import pick_device
     from gazebench.photographs import choosing
 
-    collection, named = plugins.extend(baselines, [str(method)] if method else [])
+    collection, named = plugins.extend(baselines, [] if method is None else [str(method)])
     picked = pick_device(device)
     chosen = choosing.choose(
         collection,
