@@ -166,8 +166,11 @@ class Undo(TrainableMethod):
         if crops.zoom > 1:
             change = F.avg_pool2d(made - seen, round(crops.zoom))
         else:
-            moved = recipe.resized(crops.size).moved(eyes, others(eyes))
-            change = moved + enlarged(made - canonical(moved, crops.zoom), crops.zoom) - eyes
+            full = recipe.resized(crops.size)
+            moved = full.moved(eyes, others(eyes))
+            detail = moved - enlarged(canonical(moved, crops.zoom), crops.zoom)
+            painted = full.share[:, 2:]  # new colours have none
+            change = enlarged(made, crops.zoom) + (1 - painted) * detail - eyes
         return crops.put(image, change.to(image.dtype), boxes).clamp(-1, 1)
 
     def _way(self, pair: EyePair) -> float:
