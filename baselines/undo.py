@@ -166,11 +166,7 @@ class Undo(TrainableMethod):
         if crops.zoom > 1:
             change = F.avg_pool2d(made - seen, round(crops.zoom))
         else:
-            full = recipe.resized(crops.size)
-            moved = full.moved(eyes, others(eyes))
-            detail = moved - enlarged(canonical(moved, crops.zoom), crops.zoom)
-            painted = full.share[:, 2:]  # new colours have none
-            change = enlarged(made, crops.zoom) + (1 - painted) * detail - eyes
+            change = in_full(made, recipe, eyes, crops.zoom) - eyes
         return crops.put(image, change.to(image.dtype), boxes).clamp(-1, 1)
 
     def _way(self, pair: EyePair) -> float:
@@ -273,6 +269,17 @@ def without_new_lights(recipe: Recipe, seen: Tensor, place: Place) -> Tensor:
     brightest = F.max_pool2d(recipe.moved(seen, others(seen)), _NEAR, 1, _NEAR // 2)
     around = planes(replace(place, radius=place.radius + 1), start, start)[:, 2:3]
     return made - around * (made - brightest - _BRIGHTER).clamp(min=0)
+
+
+def in_full(made: Tensor, recipe: Recipe, eyes: Tensor, zoom: float) -> Tensor:
+    """``made`` of a recipe at the size of the portrait's own ``eyes`` (2, 3, h, w), ``zoom`` <= 1.
+
+    It is enlarged and gets the detail of the pixels that were moved; new colours have none.
+    """
+    full = recipe.resized((eyes.shape[-2], eyes.shape[-1]))
+    moved = full.moved(eyes, others(eyes))
+    detail = moved - enlarged(canonical(moved, zoom), zoom)
+    return enlarged(made, zoom) + (1 - full.share[:, 2:]) * detail
 
 
 def _place(pair: EyePair, crops: Crops) -> Place:
