@@ -1,5 +1,6 @@
 """A practitioner's photograph: found, corrected, and whole around the eyes."""
 
+import html
 import json
 import shutil
 from pathlib import Path
@@ -26,6 +27,7 @@ from gazebench.landmarks import FaceError
 from gazebench.methods import Task
 from gazebench.photographs import Photograph, Photographer, Pixels
 from gazebench.photographs.correct import correct, destinations
+from gazebench.weights import trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TASK = Task(256, (30, 50))
@@ -271,6 +273,15 @@ def test_a_photograph_is_corrected_without_a_run(
     softer = gazebench("correct", *words, "--out", "softer")
     assert softer.exit_code == 0, softer.output
     assert (tmp_path / "softer" / f"{AWAY[0]}.png").is_file()
+
+
+def test_the_page_says_what_to_expect_of_a_method(demo_portraits: Path, tmp_path: Path) -> None:
+    photo, out = demo_portraits / f"{AWAY[0]}.jpg", tmp_path / "out"
+    words = ("--method", "prgan", photo, "--page", "--quiet", "--device", "cpu", "--out", out)
+    assert gazebench("correct", *words).exit_code == 0
+    note = trained.card("prgan").note
+    assert note
+    assert html.escape(note) in (out / "index.html").read_text()
 
 
 @pytest.mark.parametrize(

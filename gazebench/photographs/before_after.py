@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from PIL import Image
 from gazebench import store
 from gazebench.cards import MethodCard
 from gazebench.dataset.pictures import read_picture
+from gazebench.photographs.choosing import Chosen
 from gazebench.sources import text_name
 
 FILE = "index.html"
@@ -31,7 +32,7 @@ class _Row:
     eyes: tuple[str, str] | None  # None: nothing changed
 
 
-def write(places: Mapping[Path, Path], folder: Path, card: MethodCard) -> Path:
+def write(places: Mapping[Path, Path], folder: Path, by: Chosen) -> Path:
     """Write ``folder/index.html`` on the photographs (keys) that have a correction (values).
 
     Raises:
@@ -39,7 +40,7 @@ def write(places: Mapping[Path, Path], folder: Path, card: MethodCard) -> Path:
     """
     rows = [_row(photo, place) for photo, place in places.items() if place.exists()]
     page = folder / FILE
-    store.write(page, _html(rows, card))
+    store.write(page, _html(rows, by.method.card, by.notes))
     return page
 
 
@@ -71,10 +72,11 @@ def _address(pixels: Pixels, longest: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _html(rows: list[_Row], card: MethodCard) -> str:
+def _html(rows: list[_Row], card: MethodCard, notes: Sequence[str]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("gazebench.photographs"), autoescape=True, trim_blocks=True
     )
-    return environment.get_template("before_after.html.j2").render(rows=rows, card=card)
+    template = environment.get_template("before_after.html.j2")
+    return template.render(rows=rows, card=card, notes=notes)
