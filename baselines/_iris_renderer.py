@@ -22,7 +22,7 @@ from gazebench.irises import EyePair
 _RAMP = 3.0  # portrait pixels at an edge of the box over which a change fades in
 _RINGS = 12  # of the iris's radial profile
 _GRAIN = 0.08  # largest difference of a vessel or a grain from the sclera, of its brightness
-_CONTRAST = -0.1  # least difference of sclera and iris, of the sclera's brightness
+_CONTRAST = 0.3  # least difference of complete sclera and iris, of the sclera's brightness
 _PUPIL = 0.4  # radius of a pupil, of its iris's
 _LEAST_PUPIL = 0.25  # share of a pupil between the lids, below which it counts as hidden
 _LASHES = 2.5  # distance from a lid's edge within which lashes are
@@ -131,6 +131,7 @@ class Layers:
     """An eye taken apart; all on the view's grid."""
 
     sclera: Floats  # (h, w, 3), complete
+    rest: Floats  # (h, w), where the iris shows beside its circle, 0 to 1
     lit: Floats  # (h, w, 3), the portrait without the lid's shade
     shows: Floats  # (h, w), where the iris's own pixels can be used, 0 to 1
     profile: Floats  # (rings, 3), colours from the centre outwards
@@ -168,7 +169,7 @@ def _relaid(
     before = _laid(view, layers, np.zeros(2), 0.0, None, glint)
     after = _laid(view, layers, move, lid, warp, glint)
     skin = view.colors if warp is None else view.source(view.a, warp)
-    kept = _lashes(view, math.hypot(*move, lid))[..., None]
+    kept = _lashes(view, layers.rest, math.hypot(*move, lid))[..., None]
     dark = 1 - kept * (1 - np.clip(view.colors / np.maximum(before, 1), 0, 1))
     light = kept * np.maximum(view.colors - before, 0)
     if warp is not None:
@@ -205,12 +206,12 @@ def apart(view: View, other: View) -> Layers:
     Raises:
         TooLittleError: too little of the iris or of the white of the eye shows.
     """
-    sclera = _sclera(view, other)
+    sclera, rest = _sclera(view, other)
     lit, shows, bright = _iris(view)
     distance = view.from_iris()
     profile = _profile(lit, shows, distance, view.radius)
     theirs = _theirs(view, other, profile) if _pupil(view) < _LEAST_PUPIL else None
-    layers = Layers(sclera, lit, shows, profile, np.zeros_like(lit), theirs)
+    layers = Layers(sclera, rest, lit, shows, profile, np.zeros_like(lit), theirs)
     spots = bright > 0
     under = texture(view, layers, view.a[spots] - view.center[0], view.b[spots] - view.center[1])
     under = under * _shade((view.b - view.upper)[spots])[:, None]
@@ -225,9 +226,6 @@ def _iris(view: View) -> tuple[Floats, Floats, Floats]:
     if seen.sum() < 3.75 * (view.fine * view.unit) ** 2:
         raise TooLittleError("too little of an iris shows")
     usual = np.median(view.light[seen])
-    white = view.light[_sclera_shows(view) > 0]
-    if len(white) and np.median(white) - usual < _CONTRAST * np.median(white):
-        raise TooLittleError("the white of an eye is as dark as its iris")
     rise = max(45.0, 1.6 * float(np.median(np.abs(view.light[seen] - usual))))
     near = (distance < view.radius + 0.2) & (above > 0.3) & (below > 0.3)
     bright = _smooth((view.light - usual - rise) / 25) * near
@@ -270,8 +268,14 @@ def _sclera_shows(view: View) -> Floats:
     return clear.astype(float)
 
 
-def _sclera(view: View, other: View) -> Floats:
-    """The sclera, complete: its own pixels, and a shaded surface with grain under the iris."""
+def _sclera(view: View, other: View) -> tuple[Floats, Floats]:
+    """The sclera, complete, and where the iris shows beside its circle.
+
+    It is its own pixels, and a shaded surface with grain under the iris.
+
+    Raises:
+        TooLittleError: too little of it shows, or it is nearly as dark as the iris.
+    """
     shows = _sclera_shows(view)
     theirs = _sclera_shows(other) > 0
     own = shows > 0
@@ -297,9 +301,9 @@ def _sclera(view: View, other: View) -> Floats:
     bounded = np.clip(light, 0.5 * np.median(levels), np.quantile(levels, 0.65))
     surface = surface * (bounded / np.maximum(light, 1))[..., None] * shading
     surface *= _grain(view, shows)
-    cover = 1 - _smooth((view.from_iris() - view.radius - 0.6) / 1.4)
-    cover = np.maximum(cover, _rest_of_iris(view, surface.mean(-1)))
-    return view.colors + cover[..., None] * (surface - view.colors)
+    rest = _rest_of_iris(view, surface.mean(-1))
+    cover = np.maximum(1 - _smooth((view.from_iris() - view.radius - 0.6) / 1.4), rest)
+    return view.colors + cover[..., None] * (surface - view.colors), rest
 
 
 def _rest_of_iris(view: View, sclera: Floats) -> Floats:
@@ -307,13 +311,20 @@ def _rest_of_iris(view: View, sclera: Floats) -> Floats:
 
     That is near the circle, between the lids, and more like the iris than like ``sclera``, the
     brightness of the complete one.
+
+    Raises:
+        TooLittleError: the two are nearly as dark.
     """
     distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
-    inside = (distance < view.radius - 0.5) & (above > 1.2) & (below > 0.8) & view.free()
-    dark = float(np.median(view.light[inside])) if inside.any() else 0.0
+    inside = (distance < view.radius - 0.4) & (above > 1.2) & (below > 0.8) & view.free()
+    if not inside.any():
+        raise TooLittleError("too little of an iris shows")
+    dark, white = float(np.median(view.light[inside])), float(np.median(sclera[inside]))
+    if white - dark < _CONTRAST * white:
+        raise TooLittleError("the white of an eye is nearly as dark as its iris")
     like = (sclera - view.light) / np.maximum(sclera - dark, 1)
     near = _smooth((1.9 - distance / view.radius) / 0.3)
-    open_ = _smooth((above - 0.4) / 0.8) * _smooth((below - 0.3) / 0.8)
+    open_ = _smooth((above - 0.4) / 0.8) * _smooth((below + 0.5) / 0.8)
     return view.blurred(_smooth((like - 0.25) / 0.3), 0.3) * near * open_
 
 
@@ -446,10 +457,10 @@ def _lid_warp(view: View, lid: float) -> Floats | None:
     return view.b - lid * _lid_share(view) * share
 
 
-def _lashes(view: View, move: float) -> Floats:
+def _lashes(view: View, rest: Floats, move: float) -> Floats:
     """Where what the layers do not explain is kept: at the lids; everywhere without a move."""
     near = np.minimum(view.b - view.upper, 1.5 * (view.lower - view.b))
-    outside = _smooth(view.from_iris() - view.radius)
+    outside = _smooth(view.from_iris() - view.radius) * (1 - rest)
     return np.maximum((1 - _smooth(near / _LASHES)) * outside, 1 - min(1.0, move / _STILL))
 
 
