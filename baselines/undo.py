@@ -266,9 +266,20 @@ def without_new_lights(recipe: Recipe, seen: Tensor, place: Place) -> Tensor:
     """
     start = seen.new_zeros(2)
     made = recipe.apply(seen, others(seen))
-    brightest = F.max_pool2d(recipe.moved(seen, others(seen)), _NEAR, 1, _NEAR // 2)
+    brightest = _spread(recipe.moved(seen, others(seen)))
+    lights = ((made - brightest).mean(1, keepdim=True) / _BRIGHTER - 1).clamp(0, 1)
     around = planes(replace(place, radius=place.radius + 1), start, start)[:, 2:3]
-    return made - around * (made - brightest - _BRIGHTER).clamp(min=0)
+    return made - around * _spread(lights) * (made - _opened(made))
+
+
+def _opened(eyes: Tensor) -> Tensor:
+    """Eyes without bright spots of up to 4 pixels (a morphological opening)."""
+    return _spread(-_spread(-eyes, 5), 5)
+
+
+def _spread(pixels: Tensor, side: int = _NEAR) -> Tensor:
+    """The largest value in the square around each pixel."""
+    return F.max_pool2d(pixels, side, 1, side // 2)
 
 
 def in_full(made: Tensor, recipe: Recipe, eyes: Tensor, zoom: float) -> Tensor:
