@@ -301,29 +301,37 @@ def _sclera(view: View, other: View) -> tuple[Floats, Floats]:
     bounded = np.clip(light, 0.5 * np.median(levels), np.quantile(levels, 0.65))
     surface = surface * (bounded / np.maximum(light, 1))[..., None] * shading
     surface *= _grain(view, shows)
-    rest = _rest_of_iris(view, surface.mean(-1))
+    white = surface.mean(-1)
+    rest = _rest_of_iris(view, white, _dark(view, white))
     cover = np.maximum(1 - _smooth((view.from_iris() - view.radius - 0.6) / 1.4), rest)
     return view.colors + cover[..., None] * (surface - view.colors), rest
 
 
-def _rest_of_iris(view: View, sclera: Floats) -> Floats:
-    """Where an iris larger than its circle, or beside it, still shows, 0 to 1, (h, w).
-
-    That is near the circle, between the lids, and more like the iris than like ``sclera``, the
-    brightness of the complete one.
+def _dark(view: View, white: Floats) -> float:
+    """Brightness of the iris; ``white`` is that of the complete sclera, (h, w).
 
     Raises:
-        TooLittleError: the two are nearly as dark.
+        TooLittleError: the two are nearly the same, or too little of the iris shows.
     """
-    distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
-    inside = (distance < view.radius - 0.4) & (above > 1.2) & (below > 0.8) & view.free()
+    above, below = view.b - view.upper, view.lower - view.b
+    inside = (view.from_iris() < view.radius - 0.4) & (above > 1.2) & (below > 0.8) & view.free()
     if not inside.any():
         raise TooLittleError("too little of an iris shows")
-    dark, white = float(np.median(view.light[inside])), float(np.median(sclera[inside]))
-    if white - dark < _CONTRAST * white:
+    dark, usual = float(np.median(view.light[inside])), float(np.median(white[inside]))
+    if usual - dark < _CONTRAST * usual:
         raise TooLittleError("the white of an eye is nearly as dark as its iris")
-    like = (sclera - view.light) / np.maximum(sclera - dark, 1)
-    near = _smooth((1.9 - distance / view.radius) / 0.3)
+    return dark
+
+
+def _rest_of_iris(view: View, white: Floats, dark: float) -> Floats:
+    """Where an iris larger than its circle, or beside it, still shows, 0 to 1, (h, w).
+
+    That is near the circle, between the lids, and more like the iris (``dark``) than like the
+    complete sclera (``white``).
+    """
+    like = (white - view.light) / np.maximum(white - dark, 1)
+    near = _smooth((1.9 - view.from_iris() / view.radius) / 0.3)
+    above, below = view.b - view.upper, view.lower - view.b
     open_ = _smooth((above - 0.4) / 0.8) * _smooth((below + 0.5) / 0.8)
     return view.blurred(_smooth((like - 0.25) / 0.3), 0.3) * near * open_
 
