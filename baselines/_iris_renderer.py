@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gazebench.baselines import _glasses
 from gazebench.baselines._eye_view import Floats, Pixels, View
@@ -222,7 +223,7 @@ def apart(view: View, other: View) -> Layers:
 def _iris(view: View) -> tuple[Floats, Floats, Floats]:
     """The portrait without the lid's shade, where it shows the iris, and catch-lights there."""
     distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
-    seen = (above > 1.2) & (below > 0.8) & (distance < view.radius - 0.4) & view.free()
+    seen = _iris_shows(view)
     if seen.sum() < 3.75 * (view.fine * view.unit) ** 2:
         raise TooLittleError("too little of an iris shows")
     usual = np.median(view.light[seen])
@@ -234,6 +235,12 @@ def _iris(view: View) -> tuple[Floats, Floats, Floats]:
     dull = 1 - np.clip(view.blurred((bright > 0.15).astype(float), 0.3) * 2, 0, 1)
     shows = _smooth((above - 0.6) / 0.8) * _smooth((below - 0.4) / 0.8) * dull * view.free()
     return view.colors / _shade(above)[..., None], shows, bright
+
+
+def _iris_shows(view: View) -> NDArray[np.bool_]:
+    """Where the portrait shows the iris, clear of its edge and of the lids, (h, w)."""
+    open_ = (view.b - view.upper > 1.2) & (view.lower - view.b > 0.8)
+    return open_ & (view.from_iris() < view.radius - 0.4) & view.free()
 
 
 def _pupil(view: View) -> float:
@@ -313,8 +320,7 @@ def _dark(view: View, white: Floats) -> float:
     Raises:
         TooLittleError: the two are nearly the same, or too little of the iris shows.
     """
-    above, below = view.b - view.upper, view.lower - view.b
-    inside = (view.from_iris() < view.radius - 0.4) & (above > 1.2) & (below > 0.8) & view.free()
+    inside = _iris_shows(view)
     if not inside.any():
         raise TooLittleError("too little of an iris shows")
     dark, usual = float(np.median(view.light[inside])), float(np.median(white[inside]))

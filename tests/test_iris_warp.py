@@ -218,6 +218,17 @@ def test_an_iris_larger_than_its_circle_leaves_nothing_behind(synthetic: list[Fa
     assert np.median(whites) > 0.75  # 1 is as white as the eye beside the iris, 0 is the iris
 
 
+def test_an_eye_whose_white_is_nearly_as_dark_as_its_iris_is_not_moved(
+    synthetic: list[Face],
+) -> None:
+    pixels, pair, boxes = synthetic[0]
+    aside = Shift((2.0, 0.0))
+    assert (render(pixels, pair, boxes, (aside, aside)) != pixels).any()
+    flat = np.rint(90 + 0.1 * (pixels.astype(float) - 90)).astype(np.uint8)
+    with pytest.raises(TooLittleError, match="nearly as dark as its iris"):
+        render(flat, pair, boxes, (aside, aside))
+
+
 def test_a_lid_that_is_lifted_opens_the_eye(faces: list[Face]) -> None:
     lift = Shift((0.0, -1.5), -2.0)
     before, after = [], []
