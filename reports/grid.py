@@ -6,6 +6,7 @@ Also what tables share: which cells compete in a column, which is best, which ar
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from gazebench.cards import METRIC_GROUPS, MetricCard
@@ -14,6 +15,21 @@ from gazebench.reports.paper import Published
 from gazebench.results import Score
 
 MISSING = "\N{EN DASH}"
+
+
+class Group(StrEnum):
+    """Rows that stand together in a table; only methods compete for the best of a column."""
+
+    METHOD = "method"
+    ABLATION = "ablation"
+    CONTROL = "control"
+
+
+# groups that are shown below the methods, in this order, and what a table says of them
+UNRANKED = {
+    Group.ABLATION: ("Ablations", "lack a part of their method, not ranked"),
+    Group.CONTROL: ("Controls", "bound the scale, not ranked"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +85,7 @@ class Row:
     cells: Mapping[str, Cell]  # by column
     marks: tuple[int, ...] = ()  # notes on the whole row
     paper: Mapping[str, str] = field(default_factory=dict)  # printed numbers by column
-    control: bool = False  # bounds the scale and competes with nobody
+    group: Group = Group.METHOD
     share: str = ""  # how much of an incomplete run there is, "8 of 12 portraits"
     aside: str = ""  # in small letters below the label on the page: the year
     facts: Mapping[str, Any] = field(default_factory=dict)  # columns of the CSV before the scores
@@ -93,7 +109,7 @@ class Grid:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()  # numbered from 1
     paper: Published = field(default_factory=Published)
-    controls: tuple[Row, ...] = ()
+    unranked: tuple[Row, ...] = ()  # rows of other groups than the methods
     sorted_by: str = ""  # key of the column that the rows are sorted by
     of: str = ""  # the run, where a table is of one
     details: Mapping[str, Any] = field(default_factory=dict)  # what the JSON says besides
@@ -105,8 +121,17 @@ class Grid:
 
     @property
     def all_rows(self) -> tuple[Row, ...]:
-        """Rows that compete, then controls."""
-        return self.rows + self.controls
+        """Rows that compete, then the others."""
+        return self.rows + self.unranked
+
+    @property
+    def below(self) -> list[tuple[str, str, tuple[Row, ...]]]:
+        """The groups below the rows that compete: title, what it says, rows."""
+        groups = [
+            (*words, tuple(row for row in self.unranked if row.group == group))
+            for group, words in UNRANKED.items()
+        ]
+        return [group for group in groups if group[2]]
 
     @property
     def has_paper(self) -> bool:
@@ -121,7 +146,7 @@ class Line:
     key: str
     scores: Mapping[str, Score]
     complete: bool = True  # False: shown, but never best
-    control: bool = False
+    group: Group = Group.METHOD
 
 
 class Notes:
@@ -159,8 +184,8 @@ def cells_by_line(columns: Sequence[Column], lines: Sequence[Line]) -> dict[str,
 def cells_of(column: Column, lines: Sequence[Line]) -> dict[str, Cell]:
     """The column's cells by line.
 
-    Controls, incomplete lines and cells of another sample size are shown but never best, and no
-    letter is given to a set metric, which has no per-portrait values to pair.
+    Ablations, controls, incomplete lines and cells of another sample size are shown but never
+    best, and no letter is given to a set metric, which has no per-portrait values to pair.
     """
     ranked = {line.key: line.scores[column.key] for line in lines if competes(column, line)}
     pick = max if column.card.higher_is_better else min
@@ -188,7 +213,7 @@ def competes(column: Column, line: Line) -> bool:
     """Whether the line's score may be the best of the column."""
     score = line.scores.get(column.key)
     full = score is not None and column.n in (None, score.n)
-    return full and line.complete and not line.control
+    return full and line.complete and line.group == Group.METHOD
 
 
 def number(value: float, card: MetricCard) -> str:

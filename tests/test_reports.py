@@ -55,7 +55,25 @@ def test_arrows_units_and_sample_sizes_come_from_cards_and_scores():
 def test_rows_are_sorted_by_fid_with_incomplete_ones_last_and_controls_apart():
     table = grid(some_results())
     assert labels(table) == ["GazeGANV2", "PRGAN", "StarGAN", "Half done"]
-    assert [r.label for r in table.controls] == ["No change"]
+    assert [r.label for r in table.unranked] == ["No change"]
+
+
+def test_an_ablation_has_a_group_of_its_own_and_is_never_best():
+    full = make_result()
+    lesser = make_result(
+        "gazegan_v2",
+        method=MethodCard(title="GazeGANV2"),
+        scores=full.scores | {"fid_eyes": fid(1.0)},
+        provenance=full.provenance | {"settings": {"content_code": False}},
+    )
+    table = grid([lesser, full, *(r for r in some_results() if r.method.kind == "control")])
+    assert labels(table) == ["PRGAN"]
+    assert [(title, [r.label for r in rows]) for title, _, rows in table.below] == [
+        ("Ablations", ["GazeGANV2 without A"]),
+        ("Controls", ["No change"]),
+    ]
+    assert row(table, "prgan").cells["fid_eyes"].best
+    assert not row(table, "gazegan_v2").cells["fid_eyes"].ranked
 
 
 def test_missing_score_sorts_last_and_says_why():

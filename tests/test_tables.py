@@ -222,7 +222,7 @@ def test_the_leading_group_is_bold_in_the_table_of_stability(tmp_path: Path) -> 
     (grid,) = table_1_stability.grids(measured)
     keys = [column.key for column in grid.columns]
     assert keys == ["ms_ssim_outside", "lpips_outside", "seam"]
-    assert not grid.controls
+    assert not grid.unranked
     best = [r.key for r in grid.rows if r.cells["ms_ssim_outside"].best]
     assert best == ["v2"]
     cell = row(grid, "v2").cells["ms_ssim_outside"]

@@ -12,6 +12,7 @@ from gazebench.reports.grid import (
     Cell,
     Column,
     Grid,
+    Group,
     Line,
     Notes,
     Row,
@@ -43,14 +44,17 @@ class SomeScores:
 def table_of(results: Sequence[RunResult], what: SomeScores) -> Grid:
     """A row for each run with the scores that ``what`` names, and what the method weighs."""
     first = results[0]
-    lines = [line_of(result, (*what.titles, *COUNTS)) for result in results]
+    groups = {result.run: group_of(result) for result in results}
+    lines = [line_of(result, (*what.titles, *COUNTS), groups[result.run]) for result in results]
     columns = columns_of(lines, _cards(results, what.titles))
     sorted_by = next(iter(what.titles))
     names, notes = labels_of(results), Notes()
     cells = cells_by_line(columns, lines)
     paper = by_method(what.paper, first.dataset.resolution)
     rows = [
-        row_of(r, names[r.run], cells[r.run], notes, paper.of(ablations.printed_as(r)))
+        row_of(
+            r, names[r.run], cells[r.run], notes, groups[r.run], paper.of(ablations.printed_as(r))
+        )
         for r in sorted(results, key=lambda r: place_of(r, sorted_by, columns, names))
     ]
     return Grid(
@@ -63,8 +67,8 @@ def table_of(results: Sequence[RunResult], what: SomeScores) -> Grid:
         benchmark=first.benchmark,
         resolution=first.dataset.resolution,
         columns=columns,
-        rows=tuple(row for row in rows if not row.control),
-        controls=tuple(row for row in rows if row.control),
+        rows=tuple(row for row in rows if row.group == Group.METHOD),
+        unranked=tuple(row for row in rows if row.group != Group.METHOD),
         notes=(*notes.texts, *trainings(results, names)),
         paper=paper,
         sorted_by=sorted_by,
@@ -72,11 +76,15 @@ def table_of(results: Sequence[RunResult], what: SomeScores) -> Grid:
     )
 
 
-def line_of(result: RunResult, keys: Iterable[str]) -> Line:
+def group_of(result: RunResult) -> Group:
+    """A control's, or that of the methods."""
+    return Group.CONTROL if result.method.kind == "control" else Group.METHOD
+
+
+def line_of(result: RunResult, keys: Iterable[str], group: Group) -> Line:
     """The scores of a run that ``keys`` names."""
     scores = {key: result.scores[key] for key in keys if key in result.scores}
-    control = result.method.kind == "control"
-    return Line(key=result.run, scores=scores, complete=result.ranked, control=control)
+    return Line(key=result.run, scores=scores, complete=result.ranked, group=group)
 
 
 def place_of(
@@ -125,6 +133,7 @@ def row_of(
     label: str,
     cells: Mapping[str, Cell],
     notes: Notes,
+    group: Group,
     printed: Mapping[str, str],
 ) -> Row:
     """A row with its footnotes; ``printed`` are the paper's numbers by column."""
@@ -143,7 +152,7 @@ def row_of(
         cells=marked,
         marks=marks,
         paper={key: text for key, text in printed.items() if key in cells},
-        control=result.method.kind == "control",
+        group=group,
         share=_share(result),
         aside=str(result.method.year or ""),
         facts=_facts(result, label),

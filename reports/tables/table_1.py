@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from gazebench.errors import InputError
 from gazebench.reports import ablations, study_results
-from gazebench.reports.grid import Column, Grid, Line, Notes, Row, cells_by_line, columns_of
+from gazebench.reports.grid import Column, Grid, Group, Line, Notes, Row, cells_by_line, columns_of
 from gazebench.reports.measured import Measured, groups
 from gazebench.reports.paper import table_1
-from gazebench.reports.tables._runs import labels_of, line_of, place_of, row_of, trainings
+from gazebench.reports.tables._runs import group_of, labels_of, line_of, place_of, row_of, trainings
 from gazebench.results import DatasetFacts, RunResult
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def grids(measured: Measured) -> Iterator[Grid]:
 
 
 def grid(results: Sequence[RunResult]) -> Grid:
-    """The table of these results, best of the leading column first, then the controls.
+    """The table of these results: methods, best of the leading column first, then the others.
 
     Raises:
         InputError: none, or some that do not compare: another dataset, benchmark version, or
@@ -34,7 +34,7 @@ def grid(results: Sequence[RunResult]) -> Grid:
     _check_compare(results)
     results = [_of_corrections(result) for result in results]
     first = results[0]
-    lines = [line_of(result, result.scores) for result in results]
+    lines = [line_of(result, result.scores, _group_of(result)) for result in results]
     cards = {key: card for result in results for key, card in result.metrics.items()}
     columns = columns_of(lines, cards)
     sorted_by = _leading(columns)
@@ -49,8 +49,8 @@ def grid(results: Sequence[RunResult]) -> Grid:
         benchmark=first.benchmark,
         resolution=first.dataset.resolution,
         columns=columns,
-        rows=tuple(row for row in rows if not row.control),
-        controls=tuple(row for row in rows if row.control),
+        rows=tuple(row for row in rows if row.group == Group.METHOD),
+        unranked=tuple(row for row in rows if row.group != Group.METHOD),
         notes=tuple(notes),
         paper=table_1(first.dataset.resolution),
         sorted_by=sorted_by,
@@ -65,8 +65,14 @@ def _caption(facts: DatasetFacts, benchmark: str) -> str:
         f"{benchmark}). Brackets hold 95 % intervals, ± a standard error. "
         "The best of a column is bold. Methods with one letter are not told apart from the "
         "best of that letter (sign-flip test over portraits, Holm-corrected, 5 %); set "
-        "metrics such as FID get no letters. Controls bound the scale and are not ranked."
+        "metrics such as FID get no letters. Controls, which bound the scale, and ablations, "
+        "which lack a part of their method, are not ranked."
     )
+
+
+def _group_of(result: RunResult) -> Group:
+    """An ablation has a group of its own: it says something of its method and is not offered."""
+    return Group.ABLATION if ablations.without(result) else group_of(result)
 
 
 def _of_corrections(result: RunResult) -> RunResult:
@@ -115,12 +121,15 @@ def _rows(
 ) -> tuple[list[Row], list[str]]:
     names = labels_of(results)
     cells = cells_by_line(columns, lines)
+    groups = {result.run: _group_of(result) for result in results}
     ordered = sorted(results, key=lambda result: place_of(result, sorted_by, columns, names))
-    ordered.sort(key=lambda result: result.method.kind == "control")
+    ordered.sort(key=lambda result: list(Group).index(groups[result.run]))
     notes = Notes()
     paper = table_1(results[0].dataset.resolution)
     rows = [
-        row_of(r, names[r.run], cells[r.run], notes, paper.of(ablations.printed_as(r)))
+        row_of(
+            r, names[r.run], cells[r.run], notes, groups[r.run], paper.of(ablations.printed_as(r))
+        )
         for r in ordered
     ]
     return rows, [

@@ -27,8 +27,8 @@ def _of(by: Dimension, results: list[RunResult]) -> Iterator[Grid]:
 
 
 def _named(table: Grid, by: Dimension, part: Slice) -> Grid:
-    rows, controls = (
-        tuple(replace(row, paper={}) for row in some) for some in (table.rows, table.controls)
+    rows, unranked = (
+        tuple(replace(row, paper={}) for row in some) for some in (table.rows, table.unranked)
     )
     return replace(
         table,
@@ -38,7 +38,7 @@ def _named(table: Grid, by: Dimension, part: Slice) -> Grid:
         f"{part.label}. {table.caption}",
         paper=Published(),
         rows=rows,
-        controls=controls,
+        unranked=unranked,
         of=f"{by.name} {part.label}",
         details={**table.details, "slice": {"by": by.name, "trait": by.trait, "label": part.label}},
     )

@@ -40,7 +40,7 @@ def _grid(table: Grid, found: Mapping[str, Mapping[str, Standing]]) -> Grid:
         f"version {table.benchmark}.",
         columns=tuple(columns),
         rows=tuple(_row(row, columns, found) for row in rows),
-        controls=(),
+        unranked=(),
         notes=(),
         sorted_by="",
         details={

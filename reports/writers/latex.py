@@ -96,9 +96,7 @@ def _float(grid: Grid, columns: Sequence[Column], place: int, of: int) -> str:
         rf"\caption{{{escape(caption)}}}\smallskip",
         rf"\begin{{tabular}}{{p{{2.6cm}}{'r' * len(heads)}}}",
         *(r"\toprule", " & ".join([escape(grid.corner), *heads]) + r" \\", r"\midrule"),
-        *_group(grid.rows, columns, grid),
-        *([r"\midrule"] if grid.rows and grid.controls else []),
-        *_group(grid.controls, columns, grid),
+        *_groups(columns, grid),
         *(r"\bottomrule", r"\end{tabular}", r"\par\smallskip\raggedright"),
         *(
             rf"\textsuperscript{{{i}}}\,{escape(text)}\par"
@@ -122,6 +120,13 @@ def _head(column: Column) -> str:
     words.append(f"{last} {escape(column.arrow)}")
     facts = escape(in_brackets(column.facts).strip())
     return _stack([*words, *([facts] if facts else [])], "b")
+
+
+def _groups(columns: Sequence[Column], grid: Grid) -> list[str]:
+    """The rows that compete, then each other group, with a rule between them."""
+    groups = [rows for rows in (grid.rows, *(rows for _, _, rows in grid.below)) if rows]
+    lines = [[r"\midrule", *_group(rows, columns, grid)] for rows in groups]
+    return [line for group in lines for line in group][1:]
 
 
 def _group(rows: Sequence[Row], columns: Sequence[Column], grid: Grid) -> list[str]:

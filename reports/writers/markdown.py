@@ -6,7 +6,7 @@ The paper's numbers stand on lines of their own, marked as such.
 import re
 from collections.abc import Iterator
 
-from gazebench.reports.grid import Cell, Grid, Row
+from gazebench.reports.grid import Cell, Grid, Group, Row
 from gazebench.reports.writers.wording import about_paper, in_brackets
 
 
@@ -37,7 +37,8 @@ def write(grid: Grid) -> str:
 
 
 def _lines(row: Row, grid: Grid) -> Iterator[str]:
-    aside = [text for text in ("control" if row.control else "", row.share) if text]
+    group = "" if row.group == Group.METHOD else row.group
+    aside = [text for text in (group, row.share) if text]
     name = escape(row.label) + "".join(f" *({text})*" for text in aside)
     cells = [_cell(row.cells[c.key]) for c in grid.columns]
     yield f"| {' | '.join([name + _superscript(row.marks), *cells])} |"

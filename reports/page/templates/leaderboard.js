@@ -21,7 +21,7 @@
     all("thead th", table).forEach((th) => th.removeAttribute("aria-sort"));
     header.setAttribute("aria-sort", direction);
     const sign = direction === "ascending" ? 1 : -1;
-    for (const group of ["method", "control"]) {
+    for (const group of ["method", "ablation", "control"]) {
       const entries = all(`tbody[data-group="${group}"]`, table);
       if (!entries.length) continue;
       const end = entries[entries.length - 1].nextSibling;
@@ -60,7 +60,7 @@
         entry.hidden = !(fits && wanted.every((word) => search.includes(word)));
       });
       all(".divide", table).forEach((line) => {
-        line.hidden = !entries.some((e) => e.dataset.group === "control" && !e.hidden);
+        line.hidden = !entries.some((e) => e.dataset.group === line.dataset.of && !e.hidden);
       });
       const shown = entries.filter((entry) => !entry.hidden).length;
       document.querySelector(`[data-said="${table.id}"]`).textContent = `${shown} of ${entries.length} rows.`;
