@@ -147,7 +147,7 @@ def test_irises_of_photographs_move_as_far_as_asked(
 def test_pushed_irises_move_as_far_as_asked(synthetic: list[Face], shift: Any) -> None:
     shares = moved(synthetic, Shift(shift), near=0.4)
     assert len(shares) > 12
-    assert np.median(shares) == pytest.approx(1, abs=0.15)
+    assert np.median(shares) == pytest.approx(1, abs=0.2)
 
 
 def test_a_short_way_is_gone_with_the_eyes_own_pixels(faces: list[Face]) -> None:

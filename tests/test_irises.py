@@ -87,6 +87,17 @@ def test_an_iris_lies_between_lids_and_corners(demo_portraits: Path) -> None:
         assert (eye.upper[1:-1, 1] < eye.lower[1:-1, 1]).all()
 
 
+@pytest.mark.parametrize("name", ["00892", "02008", "02101"])
+def test_a_turned_head_narrows_its_far_eye_and_does_not_close_it(
+    demo_portraits: Path, name: str
+) -> None:
+    pair = find_eyes(*named(demo_portraits / f"{name}.jpg"))
+    assert abs(pair.head.yaw_deg) > 25
+    far, near = sorted(pair.eyes, key=lambda eye: eye.width)
+    assert far.width < 0.9 * near.width
+    assert 0.8 < far.opening / near.opening < 1.2
+
+
 def test_a_picture_without_a_face_is_doubted() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     assert find_eyes(noise, (Point(96, 128), Point(160, 128))).doubt
@@ -119,7 +130,11 @@ def test_the_networks_are_pinned_members_of_a_wheel() -> None:
 
 def portrait(folder: Path, index: int) -> tuple[Pixels, tuple[Point, Point]]:
     """A shipped portrait with the centres of its eyes."""
-    path = sorted(folder.glob("*.jpg"))[index]
+    return named(sorted(folder.glob("*.jpg"))[index])
+
+
+def named(path: Path) -> tuple[Pixels, tuple[Point, Point]]:
+    """A portrait with the centres of its eyes."""
     picture = read_picture(path)
     found = Dlib().find(picture, SourceFace(id=path.stem, name=path.name, path=path))
     return np.asarray(picture), (found.left_eye, found.right_eye)

@@ -16,6 +16,7 @@ _FACE = 3.6  # side of the first crop, in eye distances
 _DOWN = 0.35  # its centre below the eyes, in eye distances
 _AROUND = 1.5  # side of the second crop, of the mesh
 _EYE = 2.3  # side of an eye's crop, of the distance of its corners
+_FAR = 0.5  # share of the other eye's width in that of a narrower one: a turned head narrows it
 _CORNERS = ((33, 133), (362, 263))  # of the mesh: image left, image right, of each eye
 _LOWER, _UPPER = slice(0, 9), [0, *range(9, 16), 8]  # of the iris network, from the temple
 
@@ -140,10 +141,11 @@ class _Look:
 
 
 def _look(picture: _Picture, mesh: Floats, angle: float, side: int) -> _Look:
-    corners = mesh[list(_CORNERS[side]), :2]
+    corners, other = (mesh[list(_CORNERS[i]), :2] for i in (side, 1 - side))
     contours, centers, radii = [], [], []
     for _ in range(2):
-        width = float(np.hypot(*(corners[1] - corners[0])))
+        width = _width(corners)
+        width += _FAR * max(0.0, _width(other) - width)
         cut = _Cut(corners.mean(0), _EYE * width, angle, _networks.IRIS_SIDE, bool(side))
         contour, iris = (cut.back(points) for points in _networks.iris(picture.crop(cut)))
         contours.append(contour)
@@ -155,6 +157,10 @@ def _look(picture: _Picture, mesh: Floats, angle: float, side: int) -> _Look:
     if side:
         upper, lower = upper[::-1], lower[::-1]
     return _Look(upper.copy(), lower.copy(), np.array(centers), float(np.mean(radii)))
+
+
+def _width(corners: Floats) -> float:
+    return float(np.hypot(*(corners[1] - corners[0])))
 
 
 def _settled(pixels: NDArray[np.uint8], look: _Look, radius: float) -> Eye:
