@@ -4,8 +4,8 @@
 
 On the training portraits of domain X of DATASET whose irises are not in doubt: FOLDER gets
 `head.npz` (of `gazebench/irises`) and `iris_target.json` (of `baselines`), and the distance from
-the files that ship is printed. The target that ships is of `generated-256` (`benchmarks/gpu.md` says
-how that dataset is built), the head of the same portraits at 512 px.
+the files that ship is printed. The target that ships is of `generated-256` (`benchmarks/gpu.md` has
+its build), the head of the same portraits at 512 px.
 """
 
 import argparse
