@@ -16,7 +16,7 @@ _FACE = 3.6  # side of the first crop, in eye distances
 _DOWN = 0.35  # its centre below the eyes, in eye distances
 _AROUND = 1.5  # side of the second crop, of the mesh
 _EYE = 2.3  # side of an eye's crop, of the distance of its corners
-_FAR = 0.5  # share of the other eye's width in that of a narrower one: a turned head narrows it
+_WIDENED = 0.5  # of the way to the other eye's width, for an eye that a turned head narrows
 _CORNERS = ((33, 133), (362, 263))  # of the mesh: image left, image right, of each eye
 _LOWER, _UPPER = slice(0, 9), [0, *range(9, 16), 8]  # of the iris network, from the temple
 
@@ -77,11 +77,15 @@ class _Cut:
         return np.stack([a * x + b * y + c, d * x + e * y + f], 1)
 
 
-def find_eyes(pixels: NDArray[np.uint8], centers: tuple[Point, Point]) -> EyePair:
+def find_eyes(
+    pixels: NDArray[np.uint8], centers: tuple[Point, Point], *, widened: float = _WIDENED
+) -> EyePair:
     """Eyes and head of a face in ``pixels`` (H, W, 3), RGB.
 
-    ``centers``: about where the left and the right eye are, within a fifth of their distance. What
-    is found may still be nonsense: ``EyePair.doubt`` says so.
+    ``centers``: about where the left and the right eye are, within a fifth of their distance.
+    ``widened``: how far the crop of the narrower eye goes towards the other one's. At 0, the far
+    eye of a turned head looks too large to the network, which then has its lids too close. What is
+    found may still be nonsense: ``EyePair.doubt`` says so.
 
     Raises:
         MissingPartError: a network or LiteRT cannot be had.
@@ -89,7 +93,7 @@ def find_eyes(pixels: NDArray[np.uint8], centers: tuple[Point, Point]) -> EyePai
     left, right = (np.array(center, float) for center in centers)
     picture = _Picture.of(pixels, float(np.hypot(*(right - left))))
     mesh, certainty, angle = _mesh(picture, left, right)
-    looks = [_look(picture, mesh, angle, side) for side in (0, 1)]
+    looks = [_look(picture, mesh, angle, side, widened) for side in (0, 1)]
     radius = float(np.mean([look.radius for look in looks]))
     eyes = [_settled(pixels, look, radius) for look in looks]
     radius = float(np.mean([eye.radius for eye in eyes]))
@@ -140,12 +144,12 @@ class _Look:
     radius: float
 
 
-def _look(picture: _Picture, mesh: Floats, angle: float, side: int) -> _Look:
+def _look(picture: _Picture, mesh: Floats, angle: float, side: int, widened: float) -> _Look:
     corners, other = (mesh[list(_CORNERS[i]), :2] for i in (side, 1 - side))
     contours, centers, radii = [], [], []
     for _ in range(2):
         width = _width(corners)
-        width += _FAR * max(0.0, _width(other) - width)
+        width += widened * max(0.0, _width(other) - width)
         cut = _Cut(corners.mean(0), _EYE * width, angle, _networks.IRIS_SIDE, bool(side))
         contour, iris = (cut.back(points) for points in _networks.iris(picture.crop(cut)))
         contours.append(contour)
