@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from gazebench.baselines import _averting
+from gazebench.baselines import _averting, _glasses
 from gazebench.baselines._averting import Layers, apart, unmoved
 from gazebench.baselines._eye_crops import Crops, canonical, enlarged
 from gazebench.baselines._found_eyes import FoundEyes, why_not
@@ -36,7 +36,7 @@ from gazebench.baselines._restorer import HEIGHT, WIDTH, Critic, Place, Recipe, 
 from gazebench.baselines._undo_pairs import Pairs, others, pairs, shaken
 from gazebench.cards import MethodCard
 from gazebench.config import Settings
-from gazebench.dataset.batches import Batch, Draw, to_uint8
+from gazebench.dataset.batches import Batch, Draw, to_float, to_uint8
 from gazebench.dataset.boxes import Box
 from gazebench.irises import EyePair
 from gazebench.methods import Task, TrainableMethod
@@ -146,18 +146,28 @@ class Undo(TrainableMethod):
             pair = self._eyes.of(pixels, boxes)
             reason = why_not(pixels, pair, careful=self.config.careful)
             reason = reason or ("" if self._way(pair) else "looks at the camera")
+            bare = _glasses.take_off(pixels, pair, boxes)
+            if not reason and max(bare.shares) > _glasses.COVERED:
+                reason = "glasses hide too much of an eye"
             if reason:
                 self.unchanged[reason] += 1
                 continue
             for column, alpha in enumerate(alphas):
                 if alpha:
-                    made[row, column] = self._restored(image, boxes, pair, alpha)
+                    made[row, column] = self._restored(image, bare, boxes, pair, alpha)
         return made
 
-    def _restored(self, image: Tensor, boxes: tuple[Box, Box], pair: EyePair, way: float) -> Tensor:
-        """One portrait with its eyes a share of the way to the camera."""
+    def _restored(
+        self,
+        image: Tensor,
+        bare: _glasses.Bare,
+        boxes: tuple[Box, Box],
+        pair: EyePair,
+        way: float,
+    ) -> Tensor:
+        """One portrait with its eyes a share of the way to the camera, behind its own glasses."""
         crops = Crops.around(pair, (HEIGHT, WIDTH))
-        eyes = crops.cut(image)  # (2, 3, h, w)
+        eyes = crops.cut(_without_glasses(image, bare))  # (2, 3, h, w)
         seen = canonical(eyes, crops.zoom)  # (2, 3, 40, 64)
         start = torch.zeros(2, device=image.device)
         place = self._goal(pair, crops, way).to(image.device)
@@ -167,7 +177,7 @@ class Undo(TrainableMethod):
             change = F.avg_pool2d(made - seen, round(crops.zoom))
         else:
             change = in_full(made, recipe, eyes, crops.zoom) - eyes
-        return crops.put(image, change.to(image.dtype), boxes).clamp(-1, 1)
+        return _behind_glasses(crops.put(image, change.to(image.dtype), boxes), image, bare, boxes)
 
     def _way(self, pair: EyePair) -> float:
         """How much of the way to the camera the eyes go; 0 for who looks there already."""
@@ -256,6 +266,25 @@ class Undo(TrainableMethod):
             with contextlib.suppress(TooLittleError):
                 layers = apart(pixels, pair, crops)
         return _Face(layers or unmoved(pixels, crops), _place(pair, crops), layers is not None)
+
+
+def _without_glasses(image: Tensor, bare: _glasses.Bare) -> Tensor:
+    """A portrait (3, H, W) as its eyes are without glasses; itself where none were found."""
+    if all(cover is None for cover in bare.covers):
+        return image
+    return to_float(torch.from_numpy(bare.pixels).permute(2, 0, 1)).to(image)
+
+
+def _behind_glasses(
+    made: Tensor, image: Tensor, bare: _glasses.Bare, boxes: tuple[Box, Box]
+) -> Tensor:
+    """The portrait ``made`` of ``image``, which keeps its pixels where glasses cover an eye."""
+    for box, cover in zip(boxes, bare.covers, strict=True):
+        if cover is not None:
+            inside = slice(None), slice(box.top, box.bottom), slice(box.left, box.right)
+            share = torch.from_numpy(cover).to(image)
+            made[inside] += share * (image[inside] - made[inside])
+    return made.clamp(-1, 1)
 
 
 def without_new_lights(recipe: Recipe, seen: Tensor, place: Place) -> Tensor:
