@@ -96,7 +96,7 @@ class Undo(TrainableMethod):
         )
         place_error: float = Field(default=0.15, ge=0, description="pixels")
         gain: float = Field(
-            default=1.45, gt=0, le=3, description="on the iris's way aside, in ``correct``"
+            default=1.3, gt=0, le=3, description="on the iris's way aside, in ``correct``"
         )
         gain_down: float = Field(default=1.2, ge=0, le=4, description="on its way up or down")
         lid_gain: float = Field(default=1.8, ge=0, le=4)
