@@ -33,6 +33,14 @@ def faces(number: int) -> list[SourceFace]:
 
 # ids
 
+DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+}
+
 
 def ids_in_memory(names: list[str]) -> dict[str, str]:
     """The rule of ids, for names that fit into memory."""
@@ -47,8 +55,11 @@ def ids_in_memory(names: list[str]) -> dict[str, str]:
         is_whole = stem(name).replace("/", "-").strip(".-") == plain[name]
         return is_whole and len(plain[name]) <= 100 and count[plain[name].lower()] == 1
 
+    def no_device(id_: str) -> str:
+        return f"_{id_}" if id_.partition(".")[0].lower() in DEVICES else id_
+
     plain = {
-        name: re.sub(r"[^A-Za-z0-9_.-]+", "-", stem(name)).strip(".-") or "portrait"
+        name: no_device(re.sub(r"[^A-Za-z0-9_.-]+", "-", stem(name)).strip(".-") or "portrait")
         for name in names
     }
     count = Counter(id_.lower() for id_ in plain.values())
@@ -59,8 +70,9 @@ def ids_in_memory(names: list[str]) -> dict[str, str]:
 
 @st.composite
 def clashing(draw: st.DrawFn) -> list[str]:
-    """Names that clash, differ in case only, are long, are not ASCII, or look like an id."""
-    stems = draw(st.lists(st.text("aAb-_./ é0", min_size=1, max_size=4), max_size=7))
+    """Names that clash, differ in case only, are long, not ASCII, devices, or look like an id."""
+    stem = st.text("aAb-_./ é0", min_size=1, max_size=4) | st.sampled_from(["nul", "Com0", "aux.b"])
+    stems = draw(st.lists(stem, max_size=7))
     longs = [stem * draw(st.sampled_from([1, 1, 60])) for stem in stems]
     names = [f"{stem}{draw(st.sampled_from(['.jpg', '.PNG', '']))}" for stem in longs]
     names += [f"{id_}.png" for id_ in ids_in_memory(sorted(set(names))).values()]
