@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,6 +117,24 @@ def test_no_scheduler_is_a_sentence(faces: Path, tmp_path: Path) -> None:
     refused = build(faces, tmp_path / "out", "--cluster", address)
     assert refused.exit_code == 3
     assert f"--cluster {address}: no scheduler answers there" in refused.output
+
+
+@needs_dask
+def test_a_scheduler_without_workers_is_a_sentence(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "_SECONDS_WITHOUT_WORKER", 1.0)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    words = ["--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"]
+    with _running("scheduler", words, tmp_path):
+        found = outcomes(Portrayer("raises", ()), FACES, address)
+        with pytest.raises(InputError, match="no worker for 1 s; start some with `dask worker`"):
+            list(found)
+
+
+def test_a_late_look_is_no_time_without_workers() -> None:
+    client = SimpleNamespace(id="nobody", nthreads=dict)
+    tasks = cluster._Tasks(client, Portrayer("raises", ()), [], 1.0)  # type: ignore[arg-type]
+    tasks._looked -= 10 * cluster._SECONDS_WITHOUT_WORKER
+    tasks._check_workers(is_silent=True)
 
 
 @pytest.mark.parametrize("address", ["local:0", "local", "127.0.0.1:8786", "tcp://host"])

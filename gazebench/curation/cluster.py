@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import distributed
 
 _BATCH = 8  # faces of a task: a second of work, and a megabyte or two to send back
-_AHEAD = 2  # tasks given out forevery thread of a worker
+_AHEAD = 2  # tasks given out for every thread of a worker
 _TICK = 0.2  # seconds in which a stop is noticed
 _SECONDS_TO_CONNECT = 6.0
 _SECONDS_WITHOUT_WORKER = 120.0
@@ -116,7 +116,7 @@ class _Tasks:
         self._next = self._batch()  # to be given out; empty when there are no more
         self._alone: deque[SourceFace] = deque()
         self._flying: dict[distributed.Future, tuple[_Batch, bool]] = {}  # is it a second try
-        self._heard = time.monotonic()
+        self._looked, self._without = time.monotonic(), 0.0  # seconds seen without a worker
 
     def has_work(self) -> bool:
         return bool(self._next or self._alone or self._flying)
@@ -178,9 +178,11 @@ class _Tasks:
                 yield outcome
 
     def _check_workers(self, *, is_silent: bool) -> None:
-        if not is_silent or self._threads():
-            self._heard = time.monotonic()
-        elif time.monotonic() - self._heard > _SECONDS_WITHOUT_WORKER:
+        # where a busy machine lets this process look rarely, what it did not see does not count
+        now, before = time.monotonic(), self._looked
+        seen, self._looked = min(now - before, 5 * _TICK), now
+        self._without = 0.0 if not is_silent or self._threads() else self._without + seen
+        if self._without > _SECONDS_WITHOUT_WORKER:
             raise InputError(
                 f"the cluster has had no worker for {_SECONDS_WITHOUT_WORKER:.0f} s; start some "
                 "with `dask worker`, then run the same command again"
