@@ -146,11 +146,9 @@ class Undo(TrainableMethod):
             pair = self._eyes.of(pixels, boxes)
             reason = why_not(pixels, pair, careful=self.config.careful)
             reason = reason or ("" if self._way(pair) else "looks at the camera")
-            bare = _glasses.take_off(pixels, pair, boxes)
-            if not reason and max(bare.shares) > _glasses.COVERED:
-                reason = "glasses hide too much of an eye"
-            if reason:
-                self.unchanged[reason] += 1
+            bare = None if reason else _glasses.take_off(pixels, pair, boxes)
+            if bare is None or max(bare.shares) > _glasses.COVERED:
+                self.unchanged[reason or "glasses hide too much of an eye"] += 1
                 continue
             for column, alpha in enumerate(alphas):
                 if alpha:

@@ -187,6 +187,17 @@ def test_an_eye_that_glasses_hide_is_left_with_the_reason(faces: list[Face]) -> 
         Scene(hidden, pair, boxes)
 
 
+def test_a_network_leaves_an_eye_that_glasses_hide(small_dataset: Path, monkeypatch) -> None:
+    manifest = Manifest.load(small_dataset)
+    batch = Pixels.open(manifest).batch(manifest.select(domain=Domain.AWAY)[:1])
+    method = training.load_shipped(baselines, "undo", device="cpu").method
+    bare = glasses.Bare(np.empty(0, np.uint8), (None, None), (0.0, 0.9))
+    assert not torch.equal(method.correct(batch), batch.image)
+    monkeypatch.setattr(glasses, "take_off", lambda *_: bare)
+    assert torch.equal(method.correct(batch), batch.image)
+    assert method.unchanged == {"glasses hide too much of an eye": 1}
+
+
 def test_a_hidden_pupil_is_taken_from_the_other_eye(faces: list[Face]) -> None:
     pixels, pair, boxes = faces[0]
     x, y = np.rint(pair.right.iris).astype(int)
