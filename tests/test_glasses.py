@@ -14,6 +14,7 @@ from gazebench import baselines, training
 from gazebench.baselines import _glasses as glasses
 from gazebench.baselines import _iris_renderer as renderer
 from gazebench.baselines._iris_renderer import Scene, Shift, TooLittleError
+from gazebench.baselines.undo import Undo
 from gazebench.dataset import Domain, Manifest
 from gazebench.dataset.batches import Pixels, to_float, to_uint8
 from gazebench.dataset.boxes import Box, Point
@@ -191,6 +192,7 @@ def test_a_network_leaves_an_eye_that_glasses_hide(small_dataset: Path, monkeypa
     manifest = Manifest.load(small_dataset)
     batch = Pixels.open(manifest).batch(manifest.select(domain=Domain.AWAY)[:1])
     method = training.load_shipped(baselines, "undo", device="cpu").method
+    assert isinstance(method, Undo)
     bare = glasses.Bare(np.empty(0, np.uint8), (None, None), (0.0, 0.9))
     assert not torch.equal(method.correct(batch), batch.image)
     monkeypatch.setattr(glasses, "take_off", lambda *_: bare)
