@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +33,7 @@ class Illustration:
     caption: str
     alt: str
     key: tuple[str, str]  # fingerprint of the dataset, benchmark version
+    shows: Mapping[str, str]  # the runs, with the hash of what each predicted; "" if it is unknown
     files: dict[str, bytes | str]  # by suffix
     panels: Sequence[Panel]
     of: str = ""  # the run, where it shows one
@@ -45,6 +46,7 @@ class Illustrations:
     made: tuple[Illustration, ...]
     unfilled: tuple[str, ...]  # a sentence for each figure that could not be made, with commands
     failed: tuple[str, ...]  # and for each whose file has a mistake
+    earlier: tuple[str, ...] = ()  # names of those that an earlier report drew
 
 
 def illustrate(groups: Sequence[tuple[tuple[str, str], Group]]) -> Illustrations:
@@ -52,7 +54,7 @@ def illustrate(groups: Sequence[tuple[tuple[str, str], Group]]) -> Illustrations
     made: list[Illustration] = []
     unfilled: list[str] = []
     failed: list[str] = []
-    for name in sorted(plugins.names(figures), key=_natural):
+    for name in sorted(plugins.names(figures), key=natural):
         reasons: list[str] = []
         before = len(made)
         for key, group in groups:
@@ -110,11 +112,19 @@ def _made(name: str, key: tuple[str, str], group: Group, *, several: bool) -> li
     with style():
         module = importlib.import_module(f"{figures.__name__}.{name}")
         drawings: Iterator[Drawing] = module.draw(group)
-        return [_written(module, name, key, drawing, several) for drawing in drawings]
+        digests = {
+            run.result.run: run.result.provenance.get("predictions_sha256") for run in group.runs
+        }
+        return [_written(module, name, key, drawing, several, digests) for drawing in drawings]
 
 
 def _written(
-    module: ModuleType, name: str, key: tuple[str, str], drawing: Drawing, several: bool
+    module: ModuleType,
+    name: str,
+    key: tuple[str, str],
+    drawing: Drawing,
+    several: bool,
+    digests: Mapping[str, Any],
 ) -> Illustration:
     files: dict[str, bytes | str] = {"png": png(drawing.figure), "svg": svg(drawing.figure)}
     if drawing.data is not None:
@@ -128,6 +138,7 @@ def _written(
         caption=drawing.caption,
         alt=drawing.alt,
         key=key,
+        shows={run: str(digests.get(run) or "") for run in drawing.runs},
         files=files,
         panels=drawing.panels,
         of=drawing.of,
@@ -181,7 +192,7 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """By which figure_9 comes before figure_10."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gazebench import plugins, store
 from gazebench.errors import GazebenchError, InputError
-from gazebench.reports import reproduction, tables, writers
+from gazebench.reports import earlier, reproduction, tables, writers
 from gazebench.reports.grid import Grid
 from gazebench.reports.illustrations import Illustrations, file_names, group_of, illustrate
 from gazebench.reports.measured import Measured, Run
@@ -39,6 +39,7 @@ class Report:
     unfilled: tuple[str, ...]  # a sentence for each figure that the runs cannot fill
     damaged: tuple[str, ...]  # a sentence for each result that could not be read
     notes: tuple[str, ...]  # why pictures are left out
+    earlier: tuple[str, ...]  # names of figures that are as an earlier report drew them
 
 
 def write_report(
@@ -66,6 +67,8 @@ def write_report(
     if not sheets:
         raise _nothing(measured)
     drawn = _illustrations(sheets, measured, dataset, pictures)
+    if pictures:
+        drawn = earlier.with_earlier(drawn, out / "figures", measured.runs)
     boards = _boards(sheets, measured.runs, drawn, dataset, pictures)
     boards = _with_study(boards, measured)
     texts = {f"{s.name}.{suffix}": text for s in sheets for suffix, text in s.files.items()}
@@ -75,6 +78,7 @@ def write_report(
     _remove_others(out / "tables", _table_files(), texts)
     _remove_others(out / "figures", file_names(), images)
     store.write_many([(out / "tables" / name, text) for name, text in texts.items()])
+    images[earlier.FILE] = earlier.noted(drawn.made)
     store.write_many([(out / "figures" / name, data) for name, data in images.items()])
     store.write(page, render(boards))
     return Report(
@@ -85,6 +89,7 @@ def write_report(
         unfilled=drawn.unfilled,
         damaged=(*dict.fromkeys(measured.damaged), *drawn.failed),
         notes=tuple(dict.fromkeys(b.gallery.note for b in boards if pictures and b.gallery.note)),
+        earlier=drawn.earlier,
     )
 
 

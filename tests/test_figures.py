@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import matplotlib as mpl
@@ -230,7 +231,7 @@ def test_the_command_writes_the_same_bytes_whatever_the_readers_own_style(
     assert result.exit_code == 0, result.output
     assert "not made: figure 7 needs portraits of 512 pixels: `gazebench build-" in result.output
     names = {path.name for path in (out / "figures").iterdir()}
-    assert names == {"notes.txt", "figure-16.json"} | {
+    assert names == {"notes.txt", "drawn.json", "figure-16.json"} | {
         f"{name}.{suffix}" for name in FILLED for suffix in ("png", "svg")
     }
     for one in made.made:
@@ -254,3 +255,14 @@ def test_two_datasets_have_figures_of_their_own(tmp_path: Path) -> None:
     names = [path.name for path in (tmp_path / "out" / "figures").glob("figure-6-*.png")]
     assert len(names) == 2
     assert "figure-6" in report.page.read_text()
+
+
+def test_of_two_runs_of_a_method_the_one_with_pictures_is_shown(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path)
+    shutil.copytree(runs / "v2", runs / "a2", ignore=shutil.ignore_patterns("predictions"))
+    measured = Measured(runs)
+    (group,) = groups(measured.runs)
+    for order in (group, group[::-1]):
+        full = group_of(order, measured, None, pictures=True).full()
+        assert full is not None
+        assert full.result.run == "v2"

@@ -19,6 +19,7 @@ from gazebench.annotation.votes import VOTES
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT.parent / "shared" / "data" / "generated" / "votes.csv"
+PUBLISHED = ROOT / "benchmarks" / "results" / "generated-256-labels.csv"
 README = (ROOT / "annotation" / "README.md").read_text()
 MEANT = {"X": "X", "Y": "Y", "U": "unsure", "R": "reject"}
 
@@ -90,6 +91,14 @@ def test_labels_follow_the_votes(said: np.ndarray, dataset: Path, facts: dict[st
     counts = {name: int((labels == name).sum()) for name in (*VOTES, "ambiguous")}
     assert ", ".join(f"{name} {n:,}" for name, n in counts.items()) in README
     assert f"{facts['disputed']} ({facts['disputed'] / 2400:.0%}" in README.replace(" %", "%")
+
+
+def test_the_labels_of_the_published_results_are_the_majoritys(said: np.ndarray) -> None:
+    rows = list(csv.DictReader(PUBLISHED.read_text().splitlines()))
+    assert len(rows) == 2284
+    for row in rows:
+        votes = np.bincount(said[int(row["id"])], minlength=len(VOTES))
+        assert row["label"] == (VOTES[votes.argmax()] if votes.max() >= 2 else "ambiguous"), row
 
 
 def test_each_persons_confusion(said: np.ndarray, dataset: Path, facts: dict[str, Any]) -> None:

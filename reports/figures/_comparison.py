@@ -27,6 +27,7 @@ def compare(group: Group) -> Iterator[Drawing]:
     figure = sheet(rows)
     yield Drawing(
         figure=figure,
+        runs=[run.result.run for run in runs],
         title="Gaze correction",
         caption="The first row shows the source, the others what each method made of it, in the "
         f"order of Table I. {len(portraits)} test portraits, chosen by a hash that knows no "

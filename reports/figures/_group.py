@@ -121,11 +121,11 @@ class Group:
         return runs[:_MOST_ROWS]
 
     def full(self, method: str = FULL) -> Run | None:
-        """The first run of a method with all its parts."""
+        """The first run of a method with all its parts, of those with pictures if there are any."""
         found = [
             r for r in self.runs if r.result.name == method and not ablations.without(r.result)
         ]
-        return found[0] if found else None
+        return next(filter(_drew, found), next(iter(found), None))
 
     def without(self, part: str) -> Run | None:
         """The first GazeGANV2 that lacks only ``part``, a letter of ``ablations.TAKEN_AWAY``."""

@@ -39,6 +39,7 @@ def draw(group: Group) -> Iterator[Drawing]:
     meant = names([f"{part} is {_PARTS[part]}" for part in sorted(ablated)])
     yield Drawing(
         figure=figure,
+        runs=[run.result.run for run in runs],
         title="Ablations",
         caption="The source, GazeGANV2 without one of its parts, and the full method last. "
         f"{meant}. Left eye above right eye, enlarged.",

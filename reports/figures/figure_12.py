@@ -30,6 +30,7 @@ def draw(group: Group) -> Iterator[Drawing]:
     title = group.title_of(shown)
     yield Drawing(
         figure=figure,
+        runs=[shown.run],
         title="Extrapolation",
         caption=f"Animations by {title}. Intra: between the source ({ALPHA} = 0) and its "
         f"correction ({ALPHA} = 1). Extra: beyond them on the same line. Both eyes are enlarged.",

@@ -29,6 +29,7 @@ def draw(group: Group) -> Iterator[Drawing]:
     figure = sheet(rows, heads=_HEADS)
     yield Drawing(
         figure=figure,
+        runs=[parts[0].run],
         title="Outputs of PAM",
         caption="Each eye and the mirrored other eye, before what the pretrained auto-encoder "
         f"makes of them (run {parts[0].run}). The first two outputs of a row should be one eye, "

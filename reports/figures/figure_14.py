@@ -31,6 +31,7 @@ def draw(group: Group) -> Iterator[Drawing]:
     titles = list(measured.columns[2:])
     yield Drawing(
         figure=sheet(rows, heads=list(measured.columns)),
+        runs=[measured.run],
         title="Up-samplers",
         caption="The source, its reconstruction at half size (every pixel drawn as four) by the "
         f"run {measured.run}, and that brought to full size by {names(titles)}. Both eyes are "

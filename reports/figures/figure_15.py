@@ -48,6 +48,7 @@ def draw(group: Group) -> Iterator[Drawing]:
     _scale(figure, highest)
     yield Drawing(
         figure=figure,
+        runs=[full.result.run, without.result.run],
         title="What the coarse-to-fine module adds",
         caption=f"Eyes of the source, corrected by {titles[0]} and by {titles[1]}, and the "
         "absolute difference between the two, in levels of 255, as the mean of red, green and "

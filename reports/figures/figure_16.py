@@ -49,6 +49,7 @@ def draw(group: Group) -> Iterator[Drawing]:
     panels = [plot.panel for plot in plots]
     yield Drawing(
         figure=_figure(plots),
+        runs=[plot.run for plot in plots],
         title="The codes of gaze and content (t-SNE)",
         caption=_caption(plots, group),
         alt=f"Scatter plots of codes: {names([f'{p.title} ({p.note})' for p in panels])}.",

@@ -30,6 +30,7 @@ def draw(group: Group) -> Iterator[Drawing]:
     yaws = [f"{p.measures.yaw_deg:.0f}" for p in portraits]
     yield Drawing(
         figure=figure,
+        runs=[run.result.run],
         title="Head poses",
         caption=f"Test portraits over the range of head yaw, corrected by {title}. Below each: yaw "
         "and pitch of the head in degrees, as the manifest of the dataset has them.",

@@ -42,6 +42,7 @@ def draw(group: Group) -> Iterator[Drawing]:
         steps = max(row["step"] for row in rows)
         yield Drawing(
             figure=_figure(kinds),
+            runs=[run],
             title=f"Training of {title}",
             caption=f"Losses of the run {run} over {steps:,} steps, unweighted, each the mean over "
             "equal numbers of steps. " + _glossary(kinds),
