@@ -150,22 +150,24 @@ class Undo(TrainableMethod):
             if bare is None or max(bare.shares) > _glasses.COVERED:
                 self.unchanged[reason or "glasses hide too much of an eye"] += 1
                 continue
+            plain = _without_glasses(image, bare)
             for column, alpha in enumerate(alphas):
                 if alpha:
-                    made[row, column] = self._restored(image, bare, boxes, pair, alpha)
+                    moved = self._restored(image, plain, boxes, pair, alpha)
+                    made[row, column] = _behind_glasses(moved, image, bare, boxes)
         return made
 
     def _restored(
         self,
         image: Tensor,
-        bare: _glasses.Bare,
+        plain: Tensor,
         boxes: tuple[Box, Box],
         pair: EyePair,
         way: float,
     ) -> Tensor:
-        """One portrait with its eyes a share of the way to the camera, behind its own glasses."""
+        """One portrait with its eyes, as ``plain`` of glasses has them, a share of the way on."""
         crops = Crops.around(pair, (HEIGHT, WIDTH))
-        eyes = crops.cut(_without_glasses(image, bare))  # (2, 3, h, w)
+        eyes = crops.cut(plain)  # (2, 3, h, w)
         seen = canonical(eyes, crops.zoom)  # (2, 3, 40, 64)
         start = torch.zeros(2, device=image.device)
         place = self._goal(pair, crops, way).to(image.device)
@@ -175,7 +177,7 @@ class Undo(TrainableMethod):
             change = F.avg_pool2d(made - seen, round(crops.zoom))
         else:
             change = in_full(made, recipe, eyes, crops.zoom) - eyes
-        return _behind_glasses(crops.put(image, change.to(image.dtype), boxes), image, bare, boxes)
+        return crops.put(image, change.to(image.dtype), boxes)
 
     def _way(self, pair: EyePair) -> float:
         """How much of the way to the camera the eyes go; 0 for who looks there already."""

@@ -143,11 +143,11 @@ def test_irises_of_photographs_move_as_far_as_asked(
     assert np.mean(np.abs(np.array(shares) - 1) < 0.4) > 0.8
 
 
-@pytest.mark.parametrize("shift", [(1.2, 0.0), (-1.5, 0.0)], ids=str)
+@pytest.mark.parametrize("shift", [(1.2, 0.0), (-1.5, 0.0), (2.0, 0.0)], ids=str)
 def test_pushed_irises_move_as_far_as_asked(synthetic: list[Face], shift: Any) -> None:
     shares = moved(synthetic, Shift(shift), near=0.4)
     assert len(shares) > 12
-    assert np.median(shares) == pytest.approx(1, abs=0.2)
+    assert abs(np.median(shares) - 1) * abs(shift[0]) < 0.25  # pixels
 
 
 def test_a_short_way_is_gone_with_the_eyes_own_pixels(faces: list[Face]) -> None:

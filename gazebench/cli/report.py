@@ -28,9 +28,10 @@ def command(
     Reads every scores.json below RUNS and writes OUT/index.html, one file that opens by double
     click, OUT/tables/ with its tables as Markdown, LaTeX, CSV and JSON, and OUT/figures/ with
     figures 6 to 16 of Zhang et al. (2022) and training curves as PNG and SVG. A figure that the
-    runs cannot fill is named with the commands that fill it; one that was drawn into OUT before its
-    pictures were deleted stays there as long as the scores of its runs do. The page and the figures hold some
-    portraits: leave them out with --no-pictures where the dataset may not be redistributed.
+    runs cannot fill is named with the commands that fill it; one that was drawn into OUT before
+    its pictures were deleted stays there as long as the scores of its runs do. The page and the
+    figures hold some portraits: leave them out with --no-pictures where the dataset may not be
+    redistributed.
 
     \b
     gazebench report runs board
