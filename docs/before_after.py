@@ -16,23 +16,24 @@ from gazebench.dataset.lot import by_lot
 
 FACES, SIDE, GAP = 6, 256, 6
 FRAME = (96, 112, 416, 432)  # of a portrait of 512 pixels: the face
+FILE = Path(__file__).with_name("before-after.jpg")
 
 
-def main() -> None:
-    """Correct them and write the sheet: sources above, corrections below."""
+def sheet() -> Image.Image:
+    """Sources above, what they become below."""
     with (demo.PORTRAITS / "labels.csv").open() as file:
         away = [row["id"] for row in csv.DictReader(file) if row["label"] == "Y"]
     drawn = [demo.PORTRAITS / id_ for id_ in by_lot(away)[:FACES]]
     with tempfile.TemporaryDirectory() as folder:
         gazebench.correct(None, drawn, folder)
         pairs = [(path, Path(folder, f"{path.stem}.png")) for path in drawn]
-        sheet = Image.new("RGB", (FACES * (SIDE + GAP) - GAP, 2 * SIDE + GAP), "white")
+        made = Image.new("RGB", (FACES * (SIDE + GAP) - GAP, 2 * SIDE + GAP), "white")
         for column, pair in enumerate(pairs):
             for row, path in enumerate(pair):
                 face = Image.open(path).convert("RGB").crop(FRAME).resize((SIDE, SIDE))
-                sheet.paste(face, (column * (SIDE + GAP), row * (SIDE + GAP)))
-    sheet.save(Path(__file__).with_name("before-after.jpg"), quality=90)
+                made.paste(face, (column * (SIDE + GAP), row * (SIDE + GAP)))
+    return made
 
 
 if __name__ == "__main__":
-    main()
+    sheet().save(FILE, quality=90)

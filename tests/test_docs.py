@@ -5,10 +5,12 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
-from docs import generate
+from docs import before_after, generate
 from gazebench import cli
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +109,16 @@ def _celeba_hq(portraits: Path, folder: Path) -> None:
         (folder / "CelebAMask-HQ" / name).write_text(text)
     rows = "".join(f"{index},{labels[name]}\n" for index, name in enumerate(chosen))
     (folder / "labels.csv").write_text(f"id,label\n{rows}")
+
+
+@pytest.mark.long
+def test_the_picture_of_a_correction_is_what_the_code_makes() -> None:
+    shown = np.asarray(Image.open(before_after.FILE).convert("RGB"), np.int16)
+    made = np.asarray(before_after.sheet(), np.int16)
+    assert shown.shape == made.shape
+    corrected = np.abs(made[: before_after.SIDE] - made[-before_after.SIDE :])
+    compressed = np.abs(shown - made)
+    assert np.quantile(compressed, 0.999) < 25 < np.quantile(corrected, 0.999)
 
 
 def test_links_to_files_lead_somewhere() -> None:
