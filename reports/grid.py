@@ -38,7 +38,17 @@ class Column:
 
     key: str
     card: MetricCard
-    n: int | None  # sample size of the cells that compete; None for a cost
+    n: int | None  # sample size of the cells that compete, see ``admits``; None for a cost
+
+    def admits(self, score: Score) -> bool:
+        """Whether a score is of enough portraits to compete.
+
+        A set metric falls with n, so n must be the column's. A mean over portraits may have more:
+        who loses irises is measured on fewer, and who keeps them is not to be left out for it.
+        """
+        if self.n is None or score.n == self.n:
+            return True
+        return score.per_portrait is not None and score.n > self.n
 
     @property
     def arrow(self) -> str:
@@ -184,8 +194,8 @@ def cells_by_line(columns: Sequence[Column], lines: Sequence[Line]) -> dict[str,
 def cells_of(column: Column, lines: Sequence[Line]) -> dict[str, Cell]:
     """The column's cells by line.
 
-    Ablations, controls, incomplete lines and cells of another sample size are shown but never
-    best, and no letter is given to a set metric, which has no per-portrait values to pair.
+    Ablations, controls, incomplete lines and cells of another sample size (of means over portraits:
+    of a smaller one) are shown but never best, and no letter is given to a set metric, which has no per-portrait values to pair.
     """
     ranked = {line.key: line.scores[column.key] for line in lines if competes(column, line)}
     pick = max if column.card.higher_is_better else min
@@ -212,8 +222,7 @@ def cells_of(column: Column, lines: Sequence[Line]) -> dict[str, Cell]:
 def competes(column: Column, line: Line) -> bool:
     """Whether the line's score may be the best of the column."""
     score = line.scores.get(column.key)
-    full = score is not None and column.n in (None, score.n)
-    return full and line.complete and line.group == Group.METHOD
+    return score is not None and column.admits(score) and line.complete and line.group == Group.METHOD
 
 
 def number(value: float, card: MetricCard) -> str:
@@ -257,9 +266,14 @@ def _size(column: Column, score: Score | None) -> str:
 
 
 def _sample_size(key: str, card: MetricCard, lines: Sequence[Line]) -> int | None:
-    """The n that most complete lines have (the larger of two equally frequent)."""
+    """The n that most complete methods have (the larger of two equally frequent).
+
+    Without one, that of the complete lines, else of all.
+    """
     if card.group == "cost":
         return None
-    sizes = [(line.complete, line.scores[key].n) for line in lines if key in line.scores]
-    counts = Counter(n for complete, n in sizes if complete) or Counter(n for _, n in sizes)
+    there = [line for line in lines if key in line.scores]
+    complete = [line for line in there if line.complete]
+    methods = [line for line in complete if line.group == Group.METHOD]
+    counts = Counter(line.scores[key].n for line in methods or complete or there)
     return max(counts, key=lambda n: (counts[n], n))

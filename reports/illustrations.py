@@ -27,6 +27,7 @@ SUFFIXES = ("png", "svg", "json")
 class Illustration:
     """A figure as it was written."""
 
+    module: str  # that drew it, "figure_6"
     name: str  # of the files, "figure-6"
     number: str  # as the paper counts; "" for one of ours
     title: str
@@ -37,6 +38,7 @@ class Illustration:
     files: dict[str, bytes | str]  # by suffix
     panels: Sequence[Panel]
     of: str = ""  # the run, where it shows one
+    faces: bool = True  # it shows portraits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +63,9 @@ def illustrate(groups: Sequence[tuple[tuple[str, str], Group]]) -> Illustrations
             try:
                 made += _made(name, key, group, several=len(groups) > 1)
             except Unfilled as error:
-                reasons.append(f"{_called(name)} {error}")
+                reasons.append(f"{called(name)} {error}")
             except Exception as error:  # a mistake in the figure's own file costs that figure
-                failed.append(f"{_called(name)}: {plugins.sentence(error, _path(name))}")
+                failed.append(f"{called(name)}: {plugins.sentence(error, _path(name))}")
         if len(made) == before:
             unfilled += reasons[:1]
     return Illustrations(made=tuple(made), unfilled=tuple(unfilled), failed=tuple(failed))
@@ -129,10 +131,9 @@ def _written(
     files: dict[str, bytes | str] = {"png": png(drawing.figure), "svg": svg(drawing.figure)}
     if drawing.data is not None:
         files["json"] = json.dumps(drawing.data, indent=1, sort_keys=True) + "\n"
-    parts = [_short(" ".join(key))] if several else []
-    parts += [_safe(drawing.of)] if drawing.of else []
     return Illustration(
-        name="-".join([_file_name(name), *parts]),
+        module=name,
+        name=name_of(name, key, drawing.of, several=several),
         number=module.NUMBER,
         title=drawing.title,
         caption=drawing.caption,
@@ -142,7 +143,15 @@ def _written(
         files=files,
         panels=drawing.panels,
         of=drawing.of,
+        faces=drawing.faces,
     )
+
+
+def name_of(module: str, key: tuple[str, str], of: str, *, several: bool) -> str:
+    """The name of a figure's files; ``several``: the report has more than one dataset."""
+    parts = [_short(" ".join(key))] if several else []
+    parts += [_safe(of)] if of else []
+    return "-".join([_file_name(module), *parts])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +184,8 @@ def _trained_on(folder: Path) -> str:
         return ""
 
 
-def _called(name: str) -> str:
+def called(name: str) -> str:
+    """A figure's module in a sentence: "figure 6"."""
     return name.replace("_", " ")
 
 

@@ -67,8 +67,7 @@ def write_report(
     if not sheets:
         raise _nothing(measured)
     drawn = _illustrations(sheets, measured, dataset, pictures)
-    if pictures:
-        drawn = earlier.with_earlier(drawn, out / "figures", measured.runs)
+    drawn = earlier.with_earlier(drawn, out / "figures", measured, pictures=pictures)
     boards = _boards(sheets, measured.runs, drawn, dataset, pictures)
     boards = _with_study(boards, measured)
     texts = {f"{s.name}.{suffix}": text for s in sheets for suffix, text in s.files.items()}

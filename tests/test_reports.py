@@ -124,6 +124,25 @@ def test_another_sample_size_is_not_ranked_and_is_printed():
     assert labels(table)[-1] == "OTHER"
 
 
+def test_a_mean_over_more_portraits_competes_and_over_fewer_does_not():
+    def scores(value, n):
+        values = {f"{number:02}": value for number in range(n)}
+        return {"seam": Score(value=value, n=n, per_portrait=values)}
+
+    sizes = {"a": (2.0, 88), "b": (2.5, 88), "keeps": (1.5, 92), "loses": (1.0, 84)}
+    results = [make_result(run, scores=scores(*told)) for run, told in sizes.items()]
+    controls = [
+        make_result(run, scores=scores(0.0, 91), method=MethodCard(title=run, kind="control"))
+        for run in ("identity", "bank", "other")
+    ]
+    table = grid([*results, *controls])
+    cells = {run: row(table, run).cells["seam"] for run in sizes}
+    assert {run for run, cell in cells.items() if cell.best} == {"keeps"}
+    assert not cells["loses"].ranked
+    assert cells["keeps"].size == "n = 92"
+    assert cells["a"].size == ""
+
+
 def test_equal_values_are_best_together():
     table = grid([make_result("a"), make_result("b")])
     assert all(row(table, run).cells["fid_eyes"].best for run in "ab")

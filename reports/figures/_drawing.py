@@ -54,6 +54,7 @@ class Drawing:
     caption: str  # sentences: what is shown and how it is to be read
     alt: str  # what a person who does not see it needs
     runs: Sequence[str] = ()  # what is shown comes from these
+    faces: bool = True  # portraits are among it
     of: str = ""  # which of several pictures of one module: the run
     panels: Sequence[Panel] = ()  # where the page draws the points
     data: Mapping[str, Any] | None = None  # numbers behind the picture, for a JSON file

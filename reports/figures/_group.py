@@ -120,12 +120,14 @@ class Group:
         ]
         return runs[:_MOST_ROWS]
 
-    def full(self, method: str = FULL) -> Run | None:
-        """The first run of a method with all its parts, of those with pictures if there are any."""
+    def full(self, method: str = FULL, *, codes: bool = False) -> Run | None:
+        """The first run of a method with all its parts, if possible one with pictures (codes)."""
         found = [
             r for r in self.runs if r.result.name == method and not ablations.without(r.result)
         ]
-        return next(filter(_drew, found), next(iter(found), None))
+        coded = {shown.run for shown in self.shown if shown.facts.codes}
+        fit = [r for r in found if (r.result.run in coded if codes else _drew(r))]
+        return next(iter([*fit, *found]), None)
 
     def without(self, part: str) -> Run | None:
         """The first GazeGANV2 that lacks only ``part``, a letter of ``ablations.TAKEN_AWAY``."""

@@ -50,6 +50,7 @@ def draw(group: Group) -> Iterator[Drawing]:
     yield Drawing(
         figure=_figure(plots),
         runs=[plot.run for plot in plots],
+        faces=False,
         title="The codes of gaze and content (t-SNE)",
         caption=_caption(plots, group),
         alt=f"Scatter plots of codes: {names([f'{p.title} ({p.note})' for p in panels])}.",
@@ -61,9 +62,9 @@ def draw(group: Group) -> Iterator[Drawing]:
 def _wanted(group: Group) -> Iterator[tuple[str, Shown]]:
     """The four panels of the paper, where there are runs for them."""
     by_run = {shown.run: shown for shown in group.shown}
-    full = group.full()
+    full = group.full(codes=True)
     for kind, run in (
-        ("r", group.full("gazegan")),
+        ("r", group.full("gazegan", codes=True)),
         ("r", full),
         ("c", group.without("C")),
         ("c", full),
@@ -202,10 +203,10 @@ def _absent(plots: Sequence[_Plot], group: Group) -> str:
     there = {(plot.kind, plot.run) for plot in plots}
     lacking = []
     for kind, run, what in (
-        ("r", group.full("gazegan"), "r of GazeGAN"),
-        ("r", group.full(), "r of GazeGANV2"),
+        ("r", group.full("gazegan", codes=True), "r of GazeGAN"),
+        ("r", group.full(codes=True), "r of GazeGANV2"),
         ("c", group.without("C"), "c of GazeGANV2 without C (weight_fp = 0)"),
-        ("c", group.full(), "c of GazeGANV2"),
+        ("c", group.full(codes=True), "c of GazeGANV2"),
     ):
         if run is None or (kind, run.result.run) not in there:
             lacking.append(what)

@@ -43,6 +43,7 @@ def draw(group: Group) -> Iterator[Drawing]:
         yield Drawing(
             figure=_figure(kinds),
             runs=[run],
+            faces=False,
             title=f"Training of {title}",
             caption=f"Losses of the run {run} over {steps:,} steps, unweighted, each the mean over "
             "equal numbers of steps. " + _glossary(kinds),

@@ -96,7 +96,7 @@ def place_of(
     if score is None or column is None:
         return 2, 0.0, names[result.run]
     value = -score.value if column.card.higher_is_better else score.value
-    full = result.ranked and column.n in (None, score.n)
+    full = result.ranked and column.admits(score)
     return 0 if full else 1, value, names[result.run]
 
 
