@@ -194,8 +194,8 @@ def cells_by_line(columns: Sequence[Column], lines: Sequence[Line]) -> dict[str,
 def cells_of(column: Column, lines: Sequence[Line]) -> dict[str, Cell]:
     """The column's cells by line.
 
-    Ablations, controls, incomplete lines and cells of another sample size (of means over portraits:
-    of a smaller one) are shown but never best, and no letter is given to a set metric, which has no per-portrait values to pair.
+    Ablations, controls, incomplete lines and cells that the column does not admit are shown but
+    never best, and no letter is given to a set metric, which has no per-portrait values to pair.
     """
     ranked = {line.key: line.scores[column.key] for line in lines if competes(column, line)}
     pick = max if column.card.higher_is_better else min
@@ -222,7 +222,8 @@ def cells_of(column: Column, lines: Sequence[Line]) -> dict[str, Cell]:
 def competes(column: Column, line: Line) -> bool:
     """Whether the line's score may be the best of the column."""
     score = line.scores.get(column.key)
-    return score is not None and column.admits(score) and line.complete and line.group == Group.METHOD
+    full = score is not None and column.admits(score)
+    return full and line.complete and line.group == Group.METHOD
 
 
 def number(value: float, card: MetricCard) -> str:
