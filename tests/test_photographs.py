@@ -293,6 +293,7 @@ def test_the_page_says_what_to_expect_of_a_method(demo_portraits: Path, tmp_path
         (("--method", "iris_wrap", "me.jpg"), "did you mean 'iris_warp'"),
         (("--set", "raise_gazes=1", "me.jpg"), "did you mean 'raise_gaze'"),
         (("nobody.jpg",), "nobody.jpg: no such photograph, folder or run"),
+        ((".git",), ".git: no pictures (JPEG, PNG ...) in this folder"),
     ],
 )
 def test_what_cannot_correct_says_why(
@@ -303,10 +304,17 @@ def test_what_cannot_correct_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shutil.copy(demo_portraits / f"{AWAY[0]}.jpg", tmp_path / "me.jpg")
+    (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
     result = gazebench("correct", *words)
     assert result.exit_code == 3
     assert says in result.output
+
+
+def test_a_method_in_place_of_a_run_is_told_where_it_belongs() -> None:
+    result = gazebench("correct", "undo", "me.jpg")
+    assert result.exit_code == 2
+    assert "did you mean `--method undo`?" in result.output
 
 
 def test_a_method_that_looks_things_up_takes_a_dataset(
@@ -361,10 +369,15 @@ def test_a_photograph_that_is_left_as_it_is_is_named_with_the_reason(
     demo_portraits: Path, tmp_path: Path
 ) -> None:
     photo, out = demo_portraits / f"{AWAY[0]}.jpg", tmp_path / "out"
-    words = ("correct", photo, "--out", out, "--set", "leave_alone=100", "--device", "cpu")
+    alone = ("--set", "leave_alone=100")
+    words = ("correct", photo, "--out", out, "--page", *alone, "--device", "cpu")
     result = gazebench(*words)
     assert result.exit_code == 0, result.output
     assert f"{photo}: left as it is: looks at the camera" in result.output
+    assert "--set leave_alone=0" in result.output
+    page = (out / "index.html").read_text()
+    assert "<p>left as it is: looks at the camera</p>" in page
+    assert "0 of 1 photograph corrected" in page
     assert "0 of 1 photographs corrected, 1 left as they are" in result.output
     with Image.open(out / f"{AWAY[0]}.png") as picture:
         assert json.loads(picture.info["gazebench"])["gaze"] == "left as it is"

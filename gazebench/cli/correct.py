@@ -112,10 +112,13 @@ def command(
     gazebench correct me.jpg --sign key.pem --certificate chain.pem
     """
     import gazebench
+    from gazebench import baselines, plugins
 
     run, *photos = words if is_run(words[0]) else (None, *words)
     if not photos:
         raise click.UsageError("no PHOTO after RUN")
+    if str(photos[0]) in plugins.names(baselines) and not photos[0].exists():
+        raise click.UsageError(f"{photos[0]} is a method; did you mean `--method {photos[0]}`?")
     done = gazebench.correct(
         run,
         photos,
@@ -148,6 +151,8 @@ def _tell(done: "CorrectedPhotographs", run: Path | None, out: Path) -> None:
         click.echo(f"note: {sentence}", err=True)
     for sentence in done.unchanged:
         click.echo(sentence, err=True)
+    if any("looks at the camera" in sentence for sentence in done.unchanged):
+        click.echo("note: `--set leave_alone=0` turns eyes that seem to be there already", err=True)
     changed = len(done.files) - len(done.unchanged)
     photographs = len(done.files) + len(done.failures)
     but = f", {len(done.unchanged)} left as they are" if done.unchanged else ""

@@ -30,28 +30,35 @@ class _Row:
     name: str
     whole: tuple[str, str]  # before and after, as data addresses
     eyes: tuple[str, str] | None  # None: nothing changed
+    why: str  # nothing changed
 
 
-def write(places: Mapping[Path, Path], folder: Path, by: Chosen) -> Path:
+def write(
+    places: Mapping[Path, Path], folder: Path, by: Chosen, unchanged: Sequence[str] = ()
+) -> Path:
     """Write ``folder/index.html`` on the photographs (keys) that have a correction (values).
+
+    ``unchanged`` has a sentence for each that was left as it is, which begins with its name.
 
     Raises:
         DiskError: no space or not writable.
     """
-    rows = [_row(photo, place) for photo, place in places.items() if place.exists()]
+    rows = [_row(photo, place, unchanged) for photo, place in places.items() if place.exists()]
     page = folder / FILE
     store.write(page, _html(rows, by.method.card, by.notes))
     return page
 
 
-def _row(photo: Path, place: Path) -> _Row:
+def _row(photo: Path, place: Path, unchanged: Sequence[str]) -> _Row:
     before, after = (np.asarray(read_picture(path)) for path in (photo, place))
     changed = np.argwhere((before != after).any(2))
     name, whole = text_name(photo.name), (_address(before, _LONGEST), _address(after, _LONGEST))
     if not len(changed):
-        return _Row(name, whole, None)
+        begin = f"{text_name(photo)}: "
+        said = (s.removeprefix(begin) for s in unchanged if s.startswith(begin))
+        return _Row(name, whole, None, next(said, "left as it is"))
     cut = _around(changed, before.shape)
-    return _Row(name, whole, (_address(before[cut], _EYES), _address(after[cut], _EYES)))
+    return _Row(name, whole, (_address(before[cut], _EYES), _address(after[cut], _EYES)), "")
 
 
 def _around(changed: NDArray[np.intp], shape: tuple[int, ...]) -> Any:

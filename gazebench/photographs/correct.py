@@ -115,8 +115,8 @@ def _inside(folder: Path, note: Callable[[str], None]) -> list[Path]:
     shown = [path for path in files if _is_shown(path)]
     if not shown:
         raise InputError(
-            f"{text_name(folder)}: has neither photographs nor a run; "
-            f"`gazebench train --method METHOD DATASET {text_name(folder)}` makes a run"
+            f"{text_name(folder)}: no pictures (JPEG, PNG ...) in this folder, and no run, which "
+            f"`gazebench train --method METHOD DATASET {text_name(folder)}` would make"
         )
     for sentence in passed_over(kinds_of(set(files) - set(shown))):
         note(f"{text_name(folder)}: {sentence}")

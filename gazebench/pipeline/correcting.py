@@ -105,7 +105,7 @@ def correct(
         unchanged=tuple(unchanged),
         failures=tuple(failures.values()),
         notes=(*said, *chosen.notes),
-        page=before_after.write(files, Path(out), chosen) if page and files else None,
+        page=before_after.write(files, Path(out), chosen, unchanged) if page and files else None,
         signed=sign is not None,
     )
 
