@@ -11,6 +11,7 @@ from typing import Any
 _START = r"(?:file://)?(?:/|[A-Za-z]:[\\/]|\\\\)(?=[^\s\\/])"
 _QUOTED = re.compile(rf"(?<=['\"]){_START}([^'\"]*)(?=['\"])")
 _PATH = re.compile(rf"(?<![\w./~…])(?!(?<=<)/\w+>){_START}((?:\\ |[^\s'\",;)\]])*)")
+_NOT_HAD = re.compile(r"(weights \S+ \([^()]*\) cannot be (?:obtained|had)):.*")
 
 
 def published(value: Any) -> Any:
@@ -25,8 +26,11 @@ def published(value: Any) -> Any:
 
 
 def public_text(text: str) -> str:
-    """One line of visible characters; of an absolute path only its last part, "…/runs"."""
-    line = "".join(map(_visible, text))
+    """One line of visible characters; of an absolute path only its last part, "…/runs".
+
+    Of weights that could not be had only that: why is a matter of the machine.
+    """
+    line = _NOT_HAD.sub(r"\1", "".join(map(_visible, text)))
     return _PATH.sub(_last_part, _QUOTED.sub(_last_part, line))
 
 

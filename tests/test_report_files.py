@@ -179,6 +179,10 @@ def test_json_holds_values_intervals_reasons_and_provenance():
         ("https://arxiv.org/abs/1 and/or 1/s, ./x ../y a / b <b>c</b>", None),
         ("two\nlines\tand \u202eright to left\u202c", "two lines and right to left"),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),
+        (
+            "weights x2 (RRDBNet: twice) cannot be obtained: https://h/x.pth: [Errno -2] none. Put it",
+            "weights x2 (RRDBNet: twice) cannot be obtained",
+        ),
     ],
 )
 def test_private_paths_and_invisible_letters_are_not_published(text, shown):

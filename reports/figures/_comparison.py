@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gazebench.reports.figures._drawing import Drawing
-from gazebench.reports.figures._group import EVAL, FULL_SIZE, TRAIN, Group, Unfilled
+from gazebench.reports.figures._group import EVAL, FULL_SIZE, Group, Unfilled
 from gazebench.reports.figures._sheet import Row, face, names, sheet
 
 _FACES = 4
@@ -13,7 +13,7 @@ def compare(group: Group) -> Iterator[Drawing]:
     """The source above, then a row for each method that was compared."""
     runs = group.compared()
     if not runs:
-        raise Unfilled("a method that was evaluated", TRAIN.format("prgan"), EVAL)
+        raise group.nothing_compared("prgan")
     portraits = group.faces(runs, _FACES)
     rows = [Row(label="Source", cells=[face(group.source(p), p) for p in portraits])]
     rows += [

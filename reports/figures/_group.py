@@ -142,8 +142,14 @@ class Group:
         full = self.full()
         found = full if full and _drew(full) else next(iter(self.compared()), None)
         if found is None:
-            raise Unfilled("a method that was evaluated", TRAIN.format(FULL), EVAL)
+            raise self.nothing_compared(FULL)
         return found
+
+    def nothing_compared(self, example: str) -> Unfilled:
+        """Why no method can be shown; ``example`` is one that could be trained."""
+        if any(r.result.ranked and r.result.method.kind != "control" for r in self.runs):
+            return Unfilled("corrected portraits (only their scores are here)", EVAL)
+        return Unfilled("a method that was evaluated", TRAIN.format(example), EVAL)
 
     def animators(self) -> list[Shown]:
         """Runs with animations, GazeGANV2 and GazeGAN before others, ablations left out.
