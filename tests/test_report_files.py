@@ -180,7 +180,7 @@ def test_json_holds_values_intervals_reasons_and_provenance():
         ("two\nlines\tand \u202eright to left\u202c", "two lines and right to left"),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),
         (
-            "weights x2 (RRDBNet: twice) cannot be obtained: https://h/x.pth: [Errno -2] none. Put it",
+            "weights x2 (RRDBNet: twice) cannot be obtained: https://h/x.pth: [Errno -2] none",
             "weights x2 (RRDBNet: twice) cannot be obtained",
         ),
     ],
