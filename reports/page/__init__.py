@@ -63,6 +63,7 @@ class Highlight:
     spread: str
     holders: str
     tied: str
+    untouched: str  # what portraits have that are left alone
 
 
 def render(boards: Sequence[Board]) -> str:
@@ -156,7 +157,15 @@ def _highlights(grid: Grid) -> Iterator[Highlight]:
             spread=cell.spread,
             holders=_names(best),
             tied=_names(_tied(grid.rows, column, cell)),
+            untouched=_untouched(grid, column),
         )
+
+
+def _untouched(grid: Grid, column: Column) -> str:
+    """What the control has that corrects nothing; "" where it was not measured."""
+    rows = (row for row in grid.unranked if row.facts.get("method") == "identity")
+    cells = (row.cells[column.key] for row in rows)
+    return next((cell.text for cell in cells if cell.score), "")
 
 
 def _tied(rows: Sequence[Row], column: Column, best: Cell) -> list[Row]:
