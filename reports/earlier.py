@@ -133,7 +133,7 @@ def _holds(one: _Drawn, measured: Measured) -> bool:
 
 
 def _files(folder: Path, one: _Drawn) -> dict[str, bytes | str]:
-    """By suffix; nothing unless all are as they were written, and the picture is a PNG."""
+    """By suffix; nothing without a PNG, or where a file is not as it was written."""
     found: dict[str, bytes | str] = {}
     for suffix, digest in one.hashes.items():
         file = f"{one.name}.{suffix}"
@@ -143,7 +143,7 @@ def _files(folder: Path, one: _Drawn) -> dict[str, bytes | str]:
         try:
             data = read_bytes(path, _MOST)
         except MissingFileError:
-            return {}
+            continue
         if _hash(data) != digest:
             return {}
         found[suffix] = data
