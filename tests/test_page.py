@@ -450,3 +450,12 @@ def test_timings_are_those_of_the_phases():
         "Scoring": "2.5 min",
     }
     assert dict(timings({"training_seconds": "long", "timings": [1]})) == {}
+
+
+def test_a_run_whose_pictures_are_gone_has_no_column_of_faces(tmp_path):
+    runs = make_runs(tmp_path)
+    shutil.rmtree(runs / "prgan" / "predictions")
+    text = write_report(runs, tmp_path / "out").page.read_text()
+    head = text[text.index('class="grid"') :].partition("</tr>")[0]
+    assert "GazeGANV2" in head
+    assert "PRGAN" not in head

@@ -68,10 +68,11 @@ def gallery(grid: Grid, runs: Sequence[Run], dataset: Path | None, share: float)
         manifest = find_dataset(grid.fingerprint, runs, dataset)
     except InputError as error:
         return Gallery(note=str(error))
-    folders = {run.result.run: folder for run in runs if (folder := predictions_of(run))}
-    rows = [row for row in grid.all_rows if row.key in folders]
-    if not rows:
+    named = {run.result.run: folder for run in runs if (folder := predictions_of(run))}
+    if not named:
         return Gallery(note="No run says where its corrected pictures are.")
+    folders = {run: folder for run, folder in named.items() if folder.is_dir()}
+    rows = [row for row in grid.all_rows if row.key in folders]
     count = max(4, int(share * PICTURES) // (len(rows) + 1))
     choices = choose(
         grid,
