@@ -24,7 +24,6 @@ from gazebench.reports.page.methods import Extremes, extremes_of
 from gazebench.reports.slices import dimension
 
 LIMIT = 3_000_000  # bytes of a page; more where there are very many tables
-_TEXT = 500_000  # of them for what is neither a picture nor a file
 _LEAST_ROOM = 0.25
 
 
@@ -163,7 +162,8 @@ def _boards(
 ) -> list[Board]:
     """The tables of each dataset and benchmark version, with the runs that were scored on it."""
     together = _together(sheets)
-    room = _room(sheets)
+    bare = [_board(group, _runs_of(key, runs), dataset, 0) for key, group in together.items()]
+    room = _room(len(render(bare)))
     share = room / len(together) if pictures else 0
     figures = {key: [i for i in drawn.made if i.key == key] for key in together}
     weight = len(drawn.made) or 1
@@ -176,11 +176,10 @@ def _boards(
     ]
 
 
-def _room(sheets: Sequence[Sheet]) -> float:
-    """The share of the pictures' budgets that is left beside the tables and their files."""
-    files = sum(len(text) for sheet in sheets for text in sheet.files.values()) * 4 / 3
+def _room(bare: int) -> float:
+    """The share of the budgets that is left beside a page of ``bare`` bytes without pictures."""
     pictures = gallery_page.BUDGET + figures_page.BUDGET + methods_page.BUDGET
-    return min(1.0, max(_LEAST_ROOM, (LIMIT - _TEXT - files) / pictures))
+    return min(1.0, max(_LEAST_ROOM, (LIMIT - bare) / pictures))
 
 
 def _together(sheets: Sequence[Sheet]) -> dict[tuple[str, str], list[Sheet]]:

@@ -1,7 +1,7 @@
 """Which faces a page shows: some chosen at random, and the worst, median and best by a metric."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gazebench.dataset.lot import by_lot
 from gazebench.reports.grid import Column, Grid, Row
@@ -15,18 +15,21 @@ class Choice:
     """A face and why it is shown."""
 
     id: str
-    why: str  # "at random", "worst", "median", "best"
+    why: str  # "at random", "worst", "median", "best", "at random, best"
     metric: Column | None = None  # that the face was chosen by
 
 
 def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> list[Choice]:
-    """``drawn`` faces at random, then up to three by a metric.
+    """``drawn`` faces at random, then up to three by a metric; each once.
 
     The lot depends on no score, see ``by_lot``.
     """
     pool = by_lot(ids)
-    lot = [Choice(id=id_, why="at random") for id_ in sorted(pool[:drawn])]
-    return lot + (_extremes(grid, set(pool)) if extremes else [])
+    chosen = {id_: Choice(id=id_, why="at random") for id_ in sorted(pool[:drawn])}
+    for one in _extremes(grid, set(pool)) if extremes else []:
+        before = chosen.get(one.id)
+        chosen[one.id] = replace(one, why=f"{before.why}, {one.why}") if before else one
+    return list(chosen.values())
 
 
 def _extremes(grid: Grid, ids: set[str]) -> list[Choice]:
