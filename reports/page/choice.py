@@ -17,6 +17,7 @@ class Choice:
     id: str
     why: str  # "at random", "worst", "median", "best", "at random, best"
     metric: Column | None = None  # that the face was chosen by
+    drawn: bool = False  # by lot
 
 
 def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> list[Choice]:
@@ -25,10 +26,12 @@ def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> lis
     The lot depends on no score, see ``by_lot``.
     """
     pool = by_lot(ids)
-    chosen = {id_: Choice(id=id_, why="at random") for id_ in sorted(pool[:drawn])}
+    chosen = {id_: Choice(id=id_, why="at random", drawn=True) for id_ in sorted(pool[:drawn])}
     for one in _extremes(grid, set(pool)) if extremes else []:
         before = chosen.get(one.id)
-        chosen[one.id] = replace(one, why=f"{before.why}, {one.why}") if before else one
+        chosen[one.id] = (
+            replace(before, why=f"{before.why}, {one.why}", metric=one.metric) if before else one
+        )
     return list(chosen.values())
 
 
