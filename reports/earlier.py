@@ -51,10 +51,6 @@ class _Drawn:
     hashes: Mapping[str, str]
     of: str = ""
 
-    @property
-    def place(self) -> tuple[str, tuple[str, str], str]:
-        return self.module, self.key, self.of
-
 
 def noted(made: Iterable[Illustration]) -> str:
     """The text of ``drawn.json``."""
@@ -81,11 +77,11 @@ def with_earlier(
     several = len({_key(run) for run in measured.runs}) > 1
     found: dict[tuple[str, tuple[str, str], str], Illustration] = {}
     for one in _read(folder / FILE):
-        current = now.get(one.place)
+        current = now.get(_place(one))
         lesser = current is None or set(current.shows) < set(one.shows)
         wanted = lesser and (pictures or not one.faces) and _holds(one, measured)
         if wanted and (files := _files(folder, one)):
-            found[one.place] = _illustration(one, files, several=several)
+            found[_place(one)] = _illustration(one, files, several=several)
     if not found:
         return drawn
     made = [*(one for place, one in now.items() if place not in found), *found.values()]
@@ -102,7 +98,7 @@ def _key(run: Run) -> tuple[str, str]:
     return run.result.dataset.fingerprint, run.result.benchmark
 
 
-def _place(one: Illustration) -> tuple[str, tuple[str, str], str]:
+def _place(one: Illustration | _Drawn) -> tuple[str, tuple[str, str], str]:
     return one.module, one.key, one.of
 
 

@@ -266,3 +266,12 @@ def test_of_two_runs_of_a_method_the_one_with_pictures_is_shown(tmp_path: Path) 
         full = group_of(order, measured, None, pictures=True).full()
         assert full is not None
         assert full.result.run == "v2"
+
+
+def test_scores_without_pictures_are_told_from_no_evaluation(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path)
+    for folder in runs.glob("*/predictions"):
+        shutil.rmtree(folder)
+    (sentence,) = [s for s in illustrated(runs).unfilled if s.startswith("figure 6 ")]
+    assert "only their scores are here" in sentence
+    assert "gazebench train" not in sentence
