@@ -28,6 +28,10 @@ class FoundEyes:
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, EyePair] = OrderedDict()
 
+    def forget(self) -> None:
+        """Remember none of the portraits so far."""
+        self._known.clear()
+
     def of(self, pixels: Pixels, boxes: tuple[Box, Box]) -> EyePair:
         """The eyes of a portrait (H, W, 3) near the middles of its eye boxes, as ``find_eyes``."""
         key = hashlib.sha256(pixels.tobytes()).digest() + repr(boxes).encode()

@@ -150,6 +150,10 @@ class IrisWarp(UsesBank):
         """The target, and how many portraits were left as they are, by reason."""
         return {"target": self.target.as_json(), "unchanged": dict(self.unchanged)}
 
+    def forget(self) -> None:
+        """As ``methods.Forgets`` says: the eyes that were found."""
+        self._eyes.forget()
+
     def _rendered(self, batch: Batch, ways: Callable[[EyePair], list[Way]], count: int) -> Tensor:
         """Every portrait with its eyes moved all of its ``count`` ways, (N, count, 3, H, W)."""
         made = batch.image[:, None].repeat(1, count, 1, 1, 1)

@@ -134,6 +134,10 @@ class Undo(TrainableMethod):
         self._eyes = FoundEyes()
         self._faces: dict[str, _Face] = {}  # training portraits, taken apart when first drawn
 
+    def forget(self) -> None:
+        """As ``methods.Forgets`` says: the eyes that were found."""
+        self._eyes.forget()
+
     def correct(self, batch: Batch) -> Tensor:
         """The portraits with restored eyes, (N, 3, H, W) in [-1, 1]."""
         return self.animate(batch, [1.0])[:, 0]

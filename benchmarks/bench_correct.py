@@ -23,7 +23,6 @@ import torch
 from PIL import Image
 
 from gazebench import baselines, demo
-from gazebench.baselines._found_eyes import FoundEyes
 from gazebench.irises import find_eyes
 from gazebench.landmarks.dlib import Dlib, models
 from gazebench.photographs import Photograph, Photographer, choosing
@@ -96,8 +95,7 @@ def _corrected(method: Any, batch: Any) -> None:
 
 def _fresh(method: Any) -> Any:
     """The method without the eyes that it has found before."""
-    if hasattr(method, "_eyes"):
-        method._eyes = FoundEyes()
+    getattr(method, "forget", lambda: None)()
     return method
 
 

@@ -174,7 +174,7 @@ def _frames(engine: Engine, batch: Batch) -> float:
         with engine.accelerator.autocast():
             return method.correct(one)
 
-    return frames_per_second(correct, batch).value
+    return frames_per_second(correct, [batch]).value
 
 
 def _corrections(speeds: dict[tuple[str, int, str], float]) -> str:

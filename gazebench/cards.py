@@ -49,6 +49,7 @@ class MetricCard:
     region: str = ""  # "portrait without eye boxes", "eye patches"
     weights: tuple[str, ...] = ()  # names in `gazebench weights list`
     bounds: tuple[float | None, float | None] = (None, None)  # possible values
+    share: bool = False  # True: each portrait has 1 or 0, and the score is the share of those
     group: MetricGroup = "other"
     order: int = 100  # place among the columns of its group; equal ones stand by name
     sees_eyes: bool = True  # False: what happens inside the eye boxes changes no score

@@ -73,6 +73,14 @@ class UsesBank(Method, Protocol):
         return {}
 
 
+class Forgets(Method, Protocol):
+    """A method that remembers portraits, so that asking for one again is quicker."""
+
+    def forget(self) -> None:
+        """Drop what is remembered of portraits: a speed is that of a portrait seen first."""
+        ...
+
+
 class TrainableMethod(Method, ABC):
     """A method with networks.
 

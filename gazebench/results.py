@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from gazebench import store
 from gazebench.cards import MethodCard, MetricCard
@@ -56,6 +56,17 @@ def t_interval(
     )
 
 
+def share_interval(share: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of ``n`` portraits (Wilson 1927).
+
+    Student's has no width where all agree: 0 of 12 portraits says no more than "below 0.24".
+    """
+    z = float(ndtri(0.975))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    margin = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, middle - margin), min(1.0, middle + margin)
+
+
 def pseudo_values(value: float, left_out: NDArray[np.float64]) -> dict[str, float]:
     """What each group of portraits adds to a set metric: numbers with its mean and its spread.
 
@@ -85,31 +96,43 @@ class Score:
     note: str = ""  # what a reader needs beside it: "real test X 8.3° (floor)"
     # of a set metric: group of portraits → jackknife pseudo-value, see ``pseudo_values``
     groups: Mapping[str, float] | None = None
+    judge: str = ""  # sha256 of what was trained to measure it; others' scores do not compare
 
     @classmethod
     def of(
-        cls, values: Mapping[str, float], *, bounds: Bounds = (None, None), note: str = ""
+        cls,
+        values: Mapping[str, float],
+        *,
+        bounds: Bounds = (None, None),
+        share: bool = False,
+        note: str = "",
+        judge: str = "",
     ) -> Self:
-        """Mean of per-portrait values with Student's 95 % interval over portraits.
+        """Mean of per-portrait values with a 95 % interval over portraits.
 
-        ``bounds``: the values that are possible (a metric's card has them).
+        ``bounds``: the values that are possible, and ``share``: whether each is 1 or 0 (a metric's
+        card has both). The interval of a share is Wilson's, any other Student's.
 
         Raises:
-            InputError: no values, or one that is not finite.
+            InputError: no values, or one that is not finite, or of a share neither 1 nor 0.
         """
         bad = next((id_ for id_, value in values.items() if not math.isfinite(value)), None)
         if not values or bad is not None:
             raise InputError(f"no finite value for {bad or 'any portrait'}")
+        if share and not set(values.values()) <= {0.0, 1.0}:
+            raise InputError("a share is a mean of values 1 and 0, and there are others")
         ordered = np.array([values[key] for key in sorted(values)], np.float64)
         mean, n = float(ordered.mean()), len(ordered)
         stderr = float(ordered.std(ddof=1) / math.sqrt(n)) if n > 1 else None
+        interval = None if stderr is None else t_interval(mean, stderr, n - 1, bounds)
         return cls(
             value=mean,
             n=n,
-            interval=None if stderr is None else t_interval(mean, stderr, n - 1, bounds),
+            interval=share_interval(mean, n) if share else interval,
             stderr=stderr,
             per_portrait=dict(sorted(values.items())),
             note=note,
+            judge=judge,
         )
 
 

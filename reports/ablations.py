@@ -46,10 +46,19 @@ def beside(measured: Measured, letter: str, scores: Iterable[str]) -> Iterator[l
     """The runs without one part and those of the whole method, together where they compare.
 
     Of each dataset and benchmark version, where a run without the part has one of ``scores``.
+    Where whole methods have seen as many portraits as a run without the part, others are left out:
+    a longer training would pass for the part's effect.
     """
     wanted = set(scores)
     for group in groups(measured.runs):
         results = [r.result for r in group if r.result.name == METHOD]
         some = [r for r in results if wanted & r.scores.keys() and without(r) in ("", letter)]
         if any(without(r) == letter for r in some):
-            yield some
+            yield _as_long(some)
+
+
+def _as_long(results: list[RunResult]) -> list[RunResult]:
+    """Without the whole methods of another budget than the ablations', where one has theirs."""
+    budgets = {r.provenance.get("images") for r in results if without(r)}
+    equal = [r for r in results if without(r) or r.provenance.get("images") in budgets]
+    return equal if any(not without(r) for r in equal) else results

@@ -15,6 +15,7 @@ from gazebench.reports.paper import Published
 from gazebench.results import Score
 
 MISSING = "\N{EN DASH}"
+OTHER_JUDGE = "another judge"
 
 
 class Group(StrEnum):
@@ -39,13 +40,16 @@ class Column:
     key: str
     card: MetricCard
     n: int | None  # sample size of the cells that compete, see ``admits``; None for a cost
+    judge: str = ""  # ``Score.judge`` of the cells that compete
 
     def admits(self, score: Score) -> bool:
-        """Whether a score is of enough portraits to compete.
+        """Whether a score is by the column's judge and of enough portraits to compete.
 
         A set metric falls with n, so n must be the column's. A mean over portraits may have more:
         who loses irises is measured on fewer, and who keeps them is not to be left out for it.
         """
+        if score.judge != self.judge:
+            return False
         if self.n is None or score.n == self.n:
             return True
         return score.per_portrait is not None and score.n > self.n
@@ -74,7 +78,7 @@ class Cell:
     score: Score | None = None
     text: str = MISSING
     spread: str = ""  # "[0.97, 0.99]", "± 0.002"
-    size: str = ""  # "n = 16" where that is not the column's
+    apart: str = ""  # what is not the column's: "n = 16", "another judge"
     ranked: bool = False  # competes for the column's best
     best: bool = False
     letter: str = ""  # rows that share one are not told apart
@@ -176,9 +180,7 @@ def columns_of(lines: Sequence[Line], cards: Mapping[str, MetricCard]) -> tuple[
     """The metrics that any line has a score of, group by group, in the order of their cards."""
     keys = {key for line in lines for key in line.scores}
     ordered = sorted(keys, key=lambda key: _place(key, cards[key]))
-    return tuple(
-        Column(key=key, card=cards[key], n=_sample_size(key, cards[key], lines)) for key in ordered
-    )
+    return tuple(_column(key, cards[key], lines) for key in ordered)
 
 
 def _place(key: str, card: MetricCard) -> tuple[int, int, str]:
@@ -211,7 +213,7 @@ def cells_of(column: Column, lines: Sequence[Line]) -> dict[str, Cell]:
             score=score,
             text=number(score.value, column.card) if score else MISSING,
             spread=_spread(score, column) if score else "",
-            size=_size(column, score),
+            apart=_apart(column, score),
             ranked=line.key in ranked,
             best=line.key in ranked and ranked[line.key].value == best,
             letter=letters.get(line.key, ""),
@@ -262,19 +264,26 @@ def _spread(score: Score, column: Column) -> str:
     return f"[{low}, {high}]"
 
 
-def _size(column: Column, score: Score | None) -> str:
-    return f"n = {score.n}" if score and column.n not in (None, score.n) else ""
+def _apart(column: Column, score: Score | None) -> str:
+    if not score:
+        return ""
+    size = f"n = {score.n}" if column.n not in (None, score.n) else ""
+    judge = OTHER_JUDGE if score.judge != column.judge else ""
+    return ", ".join(part for part in (size, judge) if part)
 
 
-def _sample_size(key: str, card: MetricCard, lines: Sequence[Line]) -> int | None:
-    """The n that most complete methods have (the larger of two equally frequent).
+def _column(key: str, card: MetricCard, lines: Sequence[Line]) -> Column:
+    """With the judge and the n that most complete methods have.
 
-    Without one, that of the complete lines, else of all.
+    Of two that are equally frequent the larger n. Without a complete method, those of the complete
+    lines, else of all.
     """
-    if card.group == "cost":
-        return None
     there = [line for line in lines if key in line.scores]
     complete = [line for line in there if line.complete]
     methods = [line for line in complete if line.group == Group.METHOD]
-    counts = Counter(line.scores[key].n for line in methods or complete or there)
-    return max(counts, key=lambda n: (counts[n], n))
+    scores = [line.scores[key] for line in methods or complete or there]
+    judges = Counter(score.judge for score in scores)
+    judge = max(judges, key=lambda one: (judges[one], one))
+    counts = Counter(score.n for score in scores if score.judge == judge)
+    size = None if card.group == "cost" else max(counts, key=lambda n: (counts[n], n))
+    return Column(key=key, card=card, n=size, judge=judge)

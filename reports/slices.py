@@ -6,8 +6,9 @@ Limits are fixed, so that the slices of one report are those of another.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gazebench.cards import MetricCard
 from gazebench.errors import InputError
-from gazebench.results import Bounds, RunResult, Score
+from gazebench.results import RunResult, Score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def restricted(result: RunResult, ids: frozenset[str]) -> RunResult:
     scores = {
         key: score
         for key, card in cards.items()
-        if (score := over(result.scores.get(key), ids, card.bounds))
+        if (score := over(result.scores.get(key), ids, card))
     }
     gone = {
         key: "no portrait of the slice"
@@ -115,8 +116,10 @@ def restricted(result: RunResult, ids: frozenset[str]) -> RunResult:
     return replace(result, metrics=cards, scores=scores, skipped={**result.skipped, **gone})
 
 
-def over(score: Score | None, ids: frozenset[str], bounds: Bounds = (None, None)) -> Score | None:
+def over(score: Score | None, ids: frozenset[str], card: MetricCard) -> Score | None:
     """The score over some of its portraits, with an interval of its own; None for none."""
-    values = score.per_portrait if score else None
-    some = {id_: value for id_, value in (values or {}).items() if id_ in ids}
-    return Score.of(some, bounds=bounds) if some else None
+    if not score:
+        return None
+    some = {id_: value for id_, value in (score.per_portrait or {}).items() if id_ in ids}
+    kept = {"bounds": card.bounds, "share": card.share, "judge": score.judge}
+    return Score.of(some, **kept) if some else None

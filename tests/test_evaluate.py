@@ -359,6 +359,46 @@ def test_other_labels_are_refused_until_overwrite(
     assert renewed.results[0].n_predicted == len(portraits_to_correct(Manifest.load(dataset)))
 
 
+COUNTING = '''
+"""counts"""
+from gazebench.cards import MethodCard
+from gazebench.config import Settings
+from gazebench.methods import Method
+
+class Counts(Method):
+    card = MethodCard(title="Counts")
+    class Config(Settings): ...
+    def __init__(self, config, task):
+        self.known, self.found = set(), 0
+    def told(self):
+        return {"corrected": self.found, "forgotten": not self.known}
+    def forget(self):
+        self.known.clear()
+    def correct(self, batch):
+        self.found += len(batch)
+        self.known |= set(batch.ids)
+        assert len(batch) > 1 or len(self.known) == 1, "a timed portrait was remembered"
+        return batch.image
+'''
+
+
+def test_a_speed_is_measured_after_all_is_told_and_without_what_is_remembered(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "counting_methods"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "counts.py").write_text(COUNTING)
+    monkeypatch.syspath_prepend(tmp_path)
+    package = importlib.import_module("counting_methods")
+    entries, _ = find(package, tmp_path / "runs", ["counts"])
+    wanted = evaluation(small_dataset, tmp_path / "runs", methods=package, wanted=["seam_eyes"])
+    (found,) = wanted.run(entries).results
+    assert found.provenance["corrected"] == len(portraits_to_correct(Manifest.load(small_dataset)))
+    assert not found.provenance["forgotten"]
+    assert found.scores["fps"].n > 20
+
+
 def test_one_bad_method_stops_nobody(
     small_dataset: Path, odd_methods: ModuleType, few_metrics: ModuleType, tmp_path: Path
 ) -> None:

@@ -78,6 +78,8 @@ def test_eyes_are_found_once_for_each_portrait(
     again = found.of(pixels, boxes)  # forgotten, and found as before
     assert again is not first
     assert np.array_equal(again.mesh, first.mesh)
+    found.forget()
+    assert found.of(pixels, boxes) is not again
     assert again.left.iris == first.left.iris
 
 

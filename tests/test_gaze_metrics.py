@@ -16,12 +16,13 @@ from gazebench.dataset import Split
 from gazebench.dataset.batches import Batch, eye_patches, paste_patches, to_float
 from gazebench.errors import GazebenchError, InputError
 from gazebench.metrics import _open_model_zoo as zoo
-from gazebench.metrics._estimate import Scale, angles_of, nearest_heads
+from gazebench.metrics._estimate import Scale, angles_of, mean_spread, nearest_heads
 from gazebench.metrics._eye_contact import Judge, Standing, _by_head, equal_error
 from gazebench.metrics._gaze import OpenModelZoo, angles_deg
 from gazebench.metrics._networks import Instruments
 from gazebench.metrics.blur_eyes import BlurEyes
 from gazebench.metrics.eye_contact import EyeContact
+from gazebench.metrics.gaze_bias import GazeBias
 from gazebench.metrics.gaze_error import GazeError
 from gazebench.metrics.seam_eyes import SeamEyes
 
@@ -377,3 +378,35 @@ def test_a_source_whose_irises_are_not_found_counts_nowhere(name, instruments, f
     alone = metric.compute().value
     metric.update(replace(hidden, ids=tuple(f"{id_}_hidden" for id_ in few.ids)), few.image)
     assert metric.compute().value == alone
+
+
+def test_the_interval_of_a_bias_holds_it_where_there_is_none_too():
+    """Yaw and pitch of normal scatter; both the corrected and the real portraits are few."""
+    rng = np.random.default_rng(5)
+    mix, metric = np.array([[7.0, 0.0], [2.0, 4.0]]), GazeBias.__new__(GazeBias)
+    for bias, n, real in ((0.0, 12, 30), (0.0, 100, 100), (4.0, 100, 100)):
+        held = []
+        for _ in range(400):
+            rows = rng.normal(size=(n, 2)) @ mix + (bias, 0.0)
+            others = rng.normal(size=(real, 2)) @ mix
+            means = dict(zip(("yaw", "pitch"), others.mean(0), strict=True))
+            metric._scale = replace(
+                SCALE, real_x=means, real_x_spread=mean_spread(others), real_x_n=real
+            )
+            metric._angles = {str(i): tuple(row) for i, row in enumerate(rows)}
+            low, high = metric.compute().interval or (np.nan, np.nan)
+            held.append(low <= bias <= high)
+        assert np.mean(held) > 0.95
+    metric._angles = {"0": (0.0, 0.0), "1": (1.0, 1.0)}
+    assert metric.compute().interval is None
+
+
+SCALE = Scale(
+    zero_deg=None,
+    threshold_deg=None,
+    standing=Standing(auc=None, real_x=None, real_y=None),
+    real_x={},
+    real_x_spread=None,
+    real_x_n=0,
+    error_x_turned=None,
+)

@@ -119,7 +119,7 @@ def test_another_sample_size_is_not_ranked_and_is_printed():
     other = make_result("other", scores={"fid_eyes": fid(1.0, n=16)})
     table = grid([make_result("a"), make_result("b"), other])
     cell = row(table, "other").cells["fid_eyes"]
-    assert (cell.best, cell.ranked, cell.size) == (False, False, "n = 16")
+    assert (cell.best, cell.ranked, cell.apart) == (False, False, "n = 16")
     assert labels(table)[-1] == "OTHER"
 
 
@@ -138,8 +138,8 @@ def test_a_mean_over_more_portraits_competes_and_over_fewer_does_not():
     cells = {run: row(table, run).cells["seam"] for run in sizes}
     assert {run for run, cell in cells.items() if cell.best} == {"keeps"}
     assert not cells["loses"].ranked
-    assert cells["keeps"].size == "n = 92"
-    assert cells["a"].size == ""
+    assert cells["keeps"].apart == "n = 92"
+    assert cells["a"].apart == ""
 
 
 def test_equal_values_are_best_together():
@@ -271,6 +271,38 @@ def test_an_interval_is_cut_at_the_possible_values_and_one_value_has_none():
     few = Score.of({"a": 0.2, "b": 0.9, "c": 1.0}, bounds=(0.0, 1.0))
     assert few.interval == (0.0, 1.0)
     assert Score.of({"a": 0.2}).interval is None
+
+
+def test_the_interval_of_a_share_is_wilsons_and_has_a_width_where_all_agree():
+    def of(ones, n):
+        return Score.of({str(i): float(i < ones) for i in range(n)}, bounds=(0, 1), share=True)
+
+    # Newcombe 1998, Statistics in Medicine 17, table I: the score method, without correction
+    assert of(81, 263).interval == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert of(15, 148).interval == pytest.approx((0.0624, 0.1605), abs=1e-4)
+    assert of(0, 20).interval == pytest.approx((0.0000, 0.1611), abs=1e-4)
+    assert of(1, 29).interval == pytest.approx((0.0061, 0.1718), abs=1e-4)
+    assert of(29, 29).interval == pytest.approx((0.8830, 1.0), abs=1e-4)
+    with pytest.raises(InputError, match="values 1 and 0"):
+        Score.of({"a": 0.5}, share=True)
+
+
+def test_scores_by_another_training_of_the_judge_are_not_ranked():
+    def judged(run, value, judge):
+        values = {f"{i:02}": float(i < value) for i in range(12)}
+        score = Score.of(values, bounds=(0, 1), share=True, judge=judge)
+        return make_result(run, scores={"seam": score})
+
+    lines = [judged("a", 3, "1f"), judged("b", 4, "1f"), judged("other", 0, "07")]
+    table = grid([*lines, judged("older", 1, "")])
+    cells = {run: row(table, run).cells["seam"] for run in ("a", "b", "other", "older")}
+    assert [run for run, cell in cells.items() if cell.best] == ["a"]
+    assert {run: cell.apart for run, cell in cells.items()} == {
+        **dict.fromkeys(("a", "b"), ""),
+        **dict.fromkeys(("other", "older"), "another judge"),
+    }
+    assert [bool(cell.letter) for cell in cells.values()] == [True, True, False, False]
+    assert "Another training of the judge" in table.notes[cells["other"].marks[0] - 1]
 
 
 def test_equal_methods_have_p_of_one_whatever_the_rounding():

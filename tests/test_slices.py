@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from PIL import Image, ImageDraw
 from report_runs import PORTRAITS, make_result, some_results
 
+from gazebench.cards import MetricCard
 from gazebench.cli import main
 from gazebench.dataset import Manifest
 from gazebench.dataset.attributes import ATTRIBUTES, attributes_csv
@@ -58,13 +59,14 @@ def test_a_limit_belongs_to_the_slice_above_it() -> None:
 
 def test_a_slice_has_its_own_mean_n_and_interval() -> None:
     score = Score.of({"a": 1.0, "b": 3.0, "c": 100.0})
-    found = over(score, frozenset({"a", "b", "unknown"}))
+    card = MetricCard(title="T", higher_is_better=True)
+    found = over(score, frozenset({"a", "b", "unknown"}), card)
     assert found
     assert (found.value, found.n) == (2.0, 2)
     assert found.interval
     assert found.interval[1] < 100
-    assert over(score, frozenset()) is None
-    assert over(Score(value=80.0, n=600), frozenset({"a"})) is None
+    assert over(score, frozenset(), card) is None
+    assert over(Score(value=80.0, n=600), frozenset({"a"}), card) is None
 
 
 def test_costs_leave_a_slice_and_set_metrics_say_why() -> None:

@@ -79,6 +79,18 @@ def test_an_ablation_is_found_by_its_settings_and_stands_beside_the_whole_method
     assert row(grid, "seven").paper == printed.rows["gazegan_v2"]
 
 
+def test_whole_methods_of_another_budget_are_not_compared_with_an_ablation(tmp_path: Path) -> None:
+    def seen(result: RunResult, images: int) -> RunResult:
+        return replace(result, provenance={**result.provenance, "images": images})
+
+    short, long = seen(v2("short"), 50), seen(v2("long"), 100)
+    part = seen(v2("part", coarse_to_fine=False), 50)
+    (grid,) = table_5.grids(saved(tmp_path / "both", short, long, part))
+    assert {r.key for r in grid.rows} == {"short", "part"}
+    (grid,) = table_5.grids(saved(tmp_path / "long", long, part))  # and none of its own
+    assert {r.key for r in grid.rows} == {"long", "part"}
+
+
 def grid_number(module: Any) -> str:
     return module.__name__.rpartition("_")[2]
 

@@ -25,6 +25,7 @@ from gazebench.results import Score
 
 BATCH = 8
 OF_CAMERA = "predictions_x"  # folder of the corrected domain-X portraits, below the run's
+_TIMED = 20  # portraits that take turns when a method's speed is measured
 _MOST = 300  # portraits of domain X, and of animations
 _LARGEST = 2.0  # of a returned value: a network may overshoot [-1, 1], 0 to 255 is no such range
 _ANEW = "--overwrite makes them again"
@@ -85,11 +86,12 @@ def correct(
     away = portraits_to_correct(pixels.manifest)
     job = _Job(contender, pixels, device, overwrite=overwrite, quiet=quiet)
     if job.write("predictions", made_from, away):
-        costs = _costs(contender, pixels.batch(away[:1]).to(device))
+        told = getattr(contender.method, "told", dict)()  # before other corrections are timed
+        costs = _costs(contender, [pixels.batch([one]).to(device) for one in away[:_TIMED]])
         facts = {
             **made_from,
             **contender.facts,
-            **getattr(contender.method, "told", dict)(),
+            **told,
             "costs": {name: asdict(score) for name, score in costs.items()},
             "device": device_name(device),
         }
@@ -269,8 +271,10 @@ def faults_of(corrected: object, image: torch.Tensor) -> Iterator[str]:
         yield f"values as large as {largest:.4g}, expected -1 to 1"
 
 
-def _costs(contender: Contender, batch: Batch) -> dict[str, Score]:
+def _costs(contender: Contender, batches: Sequence[Batch]) -> dict[str, Score]:
     costs = cost.parameters(*contender.parameters)
     if contender.card.kind == "control":  # looking things up is no network's speed
         return costs
-    return {**costs, "fps": cost.frames_per_second(contender.method.correct, batch)}
+    method = contender.method
+    forget = getattr(method, "forget", lambda: None)
+    return {**costs, "fps": cost.frames_per_second(method.correct, batches, forget)}

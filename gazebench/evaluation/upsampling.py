@@ -26,12 +26,13 @@ from gazebench.evaluation.figures import SHOWN, write_strips
 from gazebench.methods import TrainableMethod, count_parameters, pick_device
 from gazebench.metrics import Instruments
 from gazebench.plugins import Collection
-from gazebench.results import BENCHMARK, Score
+from gazebench.results import BENCHMARK, Bounds, Score
 
 EYE_SIDE = 256  # eye crops are resized to it: MS-SSIM needs more than 160 pixels
 FILE = "upsampling.json"  # in a run's folder
 FOLDER = "figures/upsampling"  # and pictures of it
 _BATCH = 4
+_POSSIBLE: dict[str, Bounds] = {"ms_ssim": (0.0, 1.0), "lpips": (0.0, None)}
 
 
 class Upsampler(Protocol):
@@ -80,7 +81,10 @@ class Comparison:
                     values.setdefault(name, {}).update(zip(batch.ids, found, strict=True))
                 bar.update(len(batch))
             speed = self._speed(upsampler)
-        scores = {name: Score.of(by_id) for name, by_id in values.items()}
+        scores = {
+            name: Score.of(by_id, bounds=_POSSIBLE[name.rpartition("_")[0]])
+            for name, by_id in values.items()
+        }
         count = Score(value=(self.parameters + upsampler.parameters) / 1e6, n=1)
         return {**scores, "fps": speed, "parameters": count}
 
@@ -113,7 +117,7 @@ class Comparison:
 
     def _speed(self, upsampler: Upsampler) -> Score:
         batch = self.pixels.batch(self.portraits[:1]).to(self.instruments.device)
-        return frames_per_second(lambda b: upsampler.double(self.coarse(b), b), batch)
+        return frames_per_second(lambda b: upsampler.double(self.coarse(b), b), [batch])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

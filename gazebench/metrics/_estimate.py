@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
@@ -32,7 +34,7 @@ from gazebench.reading import MissingFileError, read_object
 ANGLES = ("yaw", "pitch", "error")
 REGION = "both eyes and the pose of the head, 60x60 crops"
 WEIGHTS = (zoo.GAZE, zoo.HEAD_POSE)
-RECIPE = 3  # rises when the same portraits would give another scale
+RECIPE = 4  # rises when the same portraits would give another scale
 _CHUNK = 16
 _NEAREST = 4  # training portraits whose heads are turned as that of a test portrait
 
@@ -45,6 +47,9 @@ class Scale:
     threshold_deg: float | None  # at most so far from the camera counts as at it
     standing: Standing
     real_x: dict[str, float | None]  # means over the real test half of X: error, yaw, pitch
+    # of those means of yaw and pitch: covariance in square degrees, and from how many portraits
+    real_x_spread: tuple[tuple[float, float], tuple[float, float]] | None
+    real_x_n: int
     error_x_turned: float | None  # mean error of training X with heads turned as those of test Y
 
     @classmethod
@@ -153,8 +158,15 @@ def _measured(pixels: Pixels, found: GazeEstimator) -> dict[str, Any]:
         "threshold_deg": threshold,
         "standing": vars(standing),
         "real_x": dict(zip(ANGLES, means, strict=True)),
+        "real_x_spread": mean_spread(test_x[:, :2].numpy()),
+        "real_x_n": len(test_x),
         "error_x_turned": float(turned.mean()) if len(turned) else None,
     }
+
+
+def mean_spread(rows: NDArray[np.float64]) -> list[list[float]] | None:
+    """Covariance (2, 2) of the mean of rows (N, 2); None of fewer than two."""
+    return (np.cov(rows.T) / len(rows)).tolist() if len(rows) > 1 else None
 
 
 def _heads_like(pixels: Pixels, wanted: Sequence[Portrait]) -> list[Portrait]:

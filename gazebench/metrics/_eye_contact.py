@@ -7,6 +7,7 @@ from what each says of the half that it has not seen: there it errs as often on 
 of the test half is used; it says afterwards how good the judge is.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -98,6 +99,7 @@ class Judge:
     networks: tuple["_Network", ...]
     threshold: float
     standing: Standing
+    sha256: str  # of its file
 
     @classmethod
     def of(cls, pixels: Pixels, instruments: Instruments) -> Self:
@@ -137,7 +139,8 @@ class Judge:
             prefix = f"{number}."
             own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             network.load_state_dict(own)
-        return cls(networks, facts["threshold"], Standing(**facts["standing"]))
+        standing = Standing(**facts["standing"])
+        return cls(networks, facts["threshold"], standing, hashlib.sha256(data).hexdigest())
 
     def scores(self, batch: Batch, image: Tensor) -> Tensor:
         """Logits (N,), higher for eyes more at the camera, of ``image`` (N, 3, H, W) in [-1, 1]."""

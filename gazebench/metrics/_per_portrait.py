@@ -29,6 +29,10 @@ class PerPortrait(ABC):
         """What a reader needs beside the score."""
         return ""
 
+    def judge(self) -> str:
+        """Sha256 of what was trained to measure this dataset; "" where nothing was."""
+        return ""
+
     def update_reference(self, real: Batch) -> None:  # noqa: B027 - few metrics need one
         """Not used."""
 
@@ -38,7 +42,14 @@ class PerPortrait(ABC):
 
     def compute(self) -> Score:
         """The mean with its interval over portraits."""
-        return Score.of(self._values, bounds=self.card.bounds, note=self.note())
+        card = self.card
+        return Score.of(
+            self._values,
+            bounds=card.bounds,
+            share=card.share,
+            note=self.note(),
+            judge=self.judge(),
+        )
 
 
 class OfCamera(PerPortrait):

@@ -31,6 +31,7 @@ class EyeContact(PerPortrait):
         "counts for little, and eyes that resemble training eyes count though they meet nobody's.",
         region="both eye patches at 30x50",
         bounds=(0.0, 1.0),
+        share=True,
         group="gaze",
         order=10,
         optional=True,
@@ -62,3 +63,7 @@ class EyeContact(PerPortrait):
     def note(self) -> str:
         """How good the judge is."""
         return self._judge.standing.sentence(self.card.title) if self._judge else ""
+
+    def judge(self) -> str:
+        """Of the dataset's judge, which another training may not give again, bit for bit."""
+        return self._judge.sha256 if self._judge else ""

@@ -29,6 +29,7 @@ class EyeContactEstimated(ByEstimator):
         region=REGION,
         weights=WEIGHTS,
         bounds=(0.0, 1.0),
+        share=True,
         group="gaze",
         order=20,
         optional=True,

@@ -26,6 +26,7 @@ class EyeContactXGaze(EyeContactEstimated):
         region=REGION,
         weights=WEIGHTS,
         bounds=(0.0, 1.0),
+        share=True,
         group="gaze",
         order=22,
         optional=True,

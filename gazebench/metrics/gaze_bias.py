@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import fdtri
 from torch import Tensor
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import InputError
 from gazebench.metrics import Instruments
-from gazebench.metrics._estimate import REGION, WEIGHTS, Scale, angles_of, estimator
-from gazebench.results import Score, t_interval
+from gazebench.metrics._estimate import REGION, WEIGHTS, Scale, angles_of, estimator, mean_spread
+from gazebench.results import Score
 
 
 class GazeBias:
@@ -62,7 +63,7 @@ class GazeBias:
         return {"gaze_ids": np.array(sorted(self._angles)), "gaze_deg": self._rows()}
 
     def compute(self) -> Score:
-        """The bias with Student's interval over portraits, along its own direction.
+        """The bias, with a 95 % interval over portraits, real ones included.
 
         Raises:
             InputError: no real portraits of domain X in the test half, or no corrected ones.
@@ -71,24 +72,33 @@ class GazeBias:
         yaw, pitch = real.get("yaw"), real.get("pitch")
         if yaw is None or pitch is None or not self._angles:
             raise InputError("needs corrected portraits and real ones of the test half's domain X")
-        rows = self._rows() - np.array([yaw, pitch])
-        side, n = rows.mean(axis=0), len(rows)
+        rows = self._rows()
+        side = rows.mean(axis=0) - (yaw, pitch)
         value = float(np.hypot(*side))
+        radius = self._radius(rows)
         return Score(
             value=value,
-            n=n,
-            interval=self._interval(rows @ (side / value) if value else rows[:, 0], value),
+            n=len(rows),
+            interval=None if radius is None else (max(0.0, value - radius), value + radius),
             note=f"{self.card.title}: yaw {side[0]:+.1f}° (positive: to the image's right), "
             f"pitch {side[1]:+.1f}° (positive: up).",
         )
 
-    def _interval(self, along: NDArray[np.float64], value: float) -> tuple[float, float] | None:
-        """Of the bias, from each portrait's share of it, whose mean it is."""
-        n = len(along)
-        if n < 2:
+    def _radius(self, rows: NDArray[np.float64]) -> float | None:
+        """Of a circle around the mean deviation that holds the true one 95 times of 100.
+
+        It goes around Hotelling's ellipse of two means, of rows (N, 2) and of the real portraits,
+        with the degrees of freedom of the fewer portraits: no direction is taken from the data.
+        """
+        spread, real = mean_spread(rows), self._scale
+        if spread is None or real is None or real.real_x_spread is None:
             return None
-        stderr = float(along.std(ddof=1) / np.sqrt(n))
-        return t_interval(value, stderr, n - 1, self.card.bounds)
+        free = min(len(rows), real.real_x_n) - 1
+        if free < 2:
+            return None
+        both = np.array(spread) + np.array(real.real_x_spread)
+        most = 2 * free / (free - 1) * float(fdtri(2, free - 1, 0.95))
+        return float(np.sqrt(most * np.linalg.eigvalsh(both)[-1]))
 
     def _rows(self) -> NDArray[np.float64]:
         return np.array([self._angles[key] for key in sorted(self._angles)], np.float64)

@@ -93,8 +93,7 @@ def _charts(column: Column, rows: Sequence[Row], results: Sequence[RunResult]) -
 def _scores(column: Column, rows: Sequence[Row], ids: frozenset[str]) -> dict[int, Score]:
     """By place of the method: its score over the portraits, where those are enough."""
     found = {
-        place: over(row.cells[column.key].score, ids, column.card.bounds)
-        for place, row in enumerate(rows)
+        place: over(row.cells[column.key].score, ids, column.card) for place, row in enumerate(rows)
     }
     return {place: score for place, score in found.items() if score and score.n >= FEWEST}
 

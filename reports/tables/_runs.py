@@ -9,6 +9,7 @@ from gazebench.cards import MetricCard
 from gazebench.reports import ablations
 from gazebench.reports.grid import (
     MISSING,
+    OTHER_JUDGE,
     Cell,
     Column,
     Grid,
@@ -26,7 +27,7 @@ from gazebench.results import RunResult
 COUNTS = ("parameters_inference", "parameters_training_vgg")
 _COUNTED = (
     "Parameters are counted by both rules of the paper: the networks that make the pictures, and "
-    "all that a training holds, a frozen VGG-16 included."
+    "all that a training holds, with the frozen VGG-16 where a loss looks through it."
 )
 
 
@@ -143,7 +144,7 @@ def row_of(
     marks = (notes.mark(f"{label}: {'; '.join(remarks)}."),) if remarks else ()
     marked = {}
     for key, cell in cells.items():
-        why = cell.score.note if cell.score else f"{MISSING} {_reason(result, key)}."
+        why = _remark(cell) if cell.score else f"{MISSING} {_reason(result, key)}."
         marked[key] = replace(cell, marks=(notes.mark(why),)) if why else cell
     missing = [f"{key}: {why}" for key, why in sorted(result.skipped.items())]
     return Row(
@@ -159,6 +160,17 @@ def row_of(
         remarks={"missing": "; ".join(missing), "notes": "; ".join(result.notes)},
         details=_details(result, label),
     )
+
+
+def _remark(cell: Cell) -> str:
+    """What a reader needs beside a score."""
+    told = cell.score.note if cell.score else ""
+    if OTHER_JUDGE not in cell.apart:
+        return told
+    return (
+        f"{told} Another training of the judge than that of the column, so it is not ranked; "
+        "`gazebench eval --overwrite` scores all by one."
+    ).strip()
 
 
 def _share(result: RunResult) -> str:

@@ -146,7 +146,7 @@ def _lines(row: Row, columns: Sequence[Column], grid: Grid) -> Iterator[str]:
 
 def _cell(cell: Cell) -> str:
     text = rf"\textbf{{{_number(cell.text)}}}" if cell.best else _number(cell.text)
-    small = [rf"\tiny {_number(part)}" for part in (cell.spread, cell.size) if part]
+    small = [rf"\tiny {_number(part)}" for part in (cell.spread, cell.apart) if part]
     first = text + _raised(cell.marks, cell.letter)
     return _stack([first, *small]) if small else first
 

@@ -49,7 +49,7 @@ def _lines(row: Row, grid: Grid) -> Iterator[str]:
 
 def _cell(cell: Cell) -> str:
     text = f"**{cell.text}**" if cell.best else cell.text
-    text = " ".join(part for part in (text, cell.spread, in_brackets(cell.size).strip()) if part)
+    text = " ".join(part for part in (text, cell.spread, in_brackets(cell.apart).strip()) if part)
     # "[1, 2]" right before "(" would be a link
     return text.replace("[", "\\[").replace("]", "\\]") + _superscript(cell.marks, cell.letter)
 
