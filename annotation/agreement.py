@@ -71,7 +71,7 @@ class Alpha:
     portraits: int  # with two votes or more
 
 
-def alpha(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 0) -> Alpha:
+def alpha(counts: NDArray[np.int64], *, resamples: int = RESAMPLES) -> Alpha:
     """Krippendorff's alpha for nominal values.
 
     ``counts``: (N, C), how many annotators made which choice for each of N portraits; portraits
@@ -83,7 +83,7 @@ def alpha(counts: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = 
     total = int(weights.sum())
     if not total:
         return Alpha(value=math.nan, low=math.nan, high=math.nan, portraits=0)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     drawn = generator.multinomial(total, weights / total, size=resamples)
     values = _alphas(patterns, np.vstack([weights, drawn]))
     known = values[1:][~np.isnan(values[1:])]

@@ -16,6 +16,7 @@ from gazebench.annotation.agreement import MISSING, Ratings
 _ROUNDS = 500
 _CLOSE = 1e-8
 _TINY = 1e-300
+_SMOOTHING = 0.1  # what each cell of an annotator's error rates is begun with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +29,12 @@ class Estimate:
     rounds: int  # of EM
 
 
-def dawid_skene(table: Ratings, *, smoothing: float = 0.1) -> Estimate:
+def dawid_skene(table: Ratings) -> Estimate:
     """The estimate for a table of ratings; every portrait has a vote."""
     rows, annotators = np.nonzero(table.values != MISSING)
     said = table.values[rows, annotators].astype(np.intp)
     shape = (len(table.portraits), len(table.annotators), len(table.choices))
-    return estimate(rows, annotators, said, shape, smoothing=smoothing)
+    return estimate(rows, annotators, said, shape, smoothing=_SMOOTHING)
 
 
 def estimate(

@@ -10,26 +10,33 @@ from gazebench.annotation.votes import FILE, Event, Votes
 from gazebench.dataset import csv_lines, read_heading
 from gazebench.errors import InputError
 
-FORMATS = ("csv", "jsonl")
-
 
 def export(dataset: Path, out: Path, form: str) -> int:
     """Write all events of ``dataset`` to the file ``out``; how many there are.
+
+    ``form``: "csv" or "jsonl".
 
     Raises:
         InputError: no finished dataset, or no votes.
         DiskError: no space or not writable.
     """
     read_heading(dataset)
-    if not (dataset / FILE).exists():
-        raise InputError(f"{dataset}: has no votes; run `gazebench label prepare {dataset}` first")
-    with Votes.open(dataset) as votes:
-        events = list(votes.events())
+    events = _stored(dataset) if (dataset / FILE).exists() else []
+    if not events:
+        raise InputError(
+            f"{dataset}: has no votes; `gazebench label serve {dataset}` collects them, "
+            "`gazebench label import` reads them from a file"
+        )
     lines = _csv(events) if form == "csv" else _jsonl(event for _, event in events)
     with store.new_file(out) as file:
         for line in lines:
             file.write(line.encode())
     return len(events)
+
+
+def _stored(dataset: Path) -> list[tuple[int, Event]]:
+    with Votes.open(dataset) as votes:
+        return list(votes.events())
 
 
 def _csv(events: list[tuple[int, Event]]) -> Iterator[str]:

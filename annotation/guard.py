@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, quote, unquote
 from gazebench import gate
 from gazebench.annotation import app_page, examples
 from gazebench.annotation.desk import Desk
+from gazebench.errors import InputError
+from gazebench.reading import read_bytes
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable]
@@ -124,8 +126,8 @@ class Guard:
         else:
             return _page(404, "No such picture.")
         try:
-            data = file.read_bytes()
-        except OSError:
+            data = read_bytes(file)
+        except InputError:
             return _page(404, "This picture cannot be read.")
         return 200, {"content-type": _TYPES[file.suffix], "cache-control": _HOUR}, data
 

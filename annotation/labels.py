@@ -80,7 +80,14 @@ def import_csv(
 
 
 def _agreed(path: Path, found: list[tuple[str, Said]]) -> dict[str, str]:
-    """One label for each portrait."""
+    """One label for each portrait.
+
+    Raises:
+        InputError: a line that is no label, such as ``undo``, or lines that contradict each other.
+    """
+    if others := [said for _, said in found if said.vote not in LABELS]:
+        sentences = (f"{said.where}: {said.vote!r} is no label of {said.name!r}" for said in others)
+        raise InputError(f"{path}, {first_few(sentences)}; votes need a person: --annotator NAME")
     labels: dict[str, Said] = {}
     contradictions: list[str] = []
     for id_, said in found:

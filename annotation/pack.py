@@ -1,14 +1,11 @@
 """A volunteer without a server: one offline page with her faces; her votes come back as a file."""
 
-import base64
 import hashlib
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
@@ -21,6 +18,7 @@ from gazebench.annotation.queue import Task
 from gazebench.annotation.votes import Event, now
 from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError
+from gazebench.pages import environment, inlined, inlined_file, joined, policy
 
 SIDE = 512  # of a face on the page
 _QUALITY = 88
@@ -81,41 +79,22 @@ def _render(desk: Desk, tasks: list[Task]) -> str:
         "faces": [desk.face(task) for task in tasks],
         "pictures": {
             **{id_: _uri(desk.faces.path(id_)) for id_ in ids},
-            **{id_: _plain_uri(examples.path(id_)) for id_ in sorted(examples.ids())},
+            **{id_: _example_uri(id_) for id_ in sorted(examples.ids())},
         },
     }
-    environment = Environment(
-        loader=PackageLoader("gazebench.annotation"), autoescape=True, undefined=StrictUndefined
-    )
-    assert environment.loader is not None
-    style, backend = (
-        environment.loader.get_source(environment, f"pack.{kind}")[0] for kind in ("css", "js")
-    )
+    templates = environment("gazebench.annotation")
+    style, backend = (joined(templates, [f"pack.{kind}"]) for kind in ("css", "js"))
     script = SCREEN.read_text(encoding="utf-8") + backend
-    return environment.get_template("pack.html.j2").render(
-        pack=pack, style=Markup(style), script=Markup(script), policy=_policy(style, script)
+    return templates.get_template("pack.html.j2").render(
+        pack=pack, style=Markup(style), script=Markup(script), policy=policy(style, script)
     )
-
-
-def _policy(style: str, script: str) -> str:
-    """Only this style and this script; pictures of the page; nothing is fetched."""
-    return (
-        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src 'sha256-{_digest(style)}'; script-src 'sha256-{_digest(script)}'"
-    )
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _uri(path: Path) -> str:
     image = read_picture(path)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return inlined(image, "JPEG", quality=_QUALITY, optimize=True)
 
 
-def _plain_uri(path: Path) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
+def _example_uri(id_: str) -> str:
+    return inlined_file(examples.path(id_).read_bytes(), "JPEG")

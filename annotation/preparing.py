@@ -26,7 +26,6 @@ class Prepared:
 
     session: Session
     portraits: int
-    added: tuple[str, ...]  # annotators who were not there before
     faces_each: float  # about how many faces each annotator sees, before third votes
     proposals: Proposals | None  # learned now
 
@@ -79,7 +78,6 @@ def prepare(
     return Prepared(
         session=session,
         portraits=len(faces.ids),
-        added=added,
         faces_each=_faces_each(session, faces),
         proposals=learned,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from gazebench import store
 
 _END_WITHIN = 20.0
+_PAUSE = 0.2  # seconds between two looks
 _FAILURES = 3  # unanswered questions in a row, then it is taken for hung
 
 
@@ -107,13 +108,13 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
-def wait(ready: Callable[[], bool], seconds: float, step: float = 0.2) -> bool:
+def wait(ready: Callable[[], bool], seconds: float) -> bool:
     """Whether ``ready`` came true within so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if ready():
             return True
-        time.sleep(step)
+        time.sleep(_PAUSE)
     return False
 
 

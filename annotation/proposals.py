@@ -5,7 +5,6 @@ The odds that it finds weigh the random order in which portraits of the train ha
 ``queue``) and nothing else. Nobody sees them; the test half is neither learned from nor ordered.
 """
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tqdm import tqdm
 
-from gazebench import store
+from gazebench import machine, store
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.session import FOLDER, Session
 from gazebench.annotation.votes import Votes
 from gazebench.dataset import read_labels
 from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError
+from gazebench.progress import bar
 from gazebench.reading import MissingFileError, read_json
 
 FILE = "proposals.json"  # below the session's folder
@@ -175,12 +174,12 @@ def _patches(faces: Faces, ids: list[str], quiet: bool) -> NDArray[np.float32]:
         boxes = faces.eyes[faces.index[id_]].tolist()
         return np.concatenate([_patch(grey, box) for box in boxes])
 
-    bar = tqdm(total=len(ids), desc="eye patches", unit="face", disable=quiet)
-    with ThreadPoolExecutor(os.cpu_count()) as threads, bar:
+    shown = bar(total=len(ids), quiet=quiet, desc="eye patches", unit="face")
+    with ThreadPoolExecutor(machine.cores()) as threads, shown:
         found = np.empty((len(ids), 2 * _PATCH[0] * _PATCH[1]), np.float32)
         for row, patch in enumerate(threads.map(read, ids)):
             found[row] = patch
-            bar.update()
+            shown.update()
     return found
 
 

@@ -52,7 +52,8 @@ def check_address(address: str) -> None:
         raise InputError(
             f"--address {address}: refused. FiftyOne has no login and hands out any file of this "
             "machine, so it listens on 127.0.0.1 only. From another machine: "
-            "ssh -N -L 5151:127.0.0.1:5151 YOU@THIS-MACHINE, then open the same link there"
+            "ssh -N -L PORT:127.0.0.1:PORT YOU@THIS-MACHINE with the port of the link, then open "
+            "the link there"
         )
 
 

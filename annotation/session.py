@@ -15,7 +15,7 @@ from gazebench import store
 from gazebench.annotation.votes import VOTES
 from gazebench.dataset import read_heading
 from gazebench.errors import InputError
-from gazebench.reading import MissingFileError, read_json
+from gazebench.reading import MissingFileError, read_bytes, read_json
 
 FOLDER = "labelling"  # below the dataset
 ADJUDICATOR = "organiser"
@@ -60,7 +60,8 @@ class Session(BaseModel):
         except MissingFileError:
             raise InputError(f"{dataset}: labelling is not prepared; run {prepare}") from None
         except ValidationError as error:
-            reason = _reason(error)
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise InputError(
                 f"{path}: damaged ({reason}); remove it and run {prepare}; all votes stay"
             ) from None
@@ -89,13 +90,6 @@ class Session(BaseModel):
             )
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(error)
-
-
 def check_names(names: tuple[str, ...]) -> None:
     """Check names of annotators.
 
@@ -113,7 +107,7 @@ def check_names(names: tuple[str, ...]) -> None:
         if name == ADJUDICATOR:
             raise InputError(f"annotator {name!r}: that is who adjudicates; take another name")
     if len(set(names)) < len(names):
-        raise InputError(f"annotators {', '.join(names)}: one of them stands there twice")
+        raise InputError(f"annotators {', '.join(names)}: a name is given twice")
 
 
 def check_gold(gold: Mapping[str, str], ids: set[str]) -> None:
@@ -136,8 +130,8 @@ def secret(dataset: Path, annotator: str) -> str:
         InputError: labelling is not prepared.
     """
     try:
-        key = _key_file(dataset).read_bytes()
-    except OSError:
+        key = read_bytes(_key_file(dataset))
+    except InputError:
         prepare = f"`gazebench label prepare {dataset} --annotators ana,bo`"
         raise InputError(f"{_key_file(dataset)}: cannot be read; run {prepare}") from None
     return hmac.new(key, annotator.encode(), hashlib.sha256).hexdigest()[:32]

@@ -91,13 +91,20 @@ def read_json(path: Path, remedy: str = "") -> Any:
         InputError: as ``opened``; no JSON, too deep, a number of too many digits, or a text that
             is none.
     """
+    return json_value(read_text(path, remedy=remedy), path, remedy)
+
+
+def json_value(text: str, where: str | Path, remedy: str = "") -> Any:
+    """The value that JSON text from ``where`` is; ``remedy`` ends the sentence on damaged text.
+
+    Raises:
+        InputError: no JSON, too deep, a number of too many digits, or a text that is none.
+    """
     try:
-        value = json.loads(read_text(path, remedy=remedy))
+        value = json.loads(text)
         _check(value)
-    except InputError:
-        raise
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, error, remedy) from None
+        raise _damaged(where, error, remedy) from None
     return value
 
 
@@ -237,11 +244,11 @@ def sha256_of(path: Path) -> str:
             raise InputError(f"{path}: cannot be read ({_reason(error)})") from None
 
 
-def _damaged(path: Path, error: BaseException, remedy: str) -> InputError:
+def _damaged(where: str | Path, error: BaseException, remedy: str) -> InputError:
     said = " ".join(str(error).split())[:200] or type(error).__name__
     if isinstance(error, RecursionError):
         said = "lists or tables within each other too deeply"
-    return InputError(f"{path}: damaged ({said}){f'; {remedy}' if remedy else ''}")
+    return InputError(f"{where}: damaged ({said}){f'; {remedy}' if remedy else ''}")
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from PIL import Image, ImageDraw
 
 import gazebench
-from gazebench.dataset import Manifest, Portrait, load_info, read_csv, read_labels
+from gazebench.dataset import LABELS, Manifest, Portrait, load_info, read_csv, read_labels
 from gazebench.dataset.measures import Measures
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.errors import InputError
@@ -24,6 +24,7 @@ SAMPLE = 24  # portraits shown, chosen at random
 EXTREMES = 6  # portraits on either end of a measure
 SHOWN = 12  # quarantined faces per reason, groups of near-duplicates
 BARS = 24
+UNLABELLED = "unlabelled"
 _BOX_COLOR = (64, 224, 160)
 _WORDS = {
     "sharpness": ("Sharpness", "variance of the Laplacian, grey 0-255"),
@@ -90,15 +91,25 @@ def render(root: Path, *, source: Path | None = None) -> str:
     )
 
 
-def halves(manifest: Manifest) -> list[dict[str, object]]:
-    """Portraits, people and labels of each half of the split."""
+def halves(manifest: Manifest) -> list[dict[str, Any]]:
+    """Portraits, known people and labels of each half of the split.
+
+    ``labels`` has a count for every one of ``LABELS``, then for ``UNLABELLED``.
+    """
     labels = read_labels(manifest.root / "labels.csv")
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for split in ("train", "test"):
         portraits = [p for p in manifest.portraits if p.split == split]
-        said = Counter(labels.get(p.id, "unlabelled") for p in portraits)
+        said = Counter(labels.get(p.id, UNLABELLED) for p in portraits)
         people = {p.identity for p in portraits if p.identity}
-        rows.append({"split": split, "portraits": len(portraits), "people": len(people), **said})
+        rows.append(
+            {
+                "split": split,
+                "portraits": len(portraits),
+                "people": len(people),
+                "labels": {label: said[label] for label in (*LABELS, UNLABELLED)},
+            }
+        )
     return rows
 
 

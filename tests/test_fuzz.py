@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from hypothesis import strategies as st
 from training_folders import make_dataset, train
 
 from gazebench import training
+from gazebench.annotation import importing, imports
 from gazebench.annotation.labels import read_rows
+from gazebench.annotation.votes import UNDO
 from gazebench.config import build
 from gazebench.curation import verify
-from gazebench.dataset import Domain, Manifest, Split, intact, read_heading
+from gazebench.dataset import LABELS, Domain, Manifest, Split, intact, read_heading
 from gazebench.errors import GazebenchError
 from gazebench.evaluation.correct import _is_complete, read_facts
 from gazebench.methods import Task
@@ -114,6 +117,46 @@ class World:
     def scored(self) -> Path:
         return self.root / "runs" / "v2"
 
+    @property
+    def given(self) -> Path:
+        return self.root / "given"
+
+    def file(self, name: str) -> Path:
+        """One that another tool wrote, for `label import`."""
+        return self.given / name
+
+
+EVENT = {
+    "event": "e1",
+    "annotator": "ana",
+    "portrait": "a1",
+    "vote": "X",
+    "milliseconds": 800,
+    "time": "2026-01-02T03:04:05+00:00",
+    "round": "label",
+    "client": "pack",
+}
+STUDIO = {
+    "id": 1,
+    "data": {"image": "http://h:80/data/local-files/?d=f%2Fa1.jpg", "id": "a1"},
+    "annotations": [
+        {
+            "completed_by": {"id": 8, "email": "b@example.org"},
+            "was_cancelled": False,
+            "lead_time": 2.5,
+            "created_at": "2026-01-02T03:04:05.6Z",
+            "result": [{"type": "choices", "value": {"choices": ["X"]}}],
+        }
+    ],
+}
+STUDIO_MIN = {"image": "x/a2.png", "choice": "Y", "annotator": 3, "lead_time": 1, "id": 2}
+GIVEN = {
+    "studio.json": json.dumps([STUDIO]),
+    "studio-min.json": json.dumps([STUDIO_MIN, STUDIO_MIN]),
+    "events.jsonl": "".join(json.dumps(EVENT | {"vote": vote}) + "\n" for vote in ("X", UNDO)),
+    "page.json": json.dumps({"format": imports.FORMAT, "annotator": "ana", "events": [EVENT]}),
+}
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
@@ -130,6 +173,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         "device": "CPU",
     }
     (found.run / "predictions.json").write_text(json.dumps(facts, indent=1))
+    found.given.mkdir()
+    for name, text in GIVEN.items():
+        found.file(name).write_text(text)
     return found
 
 
@@ -180,6 +226,15 @@ def read_labels(world: World) -> None:
     read_rows(world.dataset)
 
 
+def read_given(world: World, name: str) -> None:
+    path = world.given / name
+    lines = [(said.name, said) for said in imports.read(path)]
+    assert {said.vote for _, said in lines} <= {*LABELS, UNDO, ""}
+    said = [(id_, line) for id_, line in lines if line.vote]
+    events = list(importing._events(path, said, "ana"))
+    assert all(event.annotator.strip() for event in events)
+
+
 FILES: dict[str, tuple[Callable[[World], Path], Callable[[World], None]]] = {
     "scores.json": (lambda w: w.scored / "scores.json", read_scores),
     "predictions.json": (lambda w: w.run / "predictions.json", read_predictions),
@@ -189,6 +244,7 @@ FILES: dict[str, tuple[Callable[[World], Path], Callable[[World], None]]] = {
     "manifest.csv": (lambda w: w.dataset / "manifest.csv", read_dataset),
     "dataset.json": (lambda w: w.dataset / "dataset.json", read_dataset),
     "labels.csv": (lambda w: w.dataset / "labels.csv", read_labels),
+    **{n: (partial(World.file, name=n), partial(read_given, name=n)) for n in GIVEN},
 }
 
 

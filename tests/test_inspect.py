@@ -1,5 +1,6 @@
 """The page about a dataset says what is in it, and nothing on it runs or loads."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from gazebench.cli import main
-from gazebench.dataset import Manifest
+from gazebench.dataset import LABELS, Manifest
 from gazebench.errors import InputError
 from gazebench.reports.inspection import halves, render, short
 
@@ -39,7 +40,24 @@ def test_halves_count_labels(small_dataset: Path) -> None:
     assert sum(int(str(row["portraits"])) for row in rows) == len(manifest.portraits)
     for row in rows:
         portraits = [p for p in manifest.portraits if p.split == row["split"]]
-        assert row["X"] == sum(p.domain == "X" for p in portraits)
+        counts = row["labels"]
+        assert counts["X"] == sum(p.domain == "X" for p in portraits)
+        assert list(counts) == [*LABELS, "unlabelled"]
+
+
+def test_the_table_has_every_label_and_adds_up(dataset: Path) -> None:
+    ids = sorted(p.id for p in Manifest.load(dataset).portraits if p.split == "train")
+    labels = [*LABELS[2:], "ambiguous"]  # the last portraits of the half have none
+    rows = "".join(f"{id_},{label}\n" for id_, label in zip(ids, labels, strict=False))
+    (dataset / "labels.csv").write_text(f"id,label\n{rows}")
+    page = render(dataset)
+    heads = re.findall(r'<th scope="col">([^<]+)</th>', page)
+    names = ["half", "portraits", "known people", "X", "Y", "unsure", "reject", "ambiguous"]
+    assert heads[:9] == [*names, "unlabelled"]
+    [train] = re.findall(r'<tr><th scope="row">train</th>(.+)</tr>', page)
+    portraits, _, *counts = map(int, re.findall(r"<td>(\d+)</td>", train))
+    assert counts == [0, 0, 1, 1, 2, 8]
+    assert portraits == sum(counts)
 
 
 def test_a_quarantined_picture_shows_where_the_source_is_given(faces: Path, tmp_path: Path) -> None:

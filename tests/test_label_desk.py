@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import signal
@@ -392,6 +393,15 @@ def test_pictures_of_the_dataset_and_no_others(gate: Guard, desk: Desk, ready: P
         assert ask(gate, f"/media?filepath={path}", cookie=COOKIE)[0] == 404
     for name in ("faces/../../labelling/key", "faces/%2e%2e%2fkey", "examples/x", "other"):
         assert ask(gate, f"/gazebench/{name}", cookie=COOKIE)[0] == 404
+
+
+def test_a_pipe_is_no_picture_and_no_key(gate: Guard, desk: Desk, ready: Path) -> None:
+    for path in (desk.faces.path(desk.faces.ids[0]), ready / "labelling" / "key"):
+        path.unlink()
+        os.mkfifo(path)
+    assert ask(gate, f"/gazebench/faces/{desk.faces.ids[0]}", cookie=COOKIE)[0] == 404
+    with pytest.raises(InputError, match="key: cannot be read; run `gazebench label prepare"):
+        secret(ready, "ana")
 
 
 def test_nothing_is_edited_that_others_would_see(gate: Guard) -> None:

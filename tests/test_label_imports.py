@@ -1,7 +1,11 @@
 """Labels and votes in the shapes that other tools and spreadsheets write."""
 
+import copy
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from build_runs import gazebench
@@ -11,7 +15,7 @@ from gazebench.annotation import imports
 from gazebench.annotation.exporting import export
 from gazebench.annotation.importing import has_annotators, import_votes
 from gazebench.annotation.votes import UNDO, Votes
-from gazebench.dataset import Manifest, read_labels
+from gazebench.dataset import LABELS, Manifest, read_labels
 from gazebench.errors import InputError
 
 
@@ -146,6 +150,185 @@ def test_damaged_json_is_a_sentence(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError):
         said(path)
+
+
+DEEP = '{"a":' * 60 + "1" + "}" * 60
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f"[{DEEP}]", r"x\.json: damaged \(over 40 lists"),
+        ("[" + "9" * 30 + "]", r"x\.json: damaged \(a whole number of over 20 digits"),
+        ('["\\ud800"]', r"x\.json: damaged \(.*surrogates"),
+        ('\n{"a": ' + "9" * 30 + "}", r"x\.json, line 2: damaged \(a whole number"),
+        (DEEP, r"x\.json, line 1: damaged \(over 40 lists"),
+    ],
+)
+def test_json_of_others_is_held_to_the_same_limits(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        said(path)
+
+
+def choice(**other: object) -> dict[str, object]:
+    """An annotation of Label Studio that says X."""
+    result = [{"type": "choices", "value": {"choices": ["X"]}}]
+    return {"completed_by": 7, "result": result, **other}
+
+
+def task(*annotations: object, image: str = "a.jpg") -> dict[str, object]:
+    return {"data": {"image": image}, "annotations": list(annotations)}
+
+
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        ({"data": "x", "annotations": []}, "data is no object"),
+        ({**task(), "annotations": 5}, "annotations is no list of objects"),
+        (task("x"), "annotations is no list of objects"),
+        (task(choice(result=None)), "result is no list of objects"),
+        (task(choice(result=[5])), "result is no list of objects"),
+        (task(choice(result=[{"type": "choices"}])), "value is no object"),
+        (task(choice(completed_by=[1])), r"annotated by \[1\]"),
+        (task(choice(completed_by={"id": [1]})), r"annotated by \[1\]"),
+        (task(choice(lead_time=float("inf"))), "lead_time inf"),
+        (task(choice(lead_time=float("nan"))), "lead_time nan"),
+        (task(choice(lead_time=1e308)), r"lead_time 1e\+308"),
+        (task(choice(), image="http://[bad"), r"address 'http://\[bad'"),
+    ],
+)
+def test_a_malformed_task_of_label_studio_is_named(
+    bare: Path, second: dict[str, object], sentence: str
+) -> None:
+    path = bare.with_name("export.json")
+    path.write_text(json.dumps([task(choice(), image=ids(bare)[0]), second]))
+    with pytest.raises(InputError, match=rf"export\.json, task 2: .*{sentence}"):
+        said(path)
+    assert gazebench("label", "import", bare, path).exit_code == 3
+    assert not (bare / "labels.csv").exists()
+
+
+ODD = (None, True, -1, 5, 1e999, float("nan"), "", "x", "http://[x", [], [[]], [5], {}, {"a": []})
+
+
+def changed(content: Any) -> Iterator[Any]:
+    """The same with one value, at any depth, left out or of another kind."""
+    yield from ODD
+    if not isinstance(content, dict | list):
+        return
+    for place in content if isinstance(content, dict) else range(len(content)):
+        for value in changed(content[place]):
+            other = copy.copy(content)
+            other[place] = value
+            yield other
+        other = copy.copy(content)
+        del other[place]
+        yield other
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        STUDIO,
+        [{"image": "x/a.png", "choice": {"choices": ["X"]}, "annotator": {"id": 3}}],
+        {"format": imports.FORMAT, "events": [asdict(event("a", "X"))]},
+        asdict(event("a", "X")),
+    ],
+    ids=["Label Studio", "JSON_MIN", "page", "event"],
+)
+def test_any_value_of_another_kind_is_a_sentence_or_a_vote(tmp_path: Path, content: Any) -> None:
+    path, refused, read = tmp_path / "x.json", 0, 0
+    for other in changed(content):
+        path.write_text(json.dumps(other))
+        try:
+            found = said(path, camera="X", away="Y")
+        except InputError:
+            refused += 1
+        else:
+            read += 1
+            assert all(vote in (*LABELS, UNDO) for _, vote, _ in found)
+    assert refused > 50
+    assert read > 10
+
+
+def line_of(portrait: str, **other: object) -> str:
+    """An event as ``label export --to jsonl`` writes it."""
+    return json.dumps(asdict(event(portrait, "X")) | other) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        ({"vote": "banana"}, "vote 'banana'; it must be X, Y, unsure, reject or undo"),
+        ({"vote": "ambiguous"}, "vote 'ambiguous'"),
+        ({"vote": ""}, "vote ''"),
+        ({"annotator": ""}, "nobody said this"),
+        ({"annotator": " "}, "nobody said this"),
+    ],
+)
+@pytest.mark.parametrize("words", [(), ("--annotator", "chen")])
+def test_an_event_without_a_vote_or_a_person_is_named(
+    bare: Path, second: dict[str, str], sentence: str, words: tuple[str, ...]
+) -> None:
+    path = bare.with_name("x.jsonl")
+    path.write_text(line_of(ids(bare)[0]) + line_of(ids(bare)[1], **second))
+    done = gazebench("label", "import", bare, path, *words)
+    assert done.exit_code == 3
+    assert f"{path}, line 2: {sentence}" in done.output
+    assert not (bare / "labels.csv").exists()
+    assert not (bare / "votes.sqlite").exists()
+
+
+def test_one_event_of_nobody_is_no_label(bare: Path) -> None:
+    path = bare.with_name("x.jsonl")
+    path.write_text(line_of(ids(bare)[0], vote="banana", annotator=""))
+    assert gazebench("label", "import", bare, path).exit_code == 3
+    assert not (bare / "labels.csv").exists()
+
+
+def test_an_undo_of_nobody_is_no_label(bare: Path) -> None:
+    a, b = ids(bare)[:2]
+    path = bare.with_name("t.csv")
+    path.write_text(f"id,vote,event\n{a},X,1\n{b},undo,2\n")
+    assert not has_annotators(path)
+    done = gazebench("label", "import", bare, path)
+    assert done.exit_code == 3
+    assert f"{path}, line 3: 'undo' is no label of {b!r}" in done.output
+    assert not (bare / "labels.csv").exists()
+    assert import_votes(bare, path, annotator="chen").new == 2
+
+
+@pytest.mark.parametrize("events", [5, "x", None, {"a": 1}])
+def test_a_page_whose_events_are_no_list_is_a_sentence(bare: Path, events: object) -> None:
+    path = bare.with_name("votes.json")
+    path.write_text(json.dumps({"format": imports.FORMAT, "events": events}))
+    done = gazebench("label", "import", bare, path)
+    assert done.exit_code == 3
+    assert f"{path}, line 1: events is no list" in done.output
+
+
+def test_an_event_of_a_page_is_named_by_its_number(bare: Path) -> None:
+    path = bare.with_name("votes.json")
+    events = [asdict(event(ids(bare)[0], "X")), asdict(event(ids(bare)[1], "X")) | {"vote": "Z"}]
+    path.write_text(json.dumps({"format": imports.FORMAT, "events": events}))
+    with pytest.raises(InputError, match=r"votes\.json, event 2: vote 'Z'"):
+        said(path)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_no_votes_are_no_file(bare: Path, form: str) -> None:
+    out = bare.with_name("out")
+    for _ in range(2):
+        done = gazebench("label", "export", bare, out, "--to", form)
+        assert done.exit_code == 3
+        assert f"{bare}: has no votes" in done.output
+        assert not out.exists()
+        with Votes.open(bare):  # makes votes.sqlite, as `label finalize` does
+            pass
 
 
 def votes_file(dataset: Path, name: str = "votes.csv") -> Path:

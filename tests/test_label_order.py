@@ -14,7 +14,7 @@ from gazebench.annotation.desk import Desk
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.finalize import finalize
 from gazebench.annotation.preparing import prepare
-from gazebench.annotation.proposals import Proposals
+from gazebench.annotation.proposals import Proposals, learn
 from gazebench.annotation.queue import Queue
 from gazebench.annotation.session import Session
 from gazebench.annotation.votes import Votes
@@ -108,6 +108,11 @@ def test_nothing_is_learned_from_the_test_half_or_said_of_it(voted: Path) -> Non
         votes.add([event(f"p{n:06}", "Y", "dora") for n in range(TEST)])
     prepare(voted, ("ana", "bo"), order="active", app=False, quiet=True)
     assert Proposals.of(voted) == before
+
+
+def test_learning_draws_no_bar_in_a_log(voted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    learn(voted, Faces.read(voted))  # done within half a minute, so that there is no line either
+    assert capsys.readouterr().err == ""
 
 
 def test_the_plan_keeps_the_order_and_random_ends_it(voted: Path) -> None:

@@ -1,12 +1,19 @@
-"""What labelling in the App needs and may lack: FiftyOne and a mongod. Each is a sentence."""
+"""What labelling in the App needs and may lack, who may come, and what the room consists of."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+import gazebench
 from gazebench.annotation import app_dataset, mongod, server
-from gazebench.errors import MissingPartError
+from gazebench.annotation.server import Invitation
+from gazebench.annotation.session import check_names
+from gazebench.cli._label_words import invite
+from gazebench.errors import InputError, MissingPartError
+
+ROOM = Path(gazebench.__file__).parent / "annotation"
 
 
 @pytest.fixture
@@ -81,3 +88,24 @@ def test_an_old_fiftyone_is_named_with_the_command(
         return
     with pytest.raises(MissingPartError, match=f"FiftyOne {version} is too old.* --upgrade"):
         app_dataset.check_installed()
+
+
+def test_one_command_forwards_the_port_of_every_link(capsys: pytest.CaptureFixture[str]) -> None:
+    ports = {"ana": 6001, "bo": 6002, "chen": 6005}
+    invite(
+        [Invitation(annotator=n, link=f"http://127.0.0.1:{p}/l?key=0") for n, p in ports.items()]
+    )
+    [command] = [line for line in capsys.readouterr().out.splitlines() if "ssh" in line]
+    forwarded = re.findall(r"-L (\d+):127\.0\.0\.1:(\d+)", command)
+    assert forwarded == [("6001", "6001"), ("6002", "6002"), ("6005", "6005")]
+
+
+def test_a_name_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(InputError, match=r"annotators ana, bo, ana: a name is given twice"):
+        check_names(("ana", "bo", "ana"))
+
+
+def test_the_map_of_the_room_names_every_module() -> None:
+    table = (ROOM / "README.md").read_text(encoding="utf-8").split("## The modules")[1]
+    modules = {path.name for path in ROOM.glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"`(\w+\.py)`", table)) == modules

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gazebench import config, reading
-from gazebench.dataset import Manifest, read_csv, read_labels
+from gazebench.annotation.imports._lines import text_of
+from gazebench.dataset import Manifest, read_csv, read_labels, tables
 from gazebench.errors import InputError
 from gazebench.results import RunResult
 from gazebench.training import checkpoint
@@ -22,6 +23,8 @@ READERS = [
     reading.sha256_of,
     lambda path: list(reading.csv_rows(path)),
     lambda path: list(read_csv(path, ("id",))),
+    lambda path: list(tables.read(path, ("id",))),
+    text_of,
     read_labels,
     read_log,
     read_last,
@@ -63,6 +66,14 @@ def test_json_beyond_the_limits_is_a_sentence(tmp_path: Path, text: str, why: st
     (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=rf"a\.json: damaged \(.*{why}.*\); make it again"):
         reading.read_json(tmp_path / "a.json", "make it again")
+
+
+def test_json_of_a_text_says_where_it_stands() -> None:
+    assert reading.json_value('{"a": [1.5]}', "votes, line 7") == {"a": [1.5]}
+    with pytest.raises(
+        InputError, match=r"^votes, line 7: damaged \(a whole number .*\); mend it$"
+    ):
+        reading.json_value("1" + "0" * 30, "votes, line 7", "mend it")
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = 1" + "0" * 40, "a." * 3000 + "b = 1"])

@@ -4,14 +4,13 @@ A reader turns a file into lines ``Said``; nothing is looked up and nothing is w
 file is shows in its content: see ``read``.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from gazebench.annotation.imports import _celebgaze, _cvat, _events, _label_studio, _spreadsheet
 from gazebench.annotation.imports._events import FORMAT
 from gazebench.annotation.imports._lines import Said, meaning, text_of
-from gazebench.errors import InputError
+from gazebench.reading import json_value
 
 __all__ = ["FORMAT", "Said", "meaning", "read"]
 
@@ -38,14 +37,7 @@ def read(path: Path, mapping: Mapping[str, str] | None = None) -> list[Said]:
     if start == "<":
         return _cvat.read(path, text, words)
     if start == "[":
-        return _label_studio.read(path, _json(path, text), words)
+        return _label_studio.read(path, json_value(text, path), words)
     if start == "{":
         return _events.read(path, text)
     return _spreadsheet.read(path, text, words)
-
-
-def _json(path: Path, text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: damaged JSON ({error})") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gazebench.dataset import LABELS, tables
 from gazebench.errors import InputError
+from gazebench.reading import read_bytes
 
 MAX_BYTES = 1 << 30
 _SHORT = {"u": "unsure", "r": "reject"}  # the keys of the labelling screen
@@ -60,16 +61,10 @@ def text_of(path: Path) -> str:
     """Text of a file in UTF-8 or UTF-16, with or without a byte order mark.
 
     Raises:
-        InputError: missing, too large, no text, or the file of a spreadsheet program.
+        InputError: as ``reading.read_bytes``, no text, or the file of a spreadsheet program.
     """
+    data = read_bytes(path, MAX_BYTES)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: over {MAX_BYTES >> 20} MB; give it in parts")
-        data = path.read_bytes()
         return data.decode(tables.encoding_of(path, data[:64]))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except UnicodeError:
         raise InputError(tables.no_text(path)) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None

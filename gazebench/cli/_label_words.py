@@ -4,6 +4,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -108,10 +109,11 @@ def invite(invitations: "list[Invitation]") -> None:
     click.echo("ready; give each volunteer only their own link: it is a key:\n")
     for one in invitations:
         click.echo(f"  {one.annotator:12} {one.link}")
-    ports = [one.link.split(":")[2].split("/")[0] for one in invitations]
-    tunnel = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports[:1])
+    ports = [urlsplit(one.link).port for one in invitations]
+    tunnels = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports)
     click.echo(
-        f"\nfrom another machine: ssh -N {tunnel} YOU@THIS-MACHINE, then the same link\n"
+        "\nfrom another machine, first run this there; it is for every link above:\n"
+        f"  ssh -N {tunnels} YOU@THIS-MACHINE\n"
         "stop with Ctrl-C; votes are kept; run the same command again to resume"
     )
 

@@ -145,8 +145,8 @@ def serve(
     Runs until Ctrl-C. A server that dies is started again; every vote is on the disk before the
     screen says "saved", and what could not be sent waits in the volunteer's browser.
 
-    Everything listens on 127.0.0.1. From another machine, `ssh -N -L 5151:127.0.0.1:5151
-    YOU@THIS-MACHINE`, then the same link in the browser there.
+    Everything listens on 127.0.0.1. From another machine, `ssh -N -L PORT:127.0.0.1:PORT
+    YOU@THIS-MACHINE` with the port of the link, then the link in the browser there.
     """
     from gazebench.annotation import server
     from gazebench.annotation.session import Session

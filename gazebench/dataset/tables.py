@@ -5,6 +5,7 @@ or endings, or without the zeros that a spreadsheet takes away. `read_csv` reads
 """
 
 import csv
+import io
 import itertools
 import re
 from collections import defaultdict
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from gazebench.errors import InputError
+from gazebench.reading import opened
 
 Key = TypeVar("Key")
 Row = dict[str, str | None]
@@ -31,20 +33,19 @@ def read(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str, st
     """Line numbers and rows of a table that must have ``columns``; one row is held at a time.
 
     Raises:
-        InputError: missing, unreadable, no table, without one of the columns, or a row that has
+        InputError: as ``reading.opened``, no table, without one of the columns, or a row that has
             not as many cells as the header.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             encoding = encoding_of(path, file.read(64))
-        with path.open(newline="", encoding=encoding) as file:
-            for line, row in rows(path, file, columns):
+            file.seek(0)
+            text = io.TextIOWrapper(file, encoding=encoding, newline="")
+            for line, row in rows(path, text, columns):
                 full = {name: cell for name, cell in row.items() if cell is not None}
                 if len(full) < len(row):
                     raise InputError(f"{path}, line {line}: has not as many cells as the header")
                 yield line, full
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except UnicodeError:
         raise InputError(no_text(path)) from None
     except OSError as error:
