@@ -7,7 +7,7 @@ cannot count on the marks of one way of rendering.
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,8 +19,6 @@ from gazebench.baselines import _iris_renderer as renderer
 from gazebench.baselines._eye_crops import Crops, canonical
 from gazebench.dataset.boxes import Box, Point
 from gazebench.irises import Eye, EyePair
-
-Floats = NDArray[np.floating[Any]]
 
 HEIGHT, WIDTH = 48, 72  # of the crops
 _TEXTURE = 32  # side of an iris's picture, pixels

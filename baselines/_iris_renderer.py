@@ -47,19 +47,6 @@ class Shift:
         return self.iris != (0.0, 0.0) or self.lid != 0.0
 
 
-def render(
-    pixels: Pixels,
-    pair: EyePair,
-    boxes: tuple[Box, Box],
-    shifts: tuple[Shift, Shift],
-    *,
-    glint: float = 0.5,
-    near: float = 0.0,
-) -> Pixels:
-    """A copy of ``pixels`` with moved irises and lids, see ``Scene``."""
-    return Scene(pixels, pair, boxes, glint=glint, near=near).render(shifts)
-
-
 class Scene:
     """The eyes of a portrait, taken apart when a move needs it, for as many moves as one likes.
 

@@ -67,7 +67,7 @@ def engine(manifest: Manifest, name: str, width: int, device: Accelerator, run: 
     kind = trainable(baselines, name)
     settings = config.build(kind.Config, table)
     job = Job(
-        manifest=manifest, run=run, content=baselines, method=name, kind=kind, settings=settings
+        manifest=manifest, run=run, collection=baselines, method=name, kind=kind, settings=settings
     )
     loop = Loop(Engine(job, device), None, Stop(), progress=False)
     bar = tqdm(disable=True)

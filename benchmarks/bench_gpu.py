@@ -127,7 +127,7 @@ def _engine(case: Case, pixels: Pixels, arguments: argparse.Namespace) -> Engine
     job = Job(
         manifest=pixels.manifest,
         run=Path("nowhere"),
-        content=baselines,
+        collection=baselines,
         method=case.method,
         kind=kind,
         settings=config.build(kind.Config, table, f"methods.{case.method}"),

@@ -125,7 +125,7 @@ def loop_of(
 ) -> Loop:
     """The loop of ``gazebench train``, with random weights for other methods' parts."""
     job = Job(
-        manifest=manifest, run=run, content=baselines, method=name, kind=kind, settings=settings
+        manifest=manifest, run=run, collection=baselines, method=name, kind=kind, settings=settings
     )
     return Loop(Engine(job, device), None, Stop(), progress=False)
 

@@ -3,7 +3,6 @@
 The later wins. A key that no settings model has is an error that names the nearest one.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gazebench.errors import InputError
+from gazebench.errors import InputError, did_you_mean
 from gazebench.reading import MissingFileError, read_toml
 
 
@@ -63,15 +62,16 @@ def track(name: str) -> Path:
     return _TRACKS / f"{name}.toml"
 
 
-def table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The table ``name`` of ``values``; empty when there is none.
+def table(values: Mapping[str, Any], name: str, where: str = "") -> Mapping[str, Any]:
+    """The table ``name`` of ``values``; empty when there is none. ``where``: see ``build``.
 
     Raises:
         InputError: a plain value stands there.
     """
     found = values.get(name, {})
     if not isinstance(found, Mapping):
-        raise InputError(f"setting {name} = {found!r}: expected a table")
+        place = f"{where}.{name}" if where else name
+        raise InputError(f"setting {place} = {found!r}: expected a table")
     return found
 
 
@@ -135,5 +135,4 @@ def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"
+    return did_you_mean(name, known) or f"known: {', '.join(known) or 'none'}"

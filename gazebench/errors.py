@@ -1,4 +1,6 @@
-"""Every error a user can cause; the command line prints it as a sentence, never a traceback.
+"""Every error a user can cause, and phrases that their sentences share.
+
+The command line prints an error as a sentence, never a traceback.
 
 Each class carries the exit code it ends with::
 
@@ -14,6 +16,13 @@ Each class carries the exit code it ends with::
 
 0 is success, 2 is a usage error (click's own).
 """
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class GazebenchError(Exception):
@@ -71,3 +80,22 @@ class StoppedError(GazebenchError):
     def __init__(self, signum: int, sentence: str) -> None:
         super().__init__(sentence)
         self.exit_code = 128 + signum
+
+
+def first_fault(error: "ValidationError") -> str:
+    """The first thing that is wrong, with its place: "rules.seed: Field required"."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Asks for the nearest of the ``known`` names: "did you mean 'dlib'?"; "" where none is."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def there_are(name: str, known: Iterable[str]) -> str:
+    """What there is instead of ``name``: "did you mean 'dlib'? there are: dlib, listed"."""
+    known = list(known)
+    return f"{did_you_mean(name, known)} there are: {', '.join(known)}".lstrip()

@@ -1,4 +1,4 @@
-"""Events in SQLite that are never changed; what was committed is on the disk (WAL, full sync)."""
+"""SQLite files: what was committed is on the disk (WAL, full sync), and events never change."""
 
 import contextlib
 import sqlite3
@@ -16,6 +16,7 @@ CREATE TRIGGER IF NOT EXISTS keep BEFORE UPDATE ON events
 CREATE TRIGGER IF NOT EXISTS hold BEFORE DELETE ON events
     BEGIN SELECT RAISE(ABORT, 'an event is never removed'); END;
 """
+_WAIT = "another program holds it: end that, or try again later"
 
 
 def now() -> str:
@@ -31,7 +32,7 @@ def opened(path: Path, schema: str, *, repair: str) -> Iterator[sqlite3.Connecti
 
     Raises:
         InputError: damaged.
-        DiskError: no space or not writable.
+        DiskError: no space, not writable, or held by another program for half a minute.
     """
     with sentences(path, repair=repair):
         connection = sqlite3.connect(refuse_link(path), timeout=30, check_same_thread=False)
@@ -49,7 +50,7 @@ def sentences(path: Path, *, repair: str) -> Iterator[None]:
 
     Raises:
         InputError: damaged.
-        DiskError: no space or not writable.
+        DiskError: anything else, such as no space.
     """
     try:
         yield
@@ -57,4 +58,6 @@ def sentences(path: Path, *, repair: str) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise InputError(f"{path}: damaged ({error}); {repair}") from None
-        raise DiskError(f"{path}: cannot be used ({error})") from error
+        busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        advice = _WAIT if busy else "free some space or fix the folder's permissions"
+        raise DiskError(f"{path}: cannot be used ({error}); {advice}") from error

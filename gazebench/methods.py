@@ -205,15 +205,15 @@ class ShowsCodes(Protocol):
         ...
 
 
-def load(content: Collection, name: str) -> type[Method]:
+def load(collection: Collection, name: str) -> type[Method]:
     """The method in ``name.py`` of a package, or of files beside it (``plugins.extend``).
 
     Raises:
         InputError: no such file, it cannot be imported, or it does not define exactly one method.
     """
-    kind = plugins.load(content, name, marker="card")
+    kind = plugins.load(collection, name, marker="card")
     if hasattr(kind, "compute") and not hasattr(kind, "Config"):
-        words = plugins.typed(content, name)
+        words = plugins.typed(collection, name)
         raise InputError(f"{words} is a metric, not a method; run `gazebench check-metric {words}`")
     checked(kind.card, MethodCard, name)
     return kind

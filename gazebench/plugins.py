@@ -6,7 +6,6 @@ file name.
 """
 
 import contextlib
-import difflib
 import hashlib
 import importlib
 import pkgutil
@@ -19,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gazebench.errors import GazebenchError, InputError, MethodError
+from gazebench.errors import GazebenchError, InputError, MethodError, there_are
 from gazebench.reading import read_bytes
 
 _MAX_BYTES = 1 << 24  # of a method's file
@@ -74,9 +73,7 @@ def load(collection: Collection, name: str, *, marker: str) -> type[Any]:
     kind = package.__name__.rpartition(".")[2]
     known = names(collection)
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise InputError(f"no {name!r} in {kind}; {hint}there are: {', '.join(known)}")
+        raise InputError(f"no {name!r} in {kind}; {there_are(name, known)}")
     module = importlib.import_module(f"{package.__name__}.{name}")
     return _the_class(module, module.__name__, marker)
 

@@ -17,7 +17,7 @@ from scipy.special import ndtri, stdtrit
 
 from gazebench import store
 from gazebench.cards import MethodCard, MetricCard
-from gazebench.errors import InputError
+from gazebench.errors import InputError, first_fault
 from gazebench.reading import MissingFileError, read_object
 
 BENCHMARK = "2"  # rises when the same images would score differently
@@ -204,8 +204,7 @@ class RunResult:
             result = TypeAdapter(cls).validate_python(_with_groups(row))
             fault = next(_faults(result), "")
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            fault = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            fault = first_fault(error)
         else:
             if not fault:
                 return result

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from gazebench.dataset.pictures import PictureError, decode
-from gazebench.errors import InputError
+from gazebench.errors import InputError, first_fault
 from gazebench.reading import MissingFileError, read_bytes, read_json
 from gazebench.reports.illustrations import (
     SUFFIXES,
@@ -109,7 +109,7 @@ def _read(path: Path) -> Iterator[_Drawn]:
     except MissingFileError:
         return
     except ValidationError as error:
-        raise InputError(f"{path}: damaged ({error.errors()[0]['msg']}); {_REMEDY}") from None
+        raise InputError(f"{path}: damaged ({first_fault(error)}); {_REMEDY}") from None
 
 
 def _holds(one: _Drawn, measured: Measured) -> bool:

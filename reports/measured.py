@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from gazebench.errors import InputError
+from gazebench.errors import InputError, first_fault
 from gazebench.reading import read_json
 from gazebench.reports.sanitising import published
 from gazebench.results import RunResult
@@ -75,7 +75,7 @@ class Measured:
             except InputError as error:
                 self.damaged.append(str(error))
             except ValidationError as error:
-                why = error.errors()[0]["msg"]
+                why = first_fault(error)
                 self.damaged.append(f"{folder / file}: damaged ({why}); make it again")
             else:
                 yield run, content

@@ -226,8 +226,11 @@ def _board(
 
 
 def _nothing(measured: Measured) -> InputError:
-    reason = f" that can be read: {measured.damaged[0]}" if measured.damaged else ""
-    return InputError(f"{measured.root}: holds no scores.json{reason}; run `gazebench eval` first")
+    if measured.damaged:  # which ends with what to do
+        return InputError(
+            f"{measured.root}: holds no scores.json that can be read: {measured.damaged[0]}"
+        )
+    return InputError(f"{measured.root}: holds no scores.json; run `gazebench eval` first")
 
 
 def _file_name(table: str) -> str:

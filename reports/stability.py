@@ -29,7 +29,7 @@ class Standing:
 
 
 def standings(
-    values: Mapping[str, Mapping[str, float]], *, higher_is_better: bool, seed: int = 0
+    values: Mapping[str, Mapping[str, float]], *, higher_is_better: bool
 ) -> dict[str, Standing]:
     """Where each method stands, from its per-portrait values (method → portrait id → value).
 
@@ -42,7 +42,7 @@ def standings(
     best = int(np.argmax(sign * table.mean(axis=0)))
     differences = table - table[:, [best]]
     # differences from the best lose no digits where all values are large and near each other
-    means = _resampled_means(differences, seed)  # (ROUNDS, k)
+    means = _resampled_means(differences)  # (ROUNDS, k)
     means[np.abs(means) <= 1e-12 * max(np.abs(differences).max(), 1e-300)] = 0.0
     ranks = _ranks(sign * means)
     p_values = _p_values(differences, best)
@@ -58,8 +58,8 @@ def standings(
     }
 
 
-def _resampled_means(table: Array, seed: int) -> Array:
-    n, rng = len(table), np.random.default_rng(seed)
+def _resampled_means(table: Array) -> Array:
+    n, rng = len(table), np.random.default_rng(0)
     return np.concatenate(
         [rng.multinomial(n, [1 / n] * n, CHUNK) @ table / n for _ in range(ROUNDS // CHUNK)]
     )

@@ -14,7 +14,7 @@ LEVEL = 0.05
 ALL_FLIPS = 13  # portraits up to which all 2**n flips are tried, fewer than ROUNDS
 
 
-def paired_p_values(differences: NDArray[np.float64], *, seed: int = 0) -> NDArray[np.float64]:
+def paired_p_values(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     """Two-sided p-value of the sign-flip test for each column (Fisher 1935, section 21).
 
     ``differences`` is (n, k): n portraits, k methods, each method minus the one it is compared
@@ -27,7 +27,7 @@ def paired_p_values(differences: NDArray[np.float64], *, seed: int = 0) -> NDArr
     n = len(differences)
     observed = np.abs(differences.sum(axis=0))
     observed -= 1e-12 * np.abs(differences).sum(axis=0)  # rounding of a sum
-    signs = _all_signs(n) if n <= ALL_FLIPS else _random_signs(n, seed)
+    signs = _all_signs(n) if n <= ALL_FLIPS else _random_signs(n)
     beyond = np.zeros(differences.shape[1])
     for some in signs:
         beyond += (np.abs(some @ differences) >= observed).sum(axis=0)
@@ -44,7 +44,7 @@ def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def tie_letters(
-    values: Mapping[str, Mapping[str, float]], *, higher_is_better: bool, seed: int = 0
+    values: Mapping[str, Mapping[str, float]], *, higher_is_better: bool
 ) -> dict[str, str]:
     """A letter for each method from its per-portrait values (method → portrait id → value).
 
@@ -62,12 +62,10 @@ def tie_letters(
         return {}
     ids = sorted(values[ranking[0]])
     columns = {name: np.array([values[name][id_] for id_ in ids]) for name in ranking}
-    return _letters(ranking, columns, seed)
+    return _letters(ranking, columns)
 
 
-def _letters(
-    ranking: list[str], columns: Mapping[str, NDArray[np.float64]], seed: int
-) -> dict[str, str]:
+def _letters(ranking: list[str], columns: Mapping[str, NDArray[np.float64]]) -> dict[str, str]:
     letters: dict[str, str] = {}
     group = 0
     while rest := [name for name in ranking if name not in letters]:
@@ -75,7 +73,7 @@ def _letters(
         letters[best] = _letter(group)
         if others:
             differences = np.stack([columns[name] - columns[best] for name in others], axis=1)
-            adjusted = holm(paired_p_values(differences, seed=seed))
+            adjusted = holm(paired_p_values(differences))
             tied = [name for name, p in zip(others, adjusted, strict=True) if p >= LEVEL]
             letters |= dict.fromkeys(tied, _letter(group))
         group += 1
@@ -91,7 +89,7 @@ def _all_signs(n: int) -> Iterator[NDArray[np.float64]]:
     yield 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
 
 
-def _random_signs(n: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    rng = np.random.default_rng(seed)
+def _random_signs(n: int) -> Iterator[NDArray[np.float64]]:
+    rng = np.random.default_rng(0)
     for _ in range(ROUNDS // CHUNK):
         yield rng.choice(np.array([-1.0, 1.0]), (CHUNK, n))

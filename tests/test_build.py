@@ -398,6 +398,9 @@ def test_verify_finds_what_was_changed(dataset: Path, harm) -> None:
     found = gazebench("verify", dataset, "--quiet")
     assert found.exit_code == 3
     assert sentence in found.output
+    of_labels = sentence.startswith("labels.csv") or "label" in sentence
+    remedy = "import labels with --replace" if of_labels else "build it again with --overwrite"
+    assert found.output.rstrip().endswith(remedy)
 
 
 # splits

@@ -83,7 +83,7 @@ def read_as_listed(source: CelebA) -> None:
 @pytest.mark.parametrize("inside", ["", "img_align_celeba", "img_align_celeba/img_align_celeba"])
 def test_the_lists_of_kaggle_are_read_from_wherever_one_stands(kaggle: Path, inside: str) -> None:
     root = kaggle / inside
-    assert sources.recognise(sources, root) == "celeba"
+    assert sources.locate(sources, root)[0] == "celeba"
     read_as_listed(CelebA(root))
 
 
@@ -289,7 +289,7 @@ def test_the_mapping_of_celeba_hq_may_have_commas(tmp_path: Path) -> None:
 
 
 def folder_remarks(root: Path) -> str:
-    assert sources.recognise(sources, root) == "folder"
+    assert sources.locate(sources, root)[0] == "folder"
     return " ".join(Folder(root).remarks())
 
 

@@ -119,9 +119,9 @@ def test_png_pictures_at_another_size_are_found(celebgaze: Path) -> None:
 
 
 def test_celebgaze_is_recognised_before_a_folder(celebgaze: Path) -> None:
-    assert sources.recognise(sources, celebgaze) == "celebgaze"
+    assert sources.locate(sources, celebgaze)[0] == "celebgaze"
     (celebgaze / "0.txt").unlink()
-    assert sources.recognise(sources, celebgaze) == "folder"
+    assert sources.locate(sources, celebgaze)[0] == "folder"
 
 
 def test_faults_of_the_lists_are_counted_and_named(celebgaze: Path) -> None:

@@ -121,7 +121,7 @@ BROKEN_TRAINING = {
     "a counter of its own": (
         '{"rec": loss}',
         '{"rec": loss * self.seen + (self.seen > 1) * loss.square()}',
-        "a training that goes on from a checkpoint ends with other weights (G.weight)",
+        "a training that resumes from a checkpoint ends with other weights (G.weight)",
     ),
     "a rate above 1": ("return 1.0", "return 1.5", "`learning_rate_scale(0, 1)` is 1.5"),
     "an unknown network": ('("G",)', '("G", "H")', "expected a tuple of some of: G"),

@@ -58,7 +58,7 @@ def test_a_tar_archive_gives_the_dataset_of_its_folder(celeba: Path, tmp_path: P
         path.unlink()
     images.rmdir()
     for place, root in enumerate((celeba, celeba / "img_align_celeba.tar")):
-        assert sources.recognise(sources, root) == "celeba"
+        assert sources.locate(sources, root)[0] == "celeba"
         done = build(root, out := tmp_path / f"out{place}", *FLAGS)
         assert "4 found = 4 portraits" in done.output, done.output
         assert tree_hash(out) == tree_hash(tmp_path / "one")
@@ -73,7 +73,7 @@ def test_the_archive_of_kaggle_is_read_with_its_lists(celeba: Path, tmp_path: Pa
         archive.writestr("list_eval_partition.csv", header + rows)
         archive.write(celeba / "list_landmarks_align_celeba.txt", "list_landmarks_align_celeba.txt")
     root = tmp_path / "archive.zip"
-    assert sources.recognise(sources, root) == "celeba"
+    assert sources.locate(sources, root)[0] == "celeba"
     faces = list(CelebA(root).faces())
     assert [(f.id, f.partition) for f in faces] == [
         ("000001", "val"), ("000002", "test"), ("000003", "train"), ("000004", "val"),
@@ -102,7 +102,7 @@ def test_lists_are_read_in_the_archive_of_the_pictures(
     top = "CelebA/Img/" if "CelebA" in lists else ""
     inside |= {path: f"{top}img_align_celeba/{path.name}" for path in celeba.rglob("*.jpg")}
     root = archive_of(inside, tmp_path / f"mine.{kind}")
-    assert sources.recognise(sources, root) == "celeba"
+    assert sources.locate(sources, root)[0] == "celeba"
     source = CelebA(root)
     faces = list(source.faces())
     assert [face.identity for face in faces] == ["0", "0", "1", "1"]
@@ -213,7 +213,7 @@ def test_tables_of_hugging_face_become_a_dataset(faces: Path, tmp_path: Path, st
         rows = table(faces, 8, struct=struct, celeb_id=[n // 2 for n in range(8)])
         path = tmp_path / "hf" / "data" / f"{half}-00000-of-00001.parquet"
         pq.write_table(rows.slice(start, 4), path, row_group_size=3)
-    assert sources.recognise(sources, tmp_path / "hf") == "parquet"
+    assert sources.locate(sources, tmp_path / "hf")[0] == "parquet"
     flags = ("--split", "partition", "--workers", 2)
     done = build(tmp_path / "hf", out := tmp_path / "out", *flags)
     assert "8 found = 8 portraits (4 train, 4 test)" in done.output, done.output
@@ -275,4 +275,4 @@ def test_an_empty_cell_is_a_face_in_quarantine(faces: Path, tmp_path: Path) -> N
 def test_pictures_of_any_folder_win_over_nothing(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(tmp_path / "a.jpg")
     (tmp_path / "notes.tar").write_bytes(b"x")
-    assert sources.recognise(sources, tmp_path) == "folder"
+    assert sources.locate(sources, tmp_path)[0] == "folder"

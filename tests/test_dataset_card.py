@@ -11,7 +11,8 @@ from build_runs import gazebench, tree_hash
 
 from gazebench import dataset_card, weights
 from gazebench.dataset import Domain, Manifest, Split, load_info
-from gazebench.dataset_card import card_markdown, croissant
+from gazebench.dataset_card import Overview, card_markdown
+from gazebench.dataset_card._croissant import croissant
 from gazebench.errors import InputError
 
 # rdflib, by which mlcroissant reads JSON-LD
@@ -185,7 +186,8 @@ def test_croissant_of_an_unlabelled_dataset_is_valid(dataset: Path, mlcroissant:
 
 def test_labels_change_the_version(small_dataset: Path) -> None:
     manifest, info = Manifest.load(small_dataset), load_info(small_dataset)
-    labelled, bare = croissant(manifest, info), croissant(manifest.with_labels({}), info)
+    both = (Overview.of(one) for one in (manifest, manifest.with_labels({})))
+    labelled, bare = (croissant(one, info, {}) for one in both)
     assert labelled["version"] != bare["version"]
 
 

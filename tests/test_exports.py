@@ -80,13 +80,13 @@ def test_pixels_of_a_source_not_known_to_be_free_stay_behind(
 
 def test_asked_for_pixels_travel_with_a_warning(small_dataset: Path, tmp_path: Path) -> None:
     said = gazebench("export", small_dataset, tmp_path, "--to", "hf-folder", "--with-pixels")
-    assert "do not pass them on" in said.stderr
-    assert "do not pass them on" in (tmp_path / "README.md").read_text()
+    assert "do not redistribute them" in said.stderr
+    assert "do not redistribute them" in (tmp_path / "README.md").read_text()
 
 
 def test_pixels_of_a_free_source_travel_by_themselves(dataset: Path, tmp_path: Path) -> None:
     edit(dataset / "dataset.json", source="drawn")
-    assert "Free to pass on" in export(dataset, tmp_path / "out", "hf-folder")
+    assert "Free to redistribute" in export(dataset, tmp_path / "out", "hf-folder")
     assert list(tmp_path.glob("out/train/*.png"))
 
 

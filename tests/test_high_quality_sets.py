@@ -44,7 +44,7 @@ def test_resized_copies_of_celeba_hq_get_their_people(tmp_path: Path, name: str)
     (tmp_path / "identity_CelebA.txt").write_text("000001.jpg 5\n000002.jpg 6\n000003.jpg 5\n")
     expected = [("00000", "5", None), ("00001", "5", None), ("00010", "6", None)]
     for root in (tmp_path, images):
-        assert sources.recognise(sources, root) == "celeba_hq"
+        assert sources.locate(sources, root)[0] == "celeba_hq"
         assert facts(CelebAHQ(root)) == expected
 
 
@@ -193,7 +193,7 @@ def ffhq(root: Path, folder: str) -> Path:
 @pytest.mark.parametrize("folder", ["images1024x1024", "thumbnails128x128", "."])
 def test_ffhq_is_read_by_its_numbers(tmp_path: Path, folder: str) -> None:
     root = ffhq(tmp_path / "ffhq", folder)
-    assert sources.recognise(sources, root) == "ffhq"
+    assert sources.locate(sources, root)[0] == "ffhq"
     assert facts(FFHQ(root)) == [
         ("00000", None, "train"), ("00007", None, "train"), ("60123", None, "test"),
     ]  # fmt: skip

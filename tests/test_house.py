@@ -141,6 +141,13 @@ def test_no_module_imports_what_is_private_to_another_room(path: Path) -> None:
                 assert parts[: len(room)] == room, f"{path.name} imports {name}"
 
 
+@pytest.mark.parametrize("folder", ["annotation", "reports", "gazebench/study"])
+def test_a_readme_with_a_map_names_every_file_of_its_room(folder: str) -> None:
+    text = (ROOT / folder / "README.md").read_text()
+    names = {path.name for path in (ROOT / folder).glob("[!_]*.py")}
+    assert not {name for name in names if f"`{name}`" not in text}
+
+
 def _room(path: Path) -> list[str]:
     folders = path.relative_to(ROOT).parent.parts
     return ["gazebench", *(folders[1:2] if folders[0] == "gazebench" else folders[:1])]

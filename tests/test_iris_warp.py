@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from gazebench.baselines import _iris_renderer as renderer
-from gazebench.baselines._iris_renderer import Shift, TooLittleError, render
+from gazebench.baselines._iris_renderer import Scene, Shift, TooLittleError
 from gazebench.baselines._iris_target import LEAST, Target
 from gazebench.baselines.iris_warp import IrisWarp
 from gazebench.dataset import Domain, Manifest
@@ -60,6 +60,16 @@ def synthetic() -> list[Face]:
         if not pair.doubt:
             made.append((pixels, pair, (boxes[0], boxes[1])))
     return made
+
+
+def render(
+    pixels: NDArray[np.uint8],
+    pair: EyePair,
+    boxes: tuple[Box, Box],
+    shifts: tuple[Shift, Shift],
+    near: float = 0.0,
+) -> NDArray[np.uint8]:
+    return Scene(pixels, pair, boxes, near=near).render(shifts)
 
 
 def middles(boxes: tuple[Box, Box]) -> tuple[Point, Point]:

@@ -129,7 +129,7 @@ def wild_tree(root: Path, portraits: list[Path]) -> Path:
 
 def test_the_wild_pictures_come_with_box_eyes_and_mouth(demo_portraits, tmp_path) -> None:
     root = wild_tree(tmp_path, sorted(demo_portraits.glob("*.jpg"))[:4])
-    assert sources.recognise(sources, root) == "celeba_wild"
+    assert sources.locate(sources, root)[0] == "celeba_wild"
     face = next(CelebAWild(root).faces())
     assert (face.id, face.identity, face.box) == ("000000", "7", (590, 60, 360, 430))
     assert (face.eyes, face.mouth) == ((Point(708, 250), Point(828, 250)), Point(768, 380))
@@ -143,7 +143,7 @@ def test_the_aligned_pictures_win_over_the_wild_ones(tmp_path: Path) -> None:
     for name in ("img_celeba", "img_align_celeba"):
         (tmp_path / name).mkdir()
         Image.new("RGB", (9, 9)).save(tmp_path / name / "000001.jpg")
-    assert sources.recognise(sources, tmp_path) == "celeba"
+    assert sources.locate(sources, tmp_path)[0] == "celeba"
     assert "list_bbox_celeba.txt not found" in CelebAWild(tmp_path).remarks()[-1]
 
 

@@ -255,7 +255,7 @@ def test_a_method_that_moves_nothing_names_those_that_do(drawn: Manifest, tmp_pa
     job = training.Job(
         manifest=drawn,
         run=tmp_path / "run",
-        content=baselines,
+        collection=baselines,
         method="prgan",
         kind=PRGAN,
         settings=PRGAN.Config(),

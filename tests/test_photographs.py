@@ -11,6 +11,7 @@ import pytest
 import torch
 import toy_methods
 from click.testing import CliRunner, Result
+from markupsafe import escape
 from PIL import Image, ImageCms
 from torch import Tensor
 from toy_methods.still import Still
@@ -25,6 +26,7 @@ from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.landmarks import FaceError
 from gazebench.methods import Task
+from gazebench.pages import policy
 from gazebench.photographs import Photograph, Photographer, Pixels
 from gazebench.photographs.correct import correct, destinations
 from gazebench.weights import trained
@@ -267,7 +269,9 @@ def test_a_photograph_is_corrected_without_a_run(
         assert 0 < (before != after).any(2).mean() < 0.1
     page = (tmp_path / "corrected" / "index.html").read_text()
     assert page.count("data:image/jpeg") == 2 * 4
-    assert "http" not in page
+    assert "://" not in page
+    style = page.split("<style>")[1].split("</style>")[0]
+    assert str(escape(policy(style))) in page  # nothing is fetched, and no script runs
     words = ("photos", "--strength", "0.5", "--quiet", "--device", "cpu")
     assert gazebench("correct", *words).exit_code == 7  # not the same corrections
     softer = gazebench("correct", *words, "--out", "softer")

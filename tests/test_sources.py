@@ -70,7 +70,7 @@ EXPECTED = [
 @pytest.mark.parametrize("layout", ["released", "flat", "images"])
 def test_celeba_is_read_in_each_of_its_layouts(tmp_path: Path, layout: str) -> None:
     root = celeba(tmp_path, layout)
-    assert sources.recognise(sources, root) == "celeba"
+    assert sources.locate(sources, root)[0] == "celeba"
     source = CelebA(root)
     assert found(source) == EXPECTED
     assert source.remarks() == []
@@ -79,7 +79,7 @@ def test_celeba_is_read_in_each_of_its_layouts(tmp_path: Path, layout: str) -> N
 
 def test_celeba_is_known_from_inside_its_folder(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(celeba(tmp_path, "images"))
-    assert sources.recognise(sources, Path()) == "celeba"
+    assert sources.locate(sources, Path())[0] == "celeba"
     assert found(CelebA(Path())) == EXPECTED
 
 
@@ -119,7 +119,7 @@ def test_celeba_hq_gets_its_people_through_the_mapping(tmp_path: Path) -> None:
     root = celeba_hq(tmp_path / "CelebAMask-HQ")
     (root / "identity_CelebA.txt").write_text(two_columns(IDENTITIES))
     (tmp_path / "list_eval_partition.txt").write_text(two_columns(PARTITIONS))  # beside it
-    assert sources.recognise(sources, root) == "celeba_hq"
+    assert sources.locate(sources, root)[0] == "celeba_hq"
     expected = [("0", "2880", "test"), ("1", "2880", "train"), ("10", "2937", "val")]
     assert found(CelebAHQ(root)) == found(CelebAHQ(root / "CelebA-HQ-img")) == expected
 
@@ -134,12 +134,12 @@ def test_celeba_hq_without_mapping_knows_nobody(tmp_path: Path) -> None:
 
 def test_celeba_wins_over_celeba_hq_over_any_folder(tmp_path: Path) -> None:
     celeba_hq(tmp_path)
-    assert sources.recognise(sources, tmp_path) == "celeba_hq"
+    assert sources.locate(sources, tmp_path)[0] == "celeba_hq"
     celeba(tmp_path, "flat")
-    assert sources.recognise(sources, tmp_path) == "celeba"
-    assert sources.recognise(sources, tmp_path / "CelebA-HQ-img" / "..") == "celeba"
+    assert sources.locate(sources, tmp_path)[0] == "celeba"
+    assert sources.locate(sources, tmp_path / "CelebA-HQ-img" / "..")[0] == "celeba"
     shutil.copytree(tmp_path / "CelebA-HQ-img", tmp_path / "other" / "deep")
-    assert sources.recognise(sources, tmp_path / "other") == "folder"
+    assert sources.locate(sources, tmp_path / "other")[0] == "folder"
 
 
 @pytest.mark.parametrize("name", plugins.names(sources))
@@ -153,7 +153,7 @@ def test_every_source_says_what_it_is(name: str) -> None:
 def test_a_folder_without_pictures_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(InputError, match="no pictures found"):
-        sources.recognise(sources, tmp_path)
+        sources.locate(sources, tmp_path)[0]
 
 
 # lists

@@ -1,5 +1,7 @@
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -8,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazebench import store
+from gazebench import ledger, store
 from gazebench.errors import BusyError, DiskError, InputError
 
 
@@ -264,3 +266,15 @@ def test_a_link_in_the_place_of_a_temporary_file_is_not_followed(tmp_path: Path)
     assert (tmp_path / "outside").read_bytes() == b"precious"
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"new"
     assert np.load(tmp_path / "c.npy").tolist() == [7, 7]
+
+
+def test_a_database_that_another_program_holds_is_no_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / "build.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with (
+            contextlib.closing(sqlite3.connect(path, timeout=0)) as late,
+            pytest.raises(DiskError, match=r"is locked\); another program holds it"),
+            ledger.sentences(path, repair="make it again"),
+        ):
+            late.execute("CREATE TABLE faces (id)")

@@ -26,7 +26,7 @@ from gazebench.study.design import OTHER, PICTURES, SOURCE, Design
 from gazebench.study.desk import Desk
 from gazebench.study.plan import Plan, Trial
 from gazebench.study.respondents import Keyring
-from gazebench.study.simulation import answered_fractions, simulate
+from gazebench.study.simulation import ALIKE, simulate
 from gazebench.study.writing import Writer
 
 PREFERENCES = dict(zip((*METHODS, OTHER), (0.35, 0.25, 0.12, 0.05, 0.03, 0.2), strict=True))
@@ -456,7 +456,8 @@ def test_intervals_hold_the_known_shares_in_93_of_100_studies() -> None:
     inside = np.zeros(len(shares))
     studies = 400
     for _ in range(studies):
-        data = answered_fractions([*PREFERENCES.values()], 30, 50, 10.0, rng)
+        tastes = rng.dirichlet(ALIKE * shares, size=30)
+        data = np.stack([rng.multinomial(50, taste) for taste in tastes]) / 50
         ends = statistics.interval(data, lambda means: means, resamples=1000)
         low, high = statistics.unanimous(data, *ends)
         inside += (low <= shares) & (shares <= high)

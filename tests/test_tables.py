@@ -21,9 +21,11 @@ from scipy import stats
 
 from gazebench import plugins
 from gazebench.cards import MethodCard
+from gazebench.errors import InputError
 from gazebench.reports import tables
 from gazebench.reports.grid import Grid, Row
 from gazebench.reports.measured import Measured
+from gazebench.reports.page import study
 from gazebench.reports.paper import by_method
 from gazebench.reports.reproduction import as_csv, as_markdown, reproduction
 from gazebench.reports.stability import standings
@@ -191,6 +193,13 @@ def test_a_damaged_study_makes_no_column(tmp_path: Path) -> None:
     (tmp_path / "study.json").write_text(json.dumps([STUDY | {"share": 41}]))
     (grid,) = table_1.grids(saved(tmp_path, v2("full")))
     assert "user_study_percent" not in {column.key for column in grid.columns}
+
+
+def test_what_is_missing_in_a_study_is_named(tmp_path: Path) -> None:
+    row = {name: value for name, value in STUDY.items() if name != "share"}
+    (tmp_path / "study.json").write_text(json.dumps([row, OTHER]))
+    with pytest.raises(InputError, match=r"damaged \(0\.share: Field required\)"):
+        study.read(tmp_path)
 
 
 def noisy(mean: float, seed: int, n: int = 60) -> dict[str, float]:

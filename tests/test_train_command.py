@@ -67,6 +67,21 @@ def test_a_misspelt_setting_names_the_nearest(setting: str, nearest: str) -> Non
     assert f"did you mean {nearest!r}?" in result.output
 
 
+def test_a_method_that_no_listed_run_is_of_is_named_with_those_that_are() -> None:
+    for others in ([], ["--method", "gazegan_v2"]):
+        words = ["train", "--track", "ablations", "--method", "prgan", *others, "data", "runs"]
+        result = CliRunner().invoke(cli.main, words)
+        assert result.exit_code == 2
+        assert "--method prgan: no run is listed of it; there are: gazegan_v2" in result.output
+
+
+@pytest.mark.parametrize("table", ["methods.prgan", "runs.mine"])
+def test_a_value_where_a_table_belongs_is_named_in_full(table: str) -> None:
+    result = train("data", "run", "--dry-run", "--set", f"{table}=5")
+    assert result.exit_code == 3
+    assert f"setting {table} = 5: expected a table" in result.output
+
+
 def test_a_misspelt_method_names_the_nearest(dataset: Manifest, tmp_path: Path) -> None:
     words = ["train", "--method", "prgn", str(dataset.root), str(tmp_path)]
     assert "did you mean 'prgan'" in CliRunner().invoke(cli.main, words).output

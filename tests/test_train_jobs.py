@@ -39,7 +39,7 @@ def train_toy(report: Connection, dataset: Path, entry: QueueEntry) -> None:
 def queued(dataset: Manifest, entries: Sequence[QueueEntry]) -> QueueReport:
     trainer = Trainer(
         manifest=dataset,
-        package=toy_methods,
+        collection=toy_methods,
         settings=TrainingSettings(device="cpu"),
         budget=Budget(),
         progress=False,

@@ -42,7 +42,7 @@ def trained(
     tables, budget = options.pop("tables", {}), options.pop("budget", Budget())
     trainer = Trainer(
         manifest=dataset,
-        package=toy_methods,
+        collection=toy_methods,
         settings=TrainingSettings(device="cpu"),
         budget=budget,
         progress=False,

@@ -1,6 +1,5 @@
 """The processes of ``gazebench train --jobs``."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing import get_context
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from gazebench import machine
 
 if TYPE_CHECKING:
     from gazebench.training.queue import QueueEntry, QueueReport
@@ -27,7 +28,7 @@ def train_side_by_side(
     from gazebench.training.side_by_side import SideBySide
 
     context = get_context("spawn")  # a fork may not use the GPU
-    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+    threads = max(1, machine.cores() // jobs)
 
     def start(entry: "QueueEntry") -> tuple[BaseProcess, Connection]:
         ours, theirs = context.Pipe(duplex=False)
@@ -59,7 +60,7 @@ def _train(
     collection, _ = plugins.extend(baselines, methods)
     say: Callable[[str], None] = partial(_say, entry.run.name)
     work = Trainer(
-        manifest=Manifest.load(dataset), package=collection, progress=False, say=say, **trainer
+        manifest=Manifest.load(dataset), collection=collection, progress=False, say=say, **trainer
     )
     try:
         report.send(work.run([entry]))

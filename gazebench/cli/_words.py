@@ -2,15 +2,9 @@
 
 import shlex
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-
-
-def now() -> str:
-    """The time in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def typed() -> str:

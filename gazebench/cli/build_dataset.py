@@ -1,12 +1,12 @@
 """``gazebench build-dataset``."""
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gazebench import machine
 from gazebench.cli._built import summarise
 from gazebench.cli._groups import GroupedCommand, option
 from gazebench.cli._recreated import check_options, conclude
@@ -15,10 +15,6 @@ from gazebench.cli._words import say_next
 if TYPE_CHECKING:
     from gazebench.curation import BuildPlan
     from gazebench.pipeline import BuiltDataset, SourceLabels
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 _SOURCE, _PORTRAITS, _SPLIT = "The source", "The portraits", "Train and test"
@@ -140,7 +136,7 @@ _MORE = """
     "--workers",
     type=click.IntRange(1),
     metavar="N",
-    default=_cores,
+    default=machine.cores,
     help="Processes. [default: the cores of this machine]",
 )
 @option(

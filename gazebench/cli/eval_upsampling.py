@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gazebench.cli._words import now, say_next
+from gazebench.cli._words import say_next
 from gazebench.errors import IncompleteError
 
 
@@ -44,6 +44,7 @@ def command(
     from gazebench import baselines
     from gazebench.baselines import gazegan_v2, upsamplers
     from gazebench.dataset import Manifest
+    from gazebench.evaluation.describing import now
     from gazebench.evaluation.upsampling import CoarseMethod, measure
 
     coarse = CoarseMethod(

@@ -1,10 +1,10 @@
 """``gazebench synthesize``."""
 
-import os
 from pathlib import Path
 
 import click
 
+from gazebench import machine
 from gazebench.cli._words import say_next
 
 
@@ -28,7 +28,7 @@ from gazebench.cli._words import say_next
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    default=lambda: len(os.sched_getaffinity(0)),
+    default=machine.cores,
     help="Processes. [default: the cores of this machine]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace synthetic portraits that OUT holds.")

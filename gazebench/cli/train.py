@@ -183,8 +183,8 @@ def command(
         if jobs > 1:
             conclude(train_side_by_side(plan, jobs, methods, dataset, **shared), dataset, run)
             return
-        trainer = queue.Trainer(manifest=manifest, package=collection, progress=not quiet, **shared)
-        conclude(trainer.run(plan), dataset, run)
+        work = queue.Trainer(manifest=manifest, collection=collection, progress=not quiet, **shared)
+        conclude(work.run(plan), dataset, run)
         return
     (name,) = names
     with plugins.blaming(collection, name):
@@ -208,6 +208,10 @@ def _listed(
 def _wanted(names: Sequence[str], variants: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """``names``; where a settings file lists runs, those of their methods that are among them."""
     found = dict.fromkeys(str(table.get("method")) for table in variants.values())
+    others = [name for name in names if variants and name not in (*found, "all")]
+    if others:
+        known = ", ".join(found)
+        raise click.UsageError(f"--method {others[0]}: no run is listed of it; there are: {known}")
     wanted = [name for name in found if not names or "all" in names or name in names]
     wanted = wanted if variants else list(names)
     if not wanted:

@@ -14,7 +14,7 @@ from gazebench.contract.building import built
 from gazebench.contract.metrics import METRIC_CHECKS, Bench, examine_metric
 from gazebench.contract.portraits import drawn_dataset
 from gazebench.contract.verdicts import Check, Verdict, everyone, judge
-from gazebench.errors import MethodError
+from gazebench.errors import MethodError, first_fault
 from gazebench.methods import Method, animates, corrects, is_trainable
 
 __all__ = [
@@ -44,10 +44,8 @@ def _has_card(kind: type[Method], resolution: int) -> None:
         try:
             config(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
             raise MethodError(
-                f"`Config` with {values or 'no values'}: {key}: {first['msg']}"
+                f"`Config` with {values or 'no values'}: {first_fault(error)}"
             ) from None
 
 
@@ -65,7 +63,7 @@ CHECKS = (
     Check("trains the same way twice", training.trains_alike, is_trainable),
     Check("scales its learning rates", training.scales_rates, is_trainable),
     Check("comes back from its weights", training.round_trips, is_trainable),
-    Check("goes on from a checkpoint", training.goes_on, is_trainable),
+    Check("resumes from a checkpoint", training.resumes, is_trainable),
 )
 
 

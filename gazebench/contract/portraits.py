@@ -13,13 +13,13 @@ from gazebench.synthetic.portrait import DrawnPortrait
 _PORTRAITS = 8  # half of them X
 
 
-def drawn_dataset(resolution: int, seed: int = 0, count: int = _PORTRAITS) -> Pixels:
+def drawn_dataset(resolution: int, count: int = _PORTRAITS) -> Pixels:
     """Drawn portraits in memory: smooth noise with dark discs in the eye boxes."""
     eyes = Point(0.31 * resolution, 0.36 * resolution), Point(0.69 * resolution, 0.36 * resolution)
-    return _pixels(resolution, [eyes] * count, seed)
+    return _pixels(resolution, [eyes] * count)
 
 
-def edge_dataset(resolution: int, seed: int = 0) -> Pixels:
+def edge_dataset(resolution: int) -> Pixels:
     """The same with eye boxes where a dataset may just have them.
 
     In opposite corners, side by side, at odd pixels with one higher than the other.
@@ -38,7 +38,7 @@ def edge_dataset(resolution: int, seed: int = 0) -> Pixels:
         for (x, y), (u, v) in corners
         for _ in range(_PORTRAITS // len(corners))  # one in each domain
     ]
-    return _pixels(resolution, eyes, seed)
+    return _pixels(resolution, eyes)
 
 
 def synthetic_dataset(resolution: int, seed: int = 0) -> Pixels:
@@ -49,8 +49,8 @@ def synthetic_dataset(resolution: int, seed: int = 0) -> Pixels:
     return Pixels(manifest, array, {p.id: i for i, p in enumerate(manifest.portraits)})
 
 
-def _pixels(resolution: int, eyes: Sequence[tuple[Point, Point]], seed: int) -> Pixels:
-    rng = np.random.default_rng(seed)
+def _pixels(resolution: int, eyes: Sequence[tuple[Point, Point]]) -> Pixels:
+    rng = np.random.default_rng(0)
     manifest = _manifest(resolution, eyes)
     array = np.stack([_drawn(rng, resolution, p) for p in manifest.portraits])
     return Pixels(manifest, array, {p.id: i for i, p in enumerate(manifest.portraits)})

@@ -99,7 +99,7 @@ def round_trips(kind: type[Method], resolution: int) -> None:
             raise MethodError("loses something that is not in its inference_networks")
 
 
-def goes_on(kind: type[Method], resolution: int) -> None:
+def resumes(kind: type[Method], resolution: int) -> None:
     """A training that was stopped ends as if it had not been."""
     pixels = drawn_dataset(resolution)
     whole = _trained(kind, pixels, steps=2)
@@ -116,7 +116,7 @@ def goes_on(kind: type[Method], resolution: int) -> None:
     different = other_weight(weights(whole), weights(again))
     if different:
         raise MethodError(
-            f"a training that goes on from a checkpoint ends with other weights ({different}); "
+            f"a training that resumes from a checkpoint ends with other weights ({different}); "
             "keep all that lasts in `networks` and `optimisers`"
         )
 

@@ -1,8 +1,9 @@
 """How a dataset is made of source faces: plan, build, merge, verify, recreate.
 
 It uses `sources`, `landmarks`, `exports` (to recreate one) and `dataset_card`; what it writes is a
-`dataset`. The modules ``merge``, ``verify`` and ``recreate`` are one command each. The names below
-are imported when first asked for: a worker needs only what makes portraits.
+`dataset`. The modules ``merge`` and ``verify`` are one command each, and ``recreate`` is
+``build-dataset --from-export``. The names below are imported when first asked for: a worker needs
+only what makes portraits.
 """
 
 import importlib

@@ -56,7 +56,7 @@ def build(
 ) -> BuildReport:
     """Build, or finish building, the dataset at ``out``.
 
-    ``cluster``: work on a Dask cluster, see ``build.cluster``, instead of ``workers`` processes.
+    ``cluster``: work on a Dask cluster, see ``curation.cluster``, instead of ``workers`` processes.
 
     Raises:
         RefusedError: ``out`` was begun with other settings or another source.

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from gazebench import ledger
 from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.settings import BEFORE
 from gazebench.dataset import Portrait, Split
 from gazebench.dataset.boxes import Box, Point
 from gazebench.dataset.measures import Measures
-from gazebench.errors import DiskError, InputError, RefusedError
+from gazebench.errors import InputError, RefusedError
 from gazebench.sources import SourceFace
-from gazebench.store import refuse_link
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS faces (
 -- the progress bar asks for their number after every round
 CREATE INDEX IF NOT EXISTS refused ON faces (id) WHERE portrait IS NULL;
 """
+_REPAIR = "build again with --overwrite"
 _PORTRAITS = "SELECT portrait FROM faces WHERE portrait IS NOT NULL ORDER BY id"
 _ROWS_OF = "SELECT id FROM faces WHERE id IN"
 _LOOKED_UP = 500  # ids at a time; older SQLite takes 999
@@ -64,10 +65,10 @@ class Journal:
             InputError: damaged.
             DiskError: no space or not writable.
         """
-        with _sentences(path), contextlib.closing(sqlite3.connect(refuse_link(path))) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(_SCHEMA)
+        with (
+            ledger.sentences(path, repair=_REPAIR),
+            ledger.opened(path, _SCHEMA, repair=_REPAIR) as connection,
+        ):
             journal = cls(connection)
             journal._claim(path.parent, fingerprint)
             yield journal
@@ -84,7 +85,10 @@ class Journal:
             raise InputError(f"{path}: no such file; give the folder as the build left it")
         is_at_rest = not path.with_name(f"{path.name}-wal").exists()
         address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_at_rest else ''}"
-        with _sentences(path), contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        with (
+            ledger.sentences(path, repair=_REPAIR),
+            contextlib.closing(sqlite3.connect(address, uri=True)) as connection,
+        ):
             yield cls(connection)
 
     def fingerprint(self) -> dict[str, Any]:
@@ -189,20 +193,6 @@ class Journal:
                 f"{folder}: was begun with other settings ({'; '.join(differences)}); "
                 "use another folder, or --overwrite to replace it (labels.csv stays)"
             )
-
-
-@contextmanager
-def _sentences(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise DiskError(
-            f"{path}: {error}; free some space or fix the folder's permissions"
-        ) from None
-    except sqlite3.DatabaseError as error:
-        raise InputError(
-            f"{path}: damaged journal ({error}); build again with --overwrite"
-        ) from None
 
 
 def _to_json(portrait: Portrait | None) -> str | None:

@@ -2,7 +2,7 @@
 
 They leave 300 portraits of domain Y and 100 of domain X for the test and name no seed. Here every
 portrait has a rank, a hash of the seed and its id; of each domain those with the lowest ranks are
-the test half. It is chosen once, from the whole source, before any work: the same forevery worker
+the test half. It is chosen once, from the whole source, before any work: the same for every worker
 and shard. A portrait that is added moves at most one other. One person may be in both halves.
 """
 

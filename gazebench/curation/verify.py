@@ -186,5 +186,10 @@ def check(root: Path, *, quiet: bool = False) -> Overview:
     found = faults(root, quiet=quiet)
     if found:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        raise InputError(f"{root}: {'; '.join(found[:5])}{more}; build it again with --overwrite")
+        labels = [fault.startswith("labels.csv:") for fault in found]
+        remedies = [  # --overwrite keeps the labels
+            *(["correct labels.csv, or import labels with --replace"] if any(labels) else []),
+            *([] if all(labels) else ["build it again with --overwrite"]),
+        ]
+        raise InputError(f"{root}: {'; '.join(found[:5])}{more}; {' and '.join(remedies)}")
     return Overview.read(root)

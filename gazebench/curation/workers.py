@@ -213,7 +213,7 @@ def _start_server(preload: Sequence[str]) -> None:
     # Ctrl-C is the parent's to handle: the server and all its children inherit this
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threads = os.environ.get("OPENBLAS_NUM_THREADS")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else it reserves address space forevery core
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else it reserves address space for every core
     try:
         forkserver.ensure_running()
     finally:

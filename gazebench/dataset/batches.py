@@ -54,11 +54,16 @@ def to_float(pixels: Tensor) -> Tensor:
 
 
 def to_uint8(image: Tensor) -> Tensor:
-    """8-bit pixels of values in [-1, 1], rounded: ``to_uint8(to_float(v)) == v`` forevery v.
+    """8-bit pixels of values in [-1, 1], rounded: ``to_uint8(to_float(v)) == v`` for every v.
 
     The code released with Zhang et al. truncates, which would darken an unchanged pixel by one.
     """
     return image.add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def to_arrays(images: Tensor) -> NDArray[np.uint8]:
+    """8-bit pixels (..., H, W, 3) of pictures (..., 3, H, W) with values in [-1, 1]."""
+    return to_uint8(images.float()).movedim(-3, -1).cpu().numpy()
 
 
 @dataclass(frozen=True)

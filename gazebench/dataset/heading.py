@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from gazebench.dataset.portraits import Domain, ImageFormat
-from gazebench.errors import InputError
+from gazebench.errors import InputError, first_fault
 from gazebench.reading import MissingFileError, read_json
 from gazebench.store import asking
 
@@ -56,11 +56,10 @@ def read_heading(root: Path) -> Heading:
             image_format=image_format(info),
             has_masks=has_masks(info),
         )
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        error = f"{first['loc'][0]}: {first['msg']}"
+    except ValidationError as error:
         raise InputError(
-            f"{root / 'dataset.json'}: damaged ({error}); run `gazebench build-dataset` again"
+            f"{root / 'dataset.json'}: damaged ({first_fault(error)}); "
+            "run `gazebench build-dataset` again"
         ) from None
 
 

@@ -176,7 +176,7 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """The picture in ``data`` as upright 8-bit RGB of sRGB; its type is told by content.
+    """The picture in ``data`` as upright 8-bit RGB of sRGB; its type is detected from the content.
 
     Transparency is laid on black; nothing but pixels is kept. See ``original``.
 
@@ -187,7 +187,7 @@ def decode(data: bytes, name: str) -> Image.Image:
 
 
 def original(data: bytes, name: str, *, most: int = MAX_PIXELS, reduced: bool = False) -> Original:
-    """The picture in ``data`` in its own colours; its type is told by content, not by name.
+    """The picture in ``data`` in its own colours; its type is detected from the content.
 
     EXIF orientation is applied (one that cannot be read means upright), 16-bit values are scaled,
     CMYK becomes sRGB. Wrong metadata is no damage; a JPEG that only lacks its end marker is whole.

@@ -14,14 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gazebench import store
 from gazebench.dataset import Manifest, load_info, read_labels, sha256_of
-from gazebench.dataset_card import _croissant
-from gazebench.dataset_card._croissant import files_of
+from gazebench.dataset_card._croissant import croissant, files_of
 from gazebench.dataset_card._facts import Facts, escaped, facts_of
 from gazebench.dataset_card._overview import Overview
 from gazebench.errors import InputError
 from gazebench.reading import read_object
 
-__all__ = ["Overview", "card_markdown", "croissant", "files_of", "labels_digest", "write"]
+__all__ = ["Overview", "card_markdown", "files_of", "labels_digest", "write"]
 
 _LISTS = ("labels.csv", "quarantine.csv", "attributes.csv")  # described where they are there
 
@@ -40,7 +39,7 @@ def write(root: Path) -> None:
     digests = {name: sha256_of(root / name) for name in _LISTS if (root / name).is_file()}
     made = _how_labels_were_made(root)
     card = _markdown(dataset, info, files=files_of(dataset), made=made)
-    content = _croissant.croissant(dataset, info, digests)
+    content = croissant(dataset, info, digests)
     machines = json.dumps(content, indent=1, ensure_ascii=False)
     store.write_many([(root / "README.md", card), (root / "croissant.json", machines + "\n")])
 
@@ -62,20 +61,6 @@ def card_markdown(
     """
     files = files_of(manifest) if files is None else files
     return _markdown(Overview.of(manifest), info, notice=notice, files=files)
-
-
-def croissant(
-    manifest: Manifest, info: Mapping[str, Any], digests: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The card as JSON-LD, paths relative to the dataset's folder.
-
-    ``info`` is what ``dataset.json`` says; ``digests`` the sha256 of ``labels.csv``,
-    ``quarantine.csv`` and ``attributes.csv`` where they are there.
-
-    Raises:
-        InputError: ``info`` lacks something that every dataset has.
-    """
-    return _croissant.croissant(Overview.of(manifest), info, digests or {})
 
 
 def labels_digest(root: Path) -> str:

@@ -111,7 +111,7 @@ def _train(
     entries = plan_queue(manifest, baselines, [TRAINED], tables["methods"], runs, {})
     trainer = Trainer(
         manifest=manifest,
-        package=baselines,
+        collection=baselines,
         settings=settings,
         budget=Budget(),
         progress=not quiet,

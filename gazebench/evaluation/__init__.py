@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +47,7 @@ from gazebench.evaluation.describing import (
     declined,
     gaps,
     kept,
+    now,
     provenance,
     without,
 )
@@ -104,7 +104,7 @@ class Evaluation:
             runs=Path(runs),
             methods=methods,
             metrics=metrics,
-            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            date=now(),
             **{**options, "device": pick_device(options["device"])},
         )
 

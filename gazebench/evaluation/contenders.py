@@ -47,7 +47,7 @@ class Contender:
 
 
 def find(
-    content: Collection,
+    collection: Collection,
     runs: Path,
     names: Sequence[str],
     *,
@@ -64,12 +64,12 @@ def find(
         InputError: a name that no method has, or of one that corrects nothing itself.
     """
     trained = _trained_runs(runs)
-    wanted = _wanted(content, names, trained)
+    wanted = _wanted(collection, names, trained)
     entries: list[Entry] = []
-    unknown = _unknown(content, trained) if "all" in names else {}
+    unknown = _unknown(collection, trained) if "all" in names else {}
     missing = [sentence for name, sentence in unknown.items() if name not in elsewhere]
     for name in wanted:
-        if not methods.is_trainable(methods.load(content, name)):
+        if not methods.is_trainable(methods.load(collection, name)):
             entries.append(Entry(run=name, name=name, folder=runs / name, trained=False))
             continue
         found = [folder for folder, method in trained.items() if method == name]
@@ -79,37 +79,37 @@ def find(
             entries.append(there)
         elif not found:
             missing.append(
-                f"{name} is not trained: `gazebench train --method {plugins.typed(content, name)} "
-                f"DATASET {runs / name}`"
+                f"{name} is not trained: `gazebench train --method "
+                f"{plugins.typed(collection, name)} DATASET {runs / name}`"
             )
     return entries, missing
 
 
-def find_parts(content: Collection, runs: Path) -> list[Entry]:
+def find_parts(collection: Collection, runs: Path) -> list[Entry]:
     """The trained runs of methods that correct nothing themselves, such as PAM."""
-    known = plugins.names(content)
+    known = plugins.names(collection)
     return [
         Entry(run=folder.name, name=name, folder=folder, trained=True)
         for folder, name in _trained_runs(runs).items()
-        if name in known and not methods.corrects(methods.load(content, name))
+        if name in known and not methods.corrects(methods.load(collection, name))
     ]
 
 
-def _wanted(content: Collection, names: Sequence[str], trained: Mapping[Path, str]) -> list[str]:
-    every = plugins.names(content)
+def _wanted(collection: Collection, names: Sequence[str], trained: Mapping[Path, str]) -> list[str]:
+    every = plugins.names(collection)
     if "all" in names:
-        return [name for name in every if methods.corrects(methods.load(content, name))]
+        return [name for name in every if methods.corrects(methods.load(collection, name))]
     for name in names:
         if name not in every and name in trained.values():
-            raise InputError(_unknown(content, trained)[name])
-        if not methods.corrects(methods.load(content, name)):
+            raise InputError(_unknown(collection, trained)[name])
+        if not methods.corrects(methods.load(collection, name)):
             raise InputError(f"{name} corrects no portraits; it is a part of other methods")
     return list(dict.fromkeys(names))
 
 
-def _unknown(content: Collection, trained: Mapping[Path, str]) -> dict[str, str]:
+def _unknown(collection: Collection, trained: Mapping[Path, str]) -> dict[str, str]:
     """A sentence for each method of a run that is not here."""
-    known = plugins.names(content)
+    known = plugins.names(collection)
     return {
         name: f"{folder} was trained with a file from elsewhere; give it: --method PATH/{name}.py"
         for folder, name in trained.items()
@@ -117,7 +117,7 @@ def _unknown(content: Collection, trained: Mapping[Path, str]) -> dict[str, str]
     }
 
 
-def refuse_taken(entry: Entry, folder: Path, content: Collection, *, overwrite: bool) -> None:
+def refuse_taken(entry: Entry, folder: Path, collection: Collection, *, overwrite: bool) -> None:
     """Make sure that the result of an outside program's ``folder`` may be kept as ``entry``.
 
     Raises:
@@ -126,7 +126,7 @@ def refuse_taken(entry: Entry, folder: Path, content: Collection, *, overwrite: 
             another folder of predictions.
     """
     another = "give another --name"
-    if entry.run in plugins.names(content):
+    if entry.run in plugins.names(collection):
         raise InputError(f"--name {entry.run}: is the name of a method here; {another}")
     runs = entry.folder.parent
     others = [p.name for p in runs.iterdir()] if runs.is_dir() else []
@@ -147,7 +147,9 @@ def refuse_taken(entry: Entry, folder: Path, content: Collection, *, overwrite: 
         )
 
 
-def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.device) -> Contender:
+def ready(
+    entry: Entry, collection: Collection, manifest: Manifest, device: torch.device
+) -> Contender:
     """The method of an entry, built for the dataset and, if trained, with its weights.
 
     Raises:
@@ -155,13 +157,13 @@ def ready(entry: Entry, content: Collection, manifest: Manifest, device: torch.d
         RefusedError: it was trained at another resolution or window.
         InputError: no checkpoint that can be read.
     """
-    kind = methods.load(content, entry.name)
-    file_sha256 = plugins.sha256(content, entry.name)
+    kind = methods.load(collection, entry.name)
+    file_sha256 = plugins.sha256(collection, entry.name)
     if not entry.trained:
         task = Task(resolution=manifest.resolution, window=manifest.window)
         method = kind(methods.settings_of(kind, entry.name, {}), task)
         return Contender(entry=entry, card=kind.card, method=method, file_sha256=file_sha256)
-    run = _trained(entry, content, manifest, device)
+    run = _trained(entry, collection, manifest, device)
     networks = run.method.networks
     inference = [networks[name] for name in run.method.inference_networks]
     trained = methods.count_parameters(networks.values())
@@ -195,11 +197,11 @@ def _notes(
 
 
 def _trained(
-    entry: Entry, content: Collection, manifest: Manifest, device: torch.device
+    entry: Entry, collection: Collection, manifest: Manifest, device: torch.device
 ) -> training.Trained:
     if entry.shipped:
-        return training.load_shipped(content, entry.name, manifest, device=device)
-    return training.load_trained(content, entry.folder, manifest, device=device)
+        return training.load_shipped(collection, entry.name, manifest, device=device)
+    return training.load_trained(collection, entry.folder, manifest, device=device)
 
 
 def _trained_runs(runs: Path) -> dict[Path, str]:

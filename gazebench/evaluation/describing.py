@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,11 @@ from gazebench.evaluation.correct import portraits_to_correct
 from gazebench.evaluation.predictions import Predictions
 from gazebench.plugins import Collection
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def dataset_facts(manifest: Manifest) -> DatasetFacts:
@@ -49,7 +55,7 @@ def provenance(
 
 def declined(
     entry: Entry,
-    package: Collection,
+    collection: Collection,
     metric_package: ModuleType,
     names: Sequence[str],
     manifest: Manifest,
@@ -59,7 +65,7 @@ def declined(
     return RunResult(
         run=entry.run,
         name=entry.name,
-        method=methods.load(package, entry.name).card,
+        method=methods.load(collection, entry.name).card,
         dataset=dataset_facts(manifest),
         scores={},
         metrics={name: metrics.load(metric_package, name).card for name in names},

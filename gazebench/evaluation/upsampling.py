@@ -12,23 +12,27 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from pytorch_msssim import ms_ssim
 from torch import Tensor
 
 from gazebench import plugins, progress, store, training
 from gazebench.dataset import Domain, Manifest, Portrait, Split
-from gazebench.dataset.batches import Batch, Pixels, eye_patches, to_float, to_uint8
+from gazebench.dataset.batches import Batch, Pixels, to_float, to_uint8
 from gazebench.dataset.lot import by_lot
 from gazebench.errors import GazebenchError, InputError
 from gazebench.evaluation.correct import device_name
 from gazebench.evaluation.cost import frames_per_second
 from gazebench.evaluation.figures import SHOWN, write_strips
 from gazebench.methods import TrainableMethod, count_parameters, pick_device
-from gazebench.metrics import Instruments
+from gazebench.metrics import (
+    Instruments,
+    eyes_lpips,
+    eyes_ms_ssim,
+    perceptual_distance,
+    structural_similarity,
+)
 from gazebench.plugins import Collection
 from gazebench.results import BENCHMARK, Bounds, Score
 
-EYE_SIDE = 256  # eye crops are resized to it: MS-SSIM needs more than 160 pixels
 FILE = "upsampling.json"  # in a run's folder
 FOLDER = "figures/upsampling"  # and pictures of it
 _BATCH = 4
@@ -105,15 +109,11 @@ class Comparison:
                 write_strips(folder, [id_], torch.stack([batch.image, large, *made], 1))
         return ids
 
-    def _measured(self, batch: Batch, made: Tensor) -> Iterator[tuple[str, list[float]]]:
-        for region, pair in (
-            ("full", (batch.image, made)),
-            ("eyes", tuple(_eyes(image, batch) for image in (batch.image, made))),
-        ):
-            # a portrait's two eyes lie beside each other; its value is their mean
-            yield f"ms_ssim_{region}", _by_portrait(_similarity(*pair), len(batch))
-            distance = self.instruments.lpips(*pair).flatten()
-            yield f"lpips_{region}", _by_portrait(distance, len(batch))
+    def _measured(self, batch: Batch, made: Tensor) -> Iterator[tuple[str, Sequence[float]]]:
+        yield "ms_ssim_full", structural_similarity(self.instruments, batch.image, made)
+        yield "lpips_full", perceptual_distance(self.instruments, batch.image, made)
+        yield "ms_ssim_eyes", eyes_ms_ssim(self.instruments, batch, made)
+        yield "lpips_eyes", eyes_lpips(self.instruments, batch, made)
 
     def _speed(self, upsampler: Upsampler) -> Score:
         batch = self.pixels.batch(self.portraits[:1]).to(self.instruments.device)
@@ -255,20 +255,3 @@ def facts_of(comparison: Comparison, *, both_halves: bool) -> dict[str, Any]:
         "n": len(comparison.portraits),
         "device": device_name(comparison.instruments.device),
     }
-
-
-def _eyes(image: Tensor, batch: Batch) -> Tensor:
-    patches = eye_patches(image, batch.eyes).flatten(0, 1)  # (2N, 3, h, w)
-    size = (EYE_SIDE, EYE_SIDE)
-    return F.interpolate(patches, size, mode="bicubic", align_corners=False).clamp(-1, 1)
-
-
-def _similarity(source: Tensor, made: Tensor) -> Tensor:
-    if min(source.shape[-2:]) <= 160:
-        raise InputError(f"MS-SSIM needs over 160 pixels, these portraits have {source.shape[-1]}")
-    pair = [(image.double() + 1) * 127.5 for image in (source, made)]
-    return ms_ssim(*pair, data_range=255, size_average=False)
-
-
-def _by_portrait(values: Tensor, count: int) -> list[float]:
-    return values.reshape(count, -1).double().mean(1).tolist()

@@ -22,7 +22,7 @@ from gazebench import __version__
 from gazebench.dataset import Domain, Manifest, Portrait, Split, read_csv, read_labels
 from gazebench.dataset.boxes import Box, Point
 from gazebench.dataset.measures import Measures
-from gazebench.errors import InputError
+from gazebench.errors import InputError, first_fault
 from gazebench.reading import MissingFileError, read_bytes
 
 FORMAT = 1
@@ -178,7 +178,7 @@ def describe(
             ),
         )
     except (ValidationError, KeyError, TypeError) as error:
-        fault = _first_fault(error) if isinstance(error, ValidationError) else repr(error)
+        fault = first_fault(error) if isinstance(error, ValidationError) else repr(error)
         raise InputError(
             f"{manifest.root}: damaged ({fault}); run `gazebench verify {manifest.root}`"
         ) from None
@@ -268,13 +268,6 @@ def read_description(path: Path) -> Description:
     return description
 
 
-def _first_fault(error: ValidationError) -> str:
-    """The first thing that is wrong, with its place."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]
-
-
 def _fault_of_format(error: ValidationError) -> str:
     """The first fault; of a file of another format its number, for all else follows from it."""
     for fault in error.errors():
@@ -283,7 +276,7 @@ def _fault_of_format(error: ValidationError) -> str:
                 f"has format {fault['input']}, and this gazebench reads format {FORMAT}; use the "
                 "gazebench that wrote it, or a newer one"
             )
-    return f"no {NAME} of format {FORMAT}: {_first_fault(error)}"
+    return f"no {NAME} of format {FORMAT}: {first_fault(error)}"
 
 
 def _lines(rows: Sequence[object]) -> str:

@@ -23,11 +23,12 @@ def notice(info: Mapping[str, Any], *, with_pixels: bool) -> str:
     """One sentence on what may be done with an export; ``info`` is ``dataset.json``."""
     title, terms = info["source_title"], info["license"]
     if is_free(info["source"]):
-        return f"Free to pass on: {title} ({terms})."
+        return f"Free to redistribute: {title} ({terms})."
     if with_pixels:
         return (
             f'For your own use: these are pictures of the source "{title}" ({terms}), which '
-            "gazebench does not know to be free; do not pass them on unless their terms allow it."
+            "gazebench does not know to be free; do not redistribute them unless their terms allow "
+            "it."
         )
     return (
         f'Without pixels: the source "{title}" ({terms}) is not known to be free. Whoever has it '

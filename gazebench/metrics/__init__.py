@@ -13,10 +13,22 @@ from torch import Tensor
 from gazebench import plugins
 from gazebench.cards import MetricCard, checked
 from gazebench.dataset.batches import Batch
+from gazebench.metrics._eyes import eyes_lpips, eyes_ms_ssim
 from gazebench.metrics._networks import Instruments
+from gazebench.metrics._similarity import perceptual_distance, structural_similarity
 from gazebench.results import Score
 
-__all__ = ["ALPHAS", "Instruments", "Metric", "chosen", "load"]
+__all__ = [
+    "ALPHAS",
+    "Instruments",
+    "Metric",
+    "chosen",
+    "eyes_lpips",
+    "eyes_ms_ssim",
+    "load",
+    "perceptual_distance",
+    "structural_similarity",
+]
 
 # where a gaze is shown between the source (0) and its correction (1): Zhang et al. 2022, Fig. 16
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)

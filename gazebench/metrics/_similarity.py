@@ -9,14 +9,23 @@ import torch
 from pytorch_msssim import ms_ssim
 from torch import Tensor
 
+from gazebench.errors import InputError
 from gazebench.metrics._networks import Instruments
+
+_SMALLEST = 161  # pixels: five scales of an 11x11 window
 
 
 def structural_similarity(instruments: Instruments, before: Tensor, after: Tensor) -> list[float]:
     """MS-SSIM (Wang et al. 2003) of N pairs (N, 3, H, W) in [-1, 1]; 1 is equal.
 
     Code: pytorch-msssim, MIT. In float64, since the variances of flat regions cancel in float32.
+
+    Raises:
+        InputError: they have a side of 160 pixels or less.
     """
+    height, width = after.shape[-2:]
+    if min(height, width) < _SMALLEST:
+        raise InputError(f"MS-SSIM needs portraits over 160 pixels, these are {width}x{height}")
 
     def similarity(*pair: Tensor) -> Tensor:
         return ms_ssim(*((p.double() + 1) * 127.5 for p in pair), data_range=255)

@@ -9,13 +9,10 @@ from torch import Tensor
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
-from gazebench.errors import InputError
 from gazebench.metrics import Instruments, Metric
 from gazebench.metrics._outside import REGION, outside
 from gazebench.metrics._similarity import structural_similarity
 from gazebench.results import Score
-
-_SMALLEST = 161  # pixels: five scales of an 11x11 window
 
 
 class MsSsimOutside(Metric):
@@ -47,9 +44,6 @@ class MsSsimOutside(Metric):
         Raises:
             InputError: the portraits have a side of 160 pixels or less.
         """
-        height, width = corrected.shape[-2:]
-        if min(height, width) < _SMALLEST:
-            raise InputError(f"MS-SSIM needs portraits over 160 pixels, these are {width}x{height}")
         pair = (outside(source, image) for image in (source.image, corrected))
         values = structural_similarity(self._instruments, *pair)
         self._values.update(zip(source.ids, values, strict=True))

@@ -1,19 +1,19 @@
 """One offline HTML file that shows photographs before and after, whole and around the eyes."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
 from gazebench import store
 from gazebench.cards import MethodCard
 from gazebench.dataset.pictures import read_picture
+from gazebench.pages import environment, inlined, joined, policy
 from gazebench.photographs.choosing import Chosen
 from gazebench.sources import text_name
 
@@ -74,16 +74,12 @@ def _address(pixels: Pixels, longest: int) -> str:
         scale = longest / max(picture.size)
         picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return inlined(picture, "JPEG", quality=90)
 
 
 def _html(rows: list[_Row], card: MethodCard, notes: Sequence[str]) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("gazebench.photographs"), autoescape=True, trim_blocks=True
+    templates = environment("gazebench.photographs")
+    style = joined(templates, ["before_after.css"])
+    return templates.get_template("before_after.html.j2").render(
+        rows=rows, card=card, notes=notes, style=Markup(style), policy=policy(style)
     )
-    template = environment.get_template("before_after.html.j2")
-    return template.render(rows=rows, card=card, notes=notes)

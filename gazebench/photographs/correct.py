@@ -45,13 +45,15 @@ def destinations(
         InputError: two photographs would go to one place, or one over itself.
     """
     places: dict[Path, Path] = {}
+    with store.asking(out):
+        taken = {photograph.resolve() for photograph in photographs}
     for photograph in photographs:
         place = out / f"{photograph.stem}{ending}"
         if place in places:
             pair = f"{text_name(places[place])} and {text_name(photograph)}"
             raise InputError(f"{pair}: both would become {text_name(place)}")
         with store.asking(place):
-            if place.resolve() in {p.resolve() for p in photographs}:
+            if place.resolve() in taken:
                 name = text_name(place)
                 raise InputError(f"{name}: is one of the photographs; give another --out")
         places[place] = photograph

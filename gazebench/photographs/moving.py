@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from gazebench.dataset.batches import Batch, eye_patches, to_uint8
+from gazebench.dataset.batches import Batch, eye_patches, to_arrays
 from gazebench.dataset.pictures import png
 from gazebench.errors import InputError, MissingPartError
 
@@ -52,7 +52,7 @@ def animated(move: Mover, batches: Iterable[Batch], *, eyes_only: bool = False) 
     for batch in batches:
         with torch.no_grad():
             images = move(batch)
-        rows.append(eye_frames(images, batch) if eyes_only else _pixels(images))
+        rows.append(eye_frames(images, batch) if eyes_only else to_arrays(images))
     return np.concatenate(rows)
 
 
@@ -61,7 +61,7 @@ def eye_frames(images: Tensor, batch: Batch) -> Frames:
 
     ``images``: (N, A, 3, S, S) in [-1, 1].
     """
-    moments = [_pixels(eye_patches(image, batch.eyes)) for image in images.unbind(1)]
+    moments = [to_arrays(eye_patches(image, batch.eyes)) for image in images.unbind(1)]
     pairs = np.stack([np.concatenate([m[:, 0], m[:, 1]], axis=2) for m in moments], 1)
     side = images.shape[-1]
     size = side, round(pairs.shape[2] * side / pairs.shape[3])
@@ -156,10 +156,6 @@ def mp4(film: Film, fps: float) -> bytes:
             container.mux(stream.encode(picture.reformat(format="yuv420p", **_BT709)))
         container.mux(stream.encode())
     return buffer.getvalue()
-
-
-def _pixels(images: Tensor) -> NDArray[np.uint8]:
-    return to_uint8(images.float()).movedim(-3, -1).cpu().numpy()
 
 
 def _captions(texts: Sequence[str], width: int) -> NDArray[np.uint8]:

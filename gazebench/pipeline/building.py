@@ -1,10 +1,10 @@
 """From pictures to a labelled dataset."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gazebench import machine
 from gazebench.pipeline._places import Place
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def build_planned(
     made = curation.build(
         plan,
         out,
-        workers=workers or len(os.sched_getaffinity(0)),
+        workers=workers or machine.cores(),
         overwrite=overwrite,
         quiet=quiet,
         cluster=cluster,

@@ -26,7 +26,6 @@ __all__ = [
     "known_faults",
     "load",
     "locate",
-    "recognise",
     "safe_ids",
     "text_name",
     "with_eye_points",
@@ -83,15 +82,6 @@ class Source(Protocol):
 def load(collection: Collection, name: str) -> type[Source]:
     """The source in ``name.py`` of a collection."""
     return plugins.load(collection, name, marker="recognises")
-
-
-def recognise(collection: Collection, root: Path) -> str:
-    """Name of the source whose layout the folder has, or a folder in it; see ``locate``.
-
-    Raises:
-        InputError: there is no such folder, no source knows it, or several datasets are in it.
-    """
-    return locate(collection, root)[0]
 
 
 def locate(

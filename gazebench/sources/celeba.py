@@ -1,7 +1,7 @@
 """CelebA as released: ``img_align_celeba`` with its landmark, identity and partition lists.
 
 Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015. The pictures are 178x218,
-already aligned; only researchers may use them and nobody may pass them on. They may also be in
+already aligned; only researchers may use them and nobody may redistribute them. They may also be in
 ``img_align_celeba.zip`` or ``.tar``, or in Kaggle's ZIP archive; lists in the same archive are read
 there. An archive is never extracted.
 """

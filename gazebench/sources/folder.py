@@ -39,7 +39,7 @@ class Folder(Source):
     title = "folder of pictures"
     layout = (
         "any tree of JPEG, PNG, WebP, BMP, TIFF (8 or 16 bit), AVIF and HEIC pictures (`pip "
-        "install 'gazebench[heif]'`), told by content; every picture counts as a person"
+        "install 'gazebench[heif]'`), detected from the content; every picture counts as a person"
     )
     license = "unknown: see the terms of the pictures"
     alignment = "ffhq"

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gazebench import store
-from gazebench.errors import InputError
+from gazebench.errors import InputError, first_fault
 from gazebench.reading import MissingFileError, read_object
 
 FILE = "design.json"
@@ -84,8 +84,9 @@ class Design(_Frozen):
             create = f"`gazebench study create RUNS DATASET {study}`"
             raise InputError(f"{study}: is no study; make one with {create}") from None
         except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise InputError(f"{path}: damaged ({reason}); put back a copy of it") from None
+            raise InputError(
+                f"{path}: damaged ({first_fault(error)}); put back a copy of it"
+            ) from None
 
     def save(self, study: Path) -> None:
         """Write it.

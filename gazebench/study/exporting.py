@@ -1,18 +1,16 @@
 """Answers as tables for other programs, without those of people who withdrew."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gazebench import store
+from gazebench.dataset import csv_text
 from gazebench.study.answers import Answers
 from gazebench.study.counting import Respondent, respondents
 from gazebench.study.design import Design
 
-FORMS = ("csv", "jsonl")
 COLUMNS = (
     *("respondent", "counted", "question", "trial", "face", "shown", "choice", "place"),
     *("milliseconds", "time", "client"),
@@ -55,11 +53,7 @@ def _rows(person: Respondent) -> Iterator[dict[str, Any]]:
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
+    return csv_text(COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
 
 
 def _jsonl(rows: list[dict[str, Any]]) -> str:

@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from gazebench import progress, store
 from gazebench.errors import InputError
+from gazebench.pages import policy
 from gazebench.reading import read_object
-from gazebench.reports.page.offline import policy
 from gazebench.study.answers import Answer, Answers
 from gazebench.study.design import QUESTION, Design
 from gazebench.study.desk import Desk

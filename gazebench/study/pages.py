@@ -4,6 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from gazebench import pages
 from gazebench.reports.page import offline
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -11,12 +12,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def environment() -> Environment:
     """The study's templates, with escaping on."""
-    return offline.environment("gazebench.study")
+    return pages.environment("gazebench.study")
 
 
 def style() -> str:
     """The leaderboard's style, and what the study adds."""
-    return offline.joined(offline.environment(), ("page.css",)) + _source("study.css")
+    return pages.joined(offline.environment(), ("page.css",)) + _source("study.css")
 
 
 def script(*more: str) -> str:

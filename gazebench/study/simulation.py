@@ -1,6 +1,6 @@
 """Invented respondents with known preferences, to try a study and to plan one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -90,11 +90,3 @@ class Taste:
         weights = np.array([self._shares[option] for option in options]) + 1e-12
         self._said[number] = options[self._rng.choice(len(options), p=weights / weights.sum())]
         return self._said[number]
-
-
-def answered_fractions(
-    shares: Sequence[float], people: int, questions: int, alike: float, rng: np.random.Generator
-) -> np.ndarray:
-    """(people, k): which share of each person's answers every choice got, without a study."""
-    tastes = rng.dirichlet(alike * np.array(shares), size=people)
-    return np.stack([rng.multinomial(questions, taste) for taste in tastes]) / questions

@@ -26,7 +26,6 @@ def interval(
     data: Floats,
     statistic: Callable[[Floats], Floats],
     *,
-    seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> tuple[Floats, Floats]:
     """95 % interval of a statistic of means over respondents: BCa, widened for small samples.
@@ -40,7 +39,7 @@ def interval(
         return np.zeros_like(value), np.ones_like(value)
     flat = data.reshape(n, -1)
     shape = data.shape[1:]
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=resamples) / n
     drawn = statistic((weights @ flat).reshape(resamples, *shape))
     without = (flat.sum(axis=0) - flat) / (n - 1)
     left_out = statistic(without.reshape(n, *shape))

@@ -58,7 +58,7 @@ class Job:
 
     manifest: Manifest
     run: Path
-    content: Collection  # of the methods
+    collection: Collection  # of the methods
     method: str  # its name there
     kind: type[TrainableMethod]
     settings: Settings  # of the method; they have the steps, unless the budget gives them
@@ -72,7 +72,7 @@ class Job:
         cls,
         manifest: Manifest,
         run: Path,
-        content: Collection,
+        collection: Collection,
         method: str,
         table: Mapping[str, Any],
         parts: Mapping[str, Path],
@@ -86,14 +86,14 @@ class Job:
                 that gives no such part.
             MissingPartError: no run gives a part.
         """
-        kind = trainable(content, method)
+        kind = trainable(collection, method)
         steps = {"steps": options.steps} if options.steps else {}
         settings = settings_of(kind, method, {**table, **steps})
         training_portraits(manifest)
         return cls(
             manifest=manifest,
             run=run,
-            content=content,
+            collection=collection,
             method=method,
             kind=kind,
             settings=settings,
@@ -138,16 +138,16 @@ class Job:
             settings=plain,
             budget=str(self.budget),
             ema=self.options.ema,
-            file_sha256=plugins.sha256(self.content, self.method),
+            file_sha256=plugins.sha256(self.collection, self.method),
             parts={letter: part.sha256 for letter, part in self.parts.items()},
             source=self.manifest.source,
             align=alignment(load_info(self.manifest.root)),
-            file=plugins.typed(self.content, self.method) if self._has_file else "",
+            file=plugins.typed(self.collection, self.method) if self._has_file else "",
         )
 
     @property
     def _has_file(self) -> bool:
-        return plugins.outside(self.content, self.method) is not None
+        return plugins.outside(self.collection, self.method) is not None
 
     def earlier_recipe(self) -> Recipe:
         """The recipe in the run's folder; a setting that is newer than the run has its default.
@@ -180,15 +180,15 @@ class Job:
             )
 
 
-def trainable(content: Collection, name: str) -> type[TrainableMethod]:
+def trainable(collection: Collection, name: str) -> type[TrainableMethod]:
     """The method ``name``, which must have networks.
 
     Raises:
         InputError: there is none, or it needs no training.
     """
-    kind: Any = load(content, name)
+    kind: Any = load(collection, name)
     if not is_trainable(kind):
-        words = plugins.typed(content, name)
+        words = plugins.typed(collection, name)
         raise InputError(f"{name} needs no training; run `gazebench eval --method {words}`")
     return kind
 

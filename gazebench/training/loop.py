@@ -59,7 +59,7 @@ class StepOutcome:
 def train(
     manifest: Manifest,
     run: Path,
-    content: Collection,
+    collection: Collection,
     name: str,
     *,
     settings: Mapping[str, Any] | None = None,
@@ -91,7 +91,7 @@ def train(
     """
     options = config.build(TrainingSettings, training, "training")
     job = Job.of(
-        manifest, run, content, name, settings or {}, parts or {}, options, budget or Budget()
+        manifest, run, collection, name, settings or {}, parts or {}, options, budget or Budget()
     )
     return train_job(job, overwrite=overwrite, progress=progress, say=say)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gazebench.dataset import Domain, Manifest, Portrait, Split
-from gazebench.dataset.batches import Batch, eye_patches, to_uint8
+from gazebench.dataset.batches import Batch, eye_patches, to_arrays
 from gazebench.errors import MissingPartError
 from gazebench.training.checkpoint import Checkpoint
 
@@ -46,11 +46,11 @@ def grid(source: Batch, corrected: Tensor | None, pictures: Tensor | None) -> by
     """
     images = [image for image in (source.image, corrected) if image is not None]
     side = min(SIDE, source.image.shape[-1])
-    rows = [_row([_scaled(p, side) for p in _pixels(image)]) for image in images]
+    rows = [_row([_scaled(p, side) for p in to_arrays(image)]) for image in images]
     for image in images:
-        pairs = _pixels(eye_patches(image, source.eyes))  # (N, 2, h, w, 3)
+        pairs = to_arrays(eye_patches(image, source.eyes))  # (N, 2, h, w, 3)
         rows.append(_row([_scaled(np.concatenate(list(pair), 1), side) for pair in pairs]))
-    for row in _pixels(pictures).swapaxes(0, 1) if pictures is not None else ():
+    for row in to_arrays(pictures).swapaxes(0, 1) if pictures is not None else ():
         rows.append(_row([_scaled(p, side) for p in row]))
     file = io.BytesIO()
     Image.fromarray(np.concatenate(rows)).save(file, "PNG")
@@ -103,10 +103,6 @@ def require_tensorboard() -> None:
             "training.tensorboard: TensorBoard is not installed; "
             "`pip install 'gazebench[tensorboard]'`"
         ) from None
-
-
-def _pixels(images: Tensor) -> NDArray[np.uint8]:
-    return to_uint8(images.float()).movedim(-3, -1).cpu().numpy()
 
 
 def _row(pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -118,8 +118,8 @@ def _finished(part: Part, recipe: Recipe, run: Path) -> FoundPart:
     done = found.step if found else 0
     if found is None or done < recipe.steps:
         raise InputError(
-            f"{run}: {done} of {recipe.steps} steps are done; finish it first: "
-            f"`gazebench train --method {part.method} DATASET {run}`"
+            f"{run}: {done} of {recipe.steps} steps are done; finish it first, with the command "
+            f"that began it (its settings are in {RunFolder(run).config})"
         )
     return FoundPart(part, found)
 

@@ -52,7 +52,7 @@ class Trainer:
     """What all trainings of a queue share."""
 
     manifest: Manifest
-    package: Collection  # of the methods
+    collection: Collection  # of the methods
     settings: TrainingSettings
     budget: Budget
     overwrite: bool = False
@@ -92,7 +92,7 @@ class Trainer:
         job = Job.of(
             self.manifest,
             entry.run,
-            self.package,
+            self.collection,
             entry.name,
             entry.settings,
             entry.parts,
@@ -119,7 +119,7 @@ class Trainer:
 
 def plan(
     manifest: Manifest,
-    package: Collection,
+    collection: Collection,
     names: Sequence[str],
     tables: Mapping[str, Mapping[str, Any]],
     runs: Path,
@@ -139,11 +139,11 @@ def plan(
         InputError: no such method, one without training, bad settings, or no method takes what is
             in ``parts``.
     """
-    wanted = every(package) if "all" in names else names
+    wanted = every(collection) if "all" in names else names
     found: dict[Path, QueueEntry] = {}
     for name, table, folder in _wanted(wanted, tables, runs, variants):
         settings = {**tables, name: table}
-        *before, own = _entries(manifest, package, name, {}, settings, runs, parts)
+        *before, own = _entries(manifest, collection, name, {}, settings, runs, parts)
         for entry in (*before, replace(own, run=folder)):
             found.setdefault(entry.run, entry)
     taken = {method for entry in found.values() for method in entry.parts}
@@ -170,15 +170,15 @@ def _wanted(
             yield name, {**tables.get(name, {}), **table}, runs / run
 
 
-def every(package: Collection) -> list[str]:
+def every(collection: Collection) -> list[str]:
     """Names of the methods that are trained and correct portraits."""
-    kinds = {name: methods.load(package, name) for name in plugins.names(package)}
+    kinds = {name: methods.load(collection, name) for name in plugins.names(collection)}
     return [n for n, kind in kinds.items() if methods.is_trainable(kind) and methods.corrects(kind)]
 
 
 def _entries(
     manifest: Manifest,
-    package: Collection,
+    collection: Collection,
     name: str,
     needed: Mapping[str, Any],
     tables: Mapping[str, Mapping[str, Any]],
@@ -186,7 +186,7 @@ def _entries(
     given: Mapping[str, Path],
 ) -> Iterator[QueueEntry]:
     """The training of a method whose settings must be ``needed``, last, after those it needs."""
-    kind = trainable(package, name)
+    kind = trainable(collection, name)
     own = methods.settings_of(kind, name, tables.get(name, {}))
     other = {k: v for k, v in needed.items() if getattr(own, k) != v}
     table = {**tables.get(name, {}), **other}
@@ -196,7 +196,9 @@ def _entries(
         if part.method in given:
             parts[part.method] = given[part.method]
             continue
-        before = list(_entries(manifest, package, part.method, part.settings, tables, runs, given))
+        before = list(
+            _entries(manifest, collection, part.method, part.settings, tables, runs, given)
+        )
         yield from before
         parts[part.method] = before[-1].run
     folder = "-".join([name, *(f"{key}-{value}" for key, value in other.items())])

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from gazebench import config, store
 from gazebench.config import Settings
-from gazebench.errors import InputError, RefusedError
+from gazebench.errors import InputError, RefusedError, first_fault
 from gazebench.reading import MissingFileError, opened, read_toml
 
 _FLUSH_SECONDS = 1.0
@@ -118,17 +118,18 @@ class Recipe:
         Raises:
             InputError: missing or damaged.
         """
-        anew = "train anew with `gazebench train --overwrite`"
+        again = (
+            f"train again with `gazebench train --method NAME DATASET {path.parent} --overwrite`"
+        )
         try:
-            return cls.of_table(read_toml(path, anew))
+            return cls.of_table(read_toml(path, again))
         except MissingFileError:
             raise InputError(f"{path}: no such file; run `gazebench train` first") from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             if isinstance(error, ValidationError):
-                fault = error.errors()[0]
-                first = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            raise InputError(f"{path}: damaged ({first}); {anew}") from None
+                first = first_fault(error)
+            raise InputError(f"{path}: damaged ({first}); {again}") from None
 
     def table(self) -> dict[str, Any]:
         """The values of its ``config.toml``."""

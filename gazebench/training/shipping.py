@@ -19,7 +19,7 @@ from gazebench.training.run import Recipe, RunFolder
 
 
 def export_weights(
-    content: Collection, run: Path, folder: Path, *, data: str, license: str, note: str = ""
+    collection: Collection, run: Path, folder: Path, *, data: str, license: str, note: str = ""
 ) -> Path:
     """Write the newest checkpoint of ``run`` into ``folder``; gives the card's path.
 
@@ -39,7 +39,7 @@ def export_weights(
     name = recipe.method
     store.write(folder / f"{name}.safetensors", weights)
     card = {
-        "title": load(content, name).card.title,
+        "title": load(collection, name).card.title,
         "data": data,
         "license": license,
         **({"note": note} if note else {}),

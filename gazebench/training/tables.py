@@ -37,7 +37,7 @@ def read(
     by_method = config.table(tables, "methods")
     for name in by_method:
         methods.load(collection, name)  # a misspelt name must not pass in silence
-    found = {name: config.table(by_method, name) for name in by_method}
+    found = {name: config.table(by_method, name, "methods") for name in by_method}
     if track == "demo":
         found = demo_tables(collection, found)
     if batch:
@@ -54,7 +54,7 @@ def variants(file: Path | None, track: str | None, overrides: Sequence[str] = ()
     """
     tables = config.read(config.track(track) if track else file, overrides)
     runs = config.table(tables, "runs")
-    return {name: config.table(runs, name) for name in runs}
+    return {name: config.table(runs, name, "runs") for name in runs}
 
 
 def demo_tables(collection: Collection, tables: Tables) -> dict[str, Mapping[str, Any]]:

@@ -36,7 +36,7 @@ class Trained:
 
 
 def load_trained(
-    content: Collection,
+    collection: Collection,
     run: Path,
     manifest: Manifest | None,
     *,
@@ -61,10 +61,10 @@ def load_trained(
         RefusedError: it learned portraits or eye boxes of another size.
     """
     if str(run) in shipped.names() and not run.exists():
-        return load_shipped(content, str(run), manifest, device=device, changes=changes)
+        return load_shipped(collection, str(run), manifest, device=device, changes=changes)
     recipe = Recipe.load(RunFolder(run).config)
     if manifest is not None:
-        _refuse_geometry(content, recipe, manifest, run)
+        _refuse_geometry(collection, recipe, manifest, run)
     found = checkpoint.newest(RunFolder(run).checkpoints, say)
     if found is None:
         dataset = manifest.root if manifest else "DATASET"
@@ -72,9 +72,9 @@ def load_trained(
             f"{run}: has no usable checkpoint; run "
             f"`gazebench train --method {recipe.method} {dataset} {run}`"
         )
-    if recipe.file_sha256 != plugins.sha256(content, recipe.method):
+    if recipe.file_sha256 != plugins.sha256(collection, recipe.method):
         say(f"{run}: {recipe.method} is another file than the one it was trained with")
-    method = _method(content, recipe, found.weights(), f"{run}: ", device, changes)
+    method = _method(collection, recipe, found.weights(), f"{run}: ", device, changes)
     return Trained(
         name=recipe.method,
         method=method,
@@ -87,7 +87,7 @@ def load_trained(
 
 
 def load_shipped(
-    content: Collection,
+    collection: Collection,
     name: str,
     manifest: Manifest | None = None,
     *,
@@ -105,12 +105,12 @@ def load_shipped(
     card = shipped.verify(name)
     recipe = Recipe.of_table(card.recipe)
     if manifest is not None:
-        _refuse_geometry(content, recipe, manifest, f"{name} as it ships")
+        _refuse_geometry(collection, recipe, manifest, f"{name} as it ships")
     half = safetensors.torch.load_file(check_tensors(card.path))
     weights = {key: tensor.float() for key, tensor in half.items()}
     return Trained(
         name=recipe.method,
-        method=_method(content, recipe, weights, "", device, changes),
+        method=_method(collection, recipe, weights, "", device, changes),
         task=Task(recipe.resolution, recipe.window),
         weights_sha256=card.sha256,
         facts=_facts(recipe, card.step, {"images": card.images, **card.facts}),
@@ -120,7 +120,7 @@ def load_shipped(
 
 
 def _method(
-    content: Collection,
+    collection: Collection,
     recipe: Recipe,
     weights: Mapping[str, Tensor],
     where: str,
@@ -128,7 +128,7 @@ def _method(
     changes: Mapping[str, Any] | None,
 ) -> TrainableMethod:
     """The recipe's method in evaluation mode, with these networks."""
-    kind = trainable(content, recipe.method)
+    kind = trainable(collection, recipe.method)
     wanted = {**recipe.settings, **(changes or {})}
     settings = settings_of(kind, recipe.method, wanted, where)
     method = kind(settings, Task(recipe.resolution, recipe.window))
@@ -146,7 +146,7 @@ def _refuse_not_finite(weights: Mapping[str, Tensor], where: str) -> None:
             raise InputError(f"{where}its weights are not finite ({name}); train it again")
 
 
-def with_own_file(content: Collection, run: Path) -> Collection:
+def with_own_file(collection: Collection, run: Path) -> Collection:
     """The collection with the file that the method of ``run`` is defined in, if it is no part.
 
     That is the file it was trained with: it must be where it was, and the same, byte for byte.
@@ -156,8 +156,8 @@ def with_own_file(content: Collection, run: Path) -> Collection:
     """
     config_file = RunFolder(run).config
     recipe = Recipe.load(config_file) if config_file.is_file() else None
-    if recipe is None or not recipe.file_sha256 or plugins.outside(content, recipe.method):
-        return content
+    if recipe is None or not recipe.file_sha256 or plugins.outside(collection, recipe.method):
+        return collection
     words = f"{run}: was trained with the method's file {recipe.file or recipe.method + '.py'}"
     hint = "give it with --method PATH.py"
     try:
@@ -166,7 +166,7 @@ def with_own_file(content: Collection, run: Path) -> Collection:
         raise InputError(f"{words}, which is not here; {hint}") from None
     if file.sha256 != recipe.file_sha256:
         raise InputError(f"{words}, which has changed since; {hint}")
-    return plugins.with_file(content, file)
+    return plugins.with_file(collection, file)
 
 
 def _facts(recipe: Recipe, step: int, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,9 +186,9 @@ def _facts(recipe: Recipe, step: int, facts: Mapping[str, Any]) -> dict[str, Any
 
 
 def _refuse_geometry(
-    content: Collection, recipe: Recipe, manifest: Manifest, owner: Path | str
+    collection: Collection, recipe: Recipe, manifest: Manifest, owner: Path | str
 ) -> None:
-    if fits_any(trainable(content, recipe.method)):
+    if fits_any(trainable(collection, recipe.method)):
         return
     pairs = {
         "resolution": (recipe.resolution, manifest.resolution),

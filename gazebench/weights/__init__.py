@@ -5,7 +5,6 @@ It uses third-party libraries only. The cache folder is ``$GAZEBENCH_WEIGHTS``, 
 ``GAZEBENCH_OFFLINE=1`` forbids the network.
 """
 
-import difflib
 import functools
 import importlib.util
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazebench import store
-from gazebench.errors import InputError, MissingPartError
+from gazebench.errors import InputError, MissingPartError, there_are
 from gazebench.reading import check_tensors, sha256_of
 from gazebench.weights.catalogue import ENTRIES, Member, Original, Shipped, Tensorial, WeightsEntry
 from gazebench.weights.convert import digest_of
@@ -41,7 +40,7 @@ def names() -> list[str]:
 
 
 def wanted() -> list[str]:
-    """Names of the weights forevery use here: none on request, none for a missing package."""
+    """Names of the weights for every use here: none on request, none for a missing package."""
     return [
         name
         for name, entry in ENTRIES.items()
@@ -139,9 +138,7 @@ def cache_folder() -> Path:
 def _entry(name: str) -> WeightsEntry:
     if name in ENTRIES:
         return ENTRIES[name]
-    close = difflib.get_close_matches(name, ENTRIES, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise InputError(f"no weights {name!r}; {hint}there are: {', '.join(ENTRIES)}")
+    raise InputError(f"no weights {name!r}; {there_are(name, ENTRIES)}")
 
 
 def _place(entry: WeightsEntry) -> Path | None:

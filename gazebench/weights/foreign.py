@@ -49,7 +49,7 @@ def read_arrays(data: bytes) -> Any:
 
 
 class _Module:
-    """Stands in forevery TorchScript class: keeps the attributes, does nothing."""
+    """Stands in for every TorchScript class: keeps the attributes, does nothing."""
 
 
 class _ScriptReader(_Reader):

@@ -7,8 +7,9 @@ from PIL import Image
 from gazebench.dataset import Portrait
 from gazebench.reports.figures._drawing import Drawing
 from gazebench.reports.figures._group import EVAL, Group, Shown, Unfilled
-from gazebench.reports.figures._sheet import Row, names, sheet, tall_face
+from gazebench.reports.figures._sheet import Row, sheet, tall_face
 from gazebench.reports.measured import Run
+from gazebench.reports.writers.wording import names
 
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 _MOST_METHODS, _MOST_MORE = 4, 3

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from gazebench.reports.figures._drawing import Drawing
 from gazebench.reports.figures._group import EVAL, FULL_SIZE, Group, Unfilled
-from gazebench.reports.figures._sheet import Row, face, names, sheet
+from gazebench.reports.figures._sheet import Row, face, sheet
+from gazebench.reports.writers.wording import names
 
 _FACES = 4
 

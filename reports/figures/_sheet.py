@@ -94,11 +94,6 @@ def eyes(picture: Image.Image, portrait: Portrait, width: int) -> Image.Image:
     return pair
 
 
-def names(texts: Sequence[str]) -> str:
-    """The texts in a sentence: "A, B and C"."""
-    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
-
-
 def _height(row: Row, widths: Sequence[int]) -> int:
     lines = [_wrapped(note, w).count("\n") + 1 for note, w in zip(row.notes, widths, strict=False)]
     return max(cell.height for cell in row.cells) + _LINE * max(lines, default=0)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from gazebench.reports.ablations import TAKEN_AWAY
 from gazebench.reports.figures._drawing import Drawing
 from gazebench.reports.figures._group import EVAL, FULL, TRAIN, Group, Unfilled
-from gazebench.reports.figures._sheet import Row, face, names, sheet
+from gazebench.reports.figures._sheet import Row, face, sheet
+from gazebench.reports.writers.wording import names
 
 NUMBER = "11"
 _FACES = 4

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from gazebench.reports.figures._drawing import Drawing
 from gazebench.reports.figures._group import FULL, TRAIN, Group, Unfilled
-from gazebench.reports.figures._sheet import Row, names, sheet, tall_face
+from gazebench.reports.figures._sheet import Row, sheet, tall_face
+from gazebench.reports.writers.wording import names
 
 NUMBER = "14"
 _FACES = 4

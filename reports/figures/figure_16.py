@@ -18,7 +18,7 @@ from gazebench.reading import read_arrays
 from gazebench.reports.figures import _tsne as tsne
 from gazebench.reports.figures._drawing import COLOURS, Drawing, Panel
 from gazebench.reports.figures._group import EVAL, FULL, TRAIN, Group, Shown, Unfilled
-from gazebench.reports.figures._sheet import names
+from gazebench.reports.writers.wording import names
 
 NUMBER = "16"
 _MOST = 300  # portraits of a panel of c, as many as the paper's test half has

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gazebench.reports.figures._drawing import COLOURS, Drawing
 from gazebench.reports.figures._group import Group, Unfilled
-from gazebench.reports.figures._sheet import names
+from gazebench.reports.writers.wording import names
 from gazebench.training.run import read_log
 
 NUMBER = ""

@@ -20,6 +20,7 @@ from gazebench.reports.page.slices import slice_charts
 from gazebench.reports.page.study import STYLE, StudySection
 from gazebench.reports.reproduction import reproduction
 from gazebench.reports.writers import FORMATS, Format
+from gazebench.reports.writers.wording import names
 from gazebench.results import RunResult
 
 STYLES = (
@@ -174,10 +175,8 @@ def _tied(rows: Sequence[Row], column: Column, best: Cell) -> list[Row]:
 
 
 def _names(rows: Sequence[Row]) -> str:
-    names = [row.label for row in rows]
-    if len(names) > 3:
-        return f"{', '.join(names[:2])} and {len(names) - 2} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    labels = [row.label for row in rows]
+    return names(labels if len(labels) < 4 else [*labels[:2], f"{len(labels) - 2} more"])
 
 
 def _link(address: str) -> str:

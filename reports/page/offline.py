@@ -1,49 +1,24 @@
-"""What every page is made with: templates, one style, a policy that lets nothing be fetched."""
+"""What every page of a report is made with: one style, the policy, pictures inside the page."""
 
-import base64
-import hashlib
-import io
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import TypeVar
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from PIL import Image
+
+from gazebench import pages
+from gazebench.pages import inlined, joined, policy
+
+__all__ = ["data_uri", "environment", "image_uri", "joined", "policy", "within"]
 
 K = TypeVar("K", bound=Hashable)
 _QUALITIES = (82, 74, 66, 56, 44, 30)
 
 
-def environment(package: str = "gazebench.reports.page") -> Environment:
-    """Templates of a package, with escaping on and every unknown name an error."""
-    return Environment(
-        loader=PackageLoader(package),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def joined(templates: Environment, names: Iterable[str]) -> str:
-    """The sources of template files, one after the other."""
-    assert templates.loader is not None
-    return "".join(templates.loader.get_source(templates, name)[0] for name in names)
-
-
-def policy(style: str, script: str = "") -> str:
-    """Only this style and this script run, only inlined pictures show, nothing is fetched."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "img-src data:",
-            f"style-src 'sha256-{_digest(style)}'",
-            f"script-src 'sha256-{_digest(script)}'" if script else "script-src 'none'",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
+def environment() -> Environment:
+    """The templates of a report's pages."""
+    return pages.environment("gazebench.reports.page")
 
 
 def within(pictures: Mapping[K, Image.Image], budget: float) -> dict[K, str]:
@@ -65,20 +40,13 @@ def within(pictures: Mapping[K, Image.Image], budget: float) -> dict[K, str]:
 
 def image_uri(image: Image.Image, quality: int) -> str:
     """A picture as WebP or JPEG inside the page, whichever is smaller; WebP where it has holes."""
+    webp = data_uri(image, quality)
     if image.mode != "RGB":
-        return data_uri(image, quality)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
-    jpeg = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    return min(data_uri(image, quality), jpeg, key=len)
+        return webp
+    jpeg = inlined(image, "JPEG", quality=quality, optimize=True, progressive=True)
+    return min(webp, jpeg, key=len)
 
 
 def data_uri(image: Image.Image, quality: int) -> str:
     """A picture as WebP inside the page."""
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=quality, method=4)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return inlined(image, "WEBP", quality=quality, method=4)

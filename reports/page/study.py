@@ -14,7 +14,7 @@ from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 import gazebench
-from gazebench.errors import InputError
+from gazebench.errors import InputError, first_fault
 from gazebench.reading import read_json
 from gazebench.reports.page.offline import environment, joined, policy
 from gazebench.reports.paper import Published, table_1
@@ -89,14 +89,15 @@ def read(runs: Path) -> list[StudyRow]:
     content = read_json(path, again)
     try:
         return _rows(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: damaged ({error.errors()[0]['msg']}); {again}") from None
     except ValueError as error:
         raise InputError(f"{path}: damaged ({error}); {again}") from None
 
 
 def _rows(content: Any) -> list[StudyRow]:
-    rows = _ROWS.validate_python(published(content))
+    try:
+        rows = _ROWS.validate_python(published(content))
+    except ValidationError as error:
+        raise ValueError(first_fault(error)) from None
     for row in rows:
         if not 0 <= row.low <= row.share <= row.high <= 1:
             raise ValueError(f"{row.method}: a share or an interval that is none")
@@ -133,15 +134,14 @@ def _line(row: StudyRow, percent: str, paper: Published) -> Line:
     )
 
 
-def percents(shares: Sequence[float], digits: int = 1) -> list[str]:
-    """Shares as percentages whose printed digits sum to 100 (largest remainders)."""
-    unit = 10**digits
-    exact = [share * 100 * unit for share in shares]
+def percents(shares: Sequence[float]) -> list[str]:
+    """Shares in percent, with a digit after the point, whose sum is 100 (largest remainders)."""
+    exact = [share * 1000 for share in shares]
     parts = [math.floor(value) for value in exact]
     order = sorted(range(len(exact)), key=lambda n: parts[n] - exact[n])
     for n in order[: round(sum(exact)) - sum(parts)]:
         parts[n] += 1
-    return [f"{value / unit:.{digits}f}" for value in parts]
+    return [f"{value / 10:.1f}" for value in parts]
 
 
 def render(facts: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from gazebench.reports.grid import Cell, Column, Grid, Row
-from gazebench.reports.writers.wording import about_paper, in_brackets
+from gazebench.reports.writers.wording import about_paper, in_brackets, raised
 
 _MOST_COLUMNS = 8  # of numbers, beside the names; a text of 165 mm has room for them
 _COMMANDS = {
@@ -161,7 +161,7 @@ def _stack(parts: list[str], align: str = "t") -> str:
 
 
 def _raised(marks: tuple[int, ...], letter: str = "") -> str:
-    text = ", ".join([*([letter] if letter else []), *map(str, marks)])
+    text = raised(marks, letter)
     return rf"\textsuperscript{{{text}}}" if text else ""
 
 

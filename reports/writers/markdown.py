@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gazebench.reports.grid import Cell, Grid, Group, Row
-from gazebench.reports.writers.wording import about_paper, in_brackets
+from gazebench.reports.writers.wording import about_paper, in_brackets, raised
 
 
 def escape(text: str) -> str:
@@ -55,5 +55,5 @@ def _cell(cell: Cell) -> str:
 
 
 def _superscript(marks: tuple[int, ...], letter: str = "") -> str:
-    text = ", ".join([*([letter] if letter else []), *map(str, marks)])
+    text = raised(marks, letter)
     return f"<sup>{text}</sup>" if text else ""

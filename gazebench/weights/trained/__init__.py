@@ -6,13 +6,12 @@ and the recipe of its training. This module reads them without torch; ``training
 makes a method of them, and ``training.export_weights`` such files of a run.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gazebench.errors import InputError
+from gazebench.errors import InputError, there_are
 from gazebench.reading import read_toml, sha256_of
 
 FOLDER = Path(__file__).parent
@@ -60,10 +59,8 @@ def card(name: str) -> ShippedRun:
         InputError: nothing does (the nearest name is given), or its card is damaged.
     """
     if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
         raise InputError(
-            f"no trained {name!r} ships with the package; {hint}there are: {', '.join(names())}. "
+            f"no trained {name!r} ships with the package; {there_are(name, names())}. "
             "Train it with `gazebench train` and give the folder of the run"
         )
     path = FOLDER / f"{name}.toml"
