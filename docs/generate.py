@@ -11,18 +11,25 @@ from gazebench import baselines, methods, metrics, plugins, sources, store
 from gazebench.reports.catalogue import (
     methods_table,
     metrics_table,
+    metrics_text,
     settings_table,
     sources_table,
 )
 from gazebench.study.planning import size_table
 
 ROOT = Path(__file__).parents[1]
+METRICS = {name: metrics.load(metrics, name).card for name in plugins.names(metrics)}
 KINDS = {name: methods.load(baselines, name) for name in plugins.names(baselines)}
 
 
 def metrics_part() -> str:
     """The table of metrics in README.md."""
-    return metrics_table({n: metrics.load(metrics, n).card for n in plugins.names(metrics)})
+    return metrics_table(METRICS)
+
+
+def metrics_text_part() -> str:
+    """What each metric says, in docs/metrics.md."""
+    return metrics_text(METRICS)
 
 
 def methods_part() -> str:
@@ -48,6 +55,7 @@ def settings_part() -> str:
 
 PARTS: dict[str, tuple[Path, Callable[[], str]]] = {
     "metrics": (ROOT / "README.md", metrics_part),
+    "metrics-text": (ROOT / "docs" / "metrics.md", metrics_text_part),
     "sources": (ROOT / "README.md", sources_part),
     "methods": (ROOT / "baselines" / "README.md", methods_part),
     "settings": (ROOT / "baselines" / "README.md", settings_part),

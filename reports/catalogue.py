@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from gazebench import config
 from gazebench.cards import MethodCard, MetricCard
 from gazebench.config import Settings
-from gazebench.reports.grid import MISSING
+from gazebench.reports.grid import MISSING, place
 from gazebench.reports.writers import markdown
 from gazebench.sources import Source
 
@@ -17,9 +17,14 @@ def methods_table(cards: Mapping[str, MethodCard]) -> str:
 
 
 def metrics_table(cards: Mapping[str, MetricCard]) -> str:
-    """A Markdown table of metrics by name, in the order given."""
-    heads = ("name", "metric", "better", "unit", "region", "weights", "what it says")
-    return _table(heads, (_metric_line(name, card) for name, card in cards.items()))
+    """A Markdown table of metrics by name, in the order of a table's columns."""
+    heads = ("about", "metric", "name", "better", "measured on")
+    return _table(heads, (_metric_line(name, card) for name, card in _in_order(cards)))
+
+
+def metrics_text(cards: Mapping[str, MetricCard]) -> str:
+    """What each metric says and needs, a Markdown section for each, in the same order."""
+    return "\n".join(_metric_section(name, card) for name, card in _in_order(cards))
 
 
 def sources_table(sources: Mapping[str, type[Source]]) -> str:
@@ -66,16 +71,31 @@ def _method_line(name: str, card: MethodCard) -> list[str]:
     ]
 
 
+def _in_order(cards: Mapping[str, MetricCard]) -> list[tuple[str, MetricCard]]:
+    return sorted(cards.items(), key=lambda item: place(*item))
+
+
 def _metric_line(name: str, card: MetricCard) -> list[str]:
     return [
-        f"`{name}`",
+        card.group,
         markdown.escape(card.title),
+        f"`{name}`",
         "↑ higher" if card.higher_is_better else "↓ lower",
-        markdown.escape(card.unit),
         markdown.escape(card.region),
-        ", ".join(f"`{weight}`" for weight in card.weights),
-        markdown.escape(card.help),
     ]
+
+
+def _metric_section(name: str, card: MetricCard) -> str:
+    better = "↑ higher is better" if card.higher_is_better else "↓ lower is better"
+    facts = [
+        f"`{name}`",
+        f"{better}, in {markdown.escape(card.unit)}" if card.unit else better,
+        f"measured on {markdown.escape(card.region)}" if card.region else "",
+        f"needs {', '.join(f'`{weight}`' for weight in card.weights)}" if card.weights else "",
+        "on request" if card.on_request else "",
+    ]
+    line = " · ".join(fact for fact in facts if fact)
+    return f"### {markdown.escape(card.title)}\n\n{line}\n\n{markdown.escape(card.help)}\n"
 
 
 def _link(text: str, address: str) -> str:

@@ -179,11 +179,12 @@ class Notes:
 def columns_of(lines: Sequence[Line], cards: Mapping[str, MetricCard]) -> tuple[Column, ...]:
     """The metrics that any line has a score of, group by group, in the order of their cards."""
     keys = {key for line in lines for key in line.scores}
-    ordered = sorted(keys, key=lambda key: _place(key, cards[key]))
+    ordered = sorted(keys, key=lambda key: place(key, cards[key]))
     return tuple(_column(key, cards[key], lines) for key in ordered)
 
 
-def _place(key: str, card: MetricCard) -> tuple[int, int, str]:
+def place(key: str, card: MetricCard) -> tuple[int, int, str]:
+    """Sort key of a metric among the columns of a table."""
     return METRIC_GROUPS.index(card.group), card.order, key
 
 

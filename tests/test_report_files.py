@@ -305,7 +305,10 @@ def test_methods_are_listed_for_a_readme():
 
 def test_metrics_are_listed_for_a_readme():
     text = catalogue.metrics_table(METRICS)
-    assert "| `fps` | FPS | ↑ higher | 1/s | – | – | Portraits per second, one at a time. |" in text
+    assert "| cost | FPS | `fps` | ↑ higher | – |" in text
+    assert text.index("| quality |") < text.index("| cost |")
+    text = catalogue.metrics_text(METRICS)
+    assert "### FPS\n\n`fps` · ↑ higher is better, in 1/s\n\nPortraits per second" in text
 
 
 @pytest.mark.parametrize("body", ["def grids(measured):\n    return 1 // 0\n", "def grids(:\n"])
