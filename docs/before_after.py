@@ -1,7 +1,7 @@
 """The README's picture of a correction: `python docs/before_after.py` writes before-after.jpg.
 
-Portraits of the demo that look away, drawn by lot, none left out; `gazebench correct` as it is by
-default. They show people who do not exist, see gazebench/demo/LICENSE.md.
+Portraits of the demo that look away, chosen at random, none left out; `gazebench correct` as it is
+by default. They show people who do not exist, see gazebench/demo/LICENSE.md.
 """
 
 import csv
@@ -12,7 +12,7 @@ from PIL import Image
 
 import gazebench
 from gazebench import demo
-from gazebench.dataset.lot import by_lot
+from gazebench.dataset.random_order import in_random_order
 
 FACES, SIDE, GAP = 6, 256, 6
 FRAME = (96, 112, 416, 432)  # of a portrait of 512 pixels: the face
@@ -23,7 +23,7 @@ def sheet() -> Image.Image:
     """Sources above, what they become below."""
     with (demo.PORTRAITS / "labels.csv").open() as file:
         away = [row["id"] for row in csv.DictReader(file) if row["label"] == "Y"]
-    drawn = [demo.PORTRAITS / id_ for id_ in by_lot(away)[:FACES]]
+    drawn = [demo.PORTRAITS / id_ for id_ in in_random_order(away)[:FACES]]
     with tempfile.TemporaryDirectory() as folder:
         gazebench.correct(None, drawn, folder)
         pairs = [(path, Path(folder, f"{path.stem}.png")) for path in drawn]

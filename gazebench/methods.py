@@ -68,9 +68,13 @@ class UsesBank(Method, Protocol):
         """Take in the domain-X training portraits, batch by batch, once."""
         ...
 
+
+class Tells(Method, Protocol):
+    """A method that finds something out which a reader of its results should know."""
+
     def told(self) -> Mapping[str, Any]:
         """What ``prepare`` and ``correct`` found out, as plain values that a run keeps."""
-        return {}
+        ...
 
 
 class Forgets(Method, Protocol):

@@ -150,7 +150,7 @@ def test_every_setting_comes_from_the_export(flags, made: Path, tmp_path: Path) 
     assert files(tmp_path / "again") == files(tmp_path / "dataset")
 
 
-def test_drawn_portraits_come_back_with_their_split_by_lot(tmp_path: Path) -> None:
+def test_drawn_portraits_come_back_with_their_random_split(tmp_path: Path) -> None:
     drawn = tmp_path / "drawn"
     gazebench("synthesize", drawn, "--count", 8, "--size", 128, "--quiet", "--workers", 1)
     lots = ("--split", "paper", "--set", "dataset.test_x=1", "--set", "dataset.test_y=2")

@@ -343,7 +343,7 @@ def test_a_method_that_the_paper_does_not_have_gets_no_numbers():
     assert row(grid([make_result("mine")]), "mine").paper == {}
 
 
-def test_faces_by_lot_do_not_depend_on_scores():
+def test_faces_at_random_do_not_depend_on_scores():
     ids = [f"face-{i:03d}" for i in range(PORTRAITS)]
     other = make_result(scores={"seam": per_portrait(5.0, seed=9)})
     lots = [choose(grid([r]), ids, drawn=4, extremes=False) for r in (make_result(), other)]

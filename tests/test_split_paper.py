@@ -1,4 +1,4 @@
-"""The split of the paper: of each domain a fixed number, by lot, chosen before any work."""
+"""The split of the paper: of each domain a fixed number, at random, chosen before any work."""
 
 from collections.abc import Iterable
 from pathlib import Path

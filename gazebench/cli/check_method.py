@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     default=(256,),
     show_default=True,
     metavar="PIXELS",
-    help="Side of the drawn portraits to check with; may be repeated.",
+    help="Side of the synthetic portraits to check with; may be repeated.",
 )
 @click.option("--verbose", "-v", is_flag=True, help="Show the traceback of what was raised.")
 def command(file: Path, resolutions: tuple[int, ...], verbose: bool) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 from gazebench import methods, progress, store
 from gazebench.dataset import Portrait
 from gazebench.dataset.batches import Pixels, to_uint8
-from gazebench.dataset.lot import by_lot
+from gazebench.dataset.random_order import in_random_order
 from gazebench.errors import DiskError, GazebenchError, InputError, StoppedError
 from gazebench.evaluation import predictions
 from gazebench.evaluation.contenders import Contender
@@ -76,7 +76,7 @@ def write_for_figures(
 
 def portraits_shown(pixels: Pixels) -> list[Portrait]:
     """The test portraits of domain Y with strips, the same for every method."""
-    return _by_lot(pixels)[:SHOWN]
+    return _in_random_order(pixels)[:SHOWN]
 
 
 def write_strips(folder: Path, ids: Sequence[str], images: Tensor) -> None:
@@ -118,7 +118,7 @@ def _written(
 def _codes(
     method: ShowsCodes, pixels: Pixels, device: torch.device
 ) -> dict[str, np.ndarray[Any, Any]]:
-    portraits = _by_lot(pixels)[:_MOST_C]
+    portraits = _in_random_order(pixels)[:_MOST_C]
     found: dict[str, list[np.ndarray[Any, Any]]] = {}
     for batch in pixels.batches(portraits, BATCH):
         for name, code in method.codes(batch.to(device), POINTS).items():
@@ -131,9 +131,9 @@ def _codes(
     return {**arrays, "ids": np.array(ids)}
 
 
-def _by_lot(pixels: Pixels) -> list[Portrait]:
+def _in_random_order(pixels: Pixels) -> list[Portrait]:
     portraits = {p.id: p for p in portraits_to_correct(pixels.manifest)}
-    return [portraits[id_] for id_ in by_lot(portraits)]
+    return [portraits[id_] for id_ in in_random_order(portraits)]
 
 
 def _is_complete(path: Path, made_from: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from torch import Tensor
 from gazebench import plugins, progress, store, training
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, to_float, to_uint8
-from gazebench.dataset.lot import by_lot
+from gazebench.dataset.random_order import in_random_order
 from gazebench.errors import GazebenchError, InputError
 from gazebench.evaluation.correct import device_name
 from gazebench.evaluation.cost import frames_per_second
@@ -98,7 +98,7 @@ class Comparison:
         Side by side: source, coarse portrait with every pixel as four, then each up-sampler's.
         """
         by_id = {p.id: p for p in self.portraits}
-        ids = by_lot(by_id)[:SHOWN]
+        ids = in_random_order(by_id)[:SHOWN]
         store.remove(folder)
         for id_ in ids:
             batch = self.pixels.batch([by_id[id_]], self.instruments.device)

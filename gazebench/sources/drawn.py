@@ -12,7 +12,7 @@ from gazebench.synthetic import truth
 class Drawn(Source):
     """The pictures that ``truth.csv`` names, with the eyes, mouths and labels it gives."""
 
-    title = "drawn portraits"
+    title = "synthetic portraits"
     layout = (
         "a folder made by `gazebench synthesize`: known landmarks, gaze angles and labels, exact "
         "ground truth without a download"
@@ -30,7 +30,7 @@ class Drawn(Source):
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
-        """A folder with a ``truth.csv`` of drawn portraits."""
+        """A folder with a ``truth.csv`` of synthetic portraits."""
         return truth.is_truth(root / truth.FILE)
 
     def faces(self) -> Iterator[SourceFace]:

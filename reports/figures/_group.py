@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from gazebench.dataset import Manifest, Portrait
-from gazebench.dataset.lot import by_lot
 from gazebench.dataset.pictures import PictureError, read_picture
+from gazebench.dataset.random_order import in_random_order
 from gazebench.reports import ablations
 from gazebench.reports.measured import Run
 from gazebench.reports.portraits import SAFE_ID, portraits_to_show, predictions_of
@@ -171,7 +171,7 @@ class Group:
         return self.titles.get(shown.run, shown.facts.title or shown.run)
 
     def faces(self, runs: Sequence[Run], count: int) -> list[Portrait]:
-        """``count`` test portraits by lot, of those that every one of ``runs`` has corrected.
+        """``count`` test portraits at random, of those that every one of ``runs`` has corrected.
 
         Raises:
             Unfilled: there are none, or their pictures are not here.
@@ -184,7 +184,7 @@ class Group:
         ]
         if not pool:
             raise Unfilled("corrected portraits of every method in one place", EVAL)
-        return [manifest.by_id[id_] for id_ in by_lot(pool)[:count]]
+        return [manifest.by_id[id_] for id_ in in_random_order(pool)[:count]]
 
     def source(self, portrait: Portrait) -> Image.Image:
         """A portrait of the dataset."""

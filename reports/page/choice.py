@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from gazebench.dataset.lot import by_lot
+from gazebench.dataset.random_order import in_random_order
 from gazebench.reports.grid import Column, Grid, Row
 
 # a metric of the eyes goes before one of the rest of the portrait
@@ -17,15 +17,15 @@ class Choice:
     id: str
     why: str  # "at random", "worst", "median", "best", "at random, best"
     metric: Column | None = None  # that the face was chosen by
-    drawn: bool = False  # by lot
+    drawn: bool = False  # at random
 
 
 def choose(grid: Grid, ids: Iterable[str], *, drawn: int, extremes: bool) -> list[Choice]:
     """``drawn`` faces at random, then up to three by a metric; each once.
 
-    The lot depends on no score, see ``by_lot``.
+    The order depends on no score, see ``in_random_order``.
     """
-    pool = by_lot(ids)
+    pool = in_random_order(ids)
     chosen = {id_: Choice(id=id_, why="at random", drawn=True) for id_ in sorted(pool[:drawn])}
     for one in _extremes(grid, set(pool)) if extremes else []:
         before = chosen.get(one.id)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 SEED = 0
 
 
-def by_lot(ids: Iterable[str]) -> list[str]:
+def in_random_order(ids: Iterable[str]) -> list[str]:
     """The ids in an order that looks random and is the same everywhere.
 
     One more portrait moves few of the others.
