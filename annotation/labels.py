@@ -83,10 +83,12 @@ def _agreed(path: Path, found: list[tuple[str, Said]]) -> dict[str, str]:
     """One label for each portrait.
 
     Raises:
-        InputError: a line that is no label, such as ``undo``, or lines that contradict each other.
+        InputError: a line that is not a label, such as ``undo``, or lines that contradict.
     """
     if others := [said for _, said in found if said.vote not in LABELS]:
-        sentences = (f"{said.where}: {said.vote!r} is no label of {said.name!r}" for said in others)
+        sentences = (
+            f"{said.where}: {said.vote!r} is not a label of {said.name!r}" for said in others
+        )
         raise InputError(f"{path}, {first_few(sentences)}; votes need a person: --annotator NAME")
     labels: dict[str, Said] = {}
     contradictions: list[str] = []

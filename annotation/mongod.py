@@ -30,7 +30,7 @@ def find() -> Path:
     if named:
         if shutil.which(named):
             return Path(named)
-        raise MissingPartError(f"{VARIABLE}={named}: is no program")
+        raise MissingPartError(f"{VARIABLE}={named}: is not a program")
     found = importlib.util.find_spec("fiftyone")
     for place in found.submodule_search_locations or () if found else ():
         program = Path(place) / "db" / "bin" / "mongod"

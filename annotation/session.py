@@ -85,7 +85,7 @@ class Session(BaseModel):
         """
         if annotator not in self.annotators:
             raise InputError(
-                f"{annotator!r} is no annotator here; there are: {', '.join(self.annotators)} "
+                f"{annotator!r} is not an annotator here; there are: {', '.join(self.annotators)} "
                 "(`gazebench label prepare` adds more)"
             )
 

@@ -193,8 +193,15 @@ class IrisWarp(UsesBank):
         if reason or not self.config.careful:
             return reason
         shifts, _ = self._way(pair)
-        far = float(np.hypot(*shifts.mean(0))) > _FARTHEST * pair.left.radius
-        return "looks too far away from the camera" if far else ""
+        far = float(np.hypot(*shifts.mean(0))) / (_FARTHEST * pair.left.radius)
+        if far <= 1:
+            return ""
+        strength = self.config.strength
+        return (
+            "looks too far away from the camera"
+            if far > strength
+            else f"a strength of {strength:g} would turn its eyes too far"
+        )
 
     def _turned(self, pair: EyePair, yaw_deg: float, pitch_deg: float) -> Way:
         """The way to a direction that is not the camera's."""

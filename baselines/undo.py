@@ -149,7 +149,8 @@ class Undo(TrainableMethod):
             pixels = _pixels(image)
             pair = self._eyes.of(pixels, boxes)
             reason = why_not(pixels, pair, careful=self.config.careful)
-            reason = reason or ("" if self._way(pair) else "looks at the camera")
+            if not reason and not self._way(pair):
+                reason = "looks at the camera" if self.config.strength else "its strength is 0"
             bare = None if reason else _glasses.take_off(pixels, pair, boxes)
             if bare is None or max(bare.shares) > _glasses.COVERED:
                 self.unchanged[reason or "glasses hide too much of an eye"] += 1

@@ -87,5 +87,5 @@ def checked(card: object, kind: type[CardType], where: str) -> CardType:
             raise InputError(f"{where}: card.{key} = {value!r}: is {type(value).__name__}")
         # bytes of a command line that are no UTF-8 become half surrogate pairs
         if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise InputError(f"{where}: card.{key} = {value!r}: is no text in UTF-8")
+            raise InputError(f"{where}: card.{key} = {value!r}: is not text in UTF-8")
     return card

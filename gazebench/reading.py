@@ -52,7 +52,7 @@ def opened(path: Path, limit: int | None = None) -> Iterator[io.BufferedReader]:
     facts = os.fstat(handle)
     if not stat.S_ISREG(facts.st_mode):
         os.close(handle)
-        raise InputError(f"{path}: is no regular file")
+        raise InputError(f"{path}: is not a regular file")
     with os.fdopen(handle, "rb") as file:
         if limit is not None and facts.st_size > limit:
             raise InputError(f"{path}: {facts.st_size:,} bytes, at most {limit:,} are read")
@@ -159,7 +159,7 @@ def whole_number(text: str) -> int:
         ValueError: something else: "1_0", digits of another script, too many of them.
     """
     if not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > MAX_DIGITS:
-        raise ValueError(f"{text[:40]!r} is no whole number")
+        raise ValueError(f"{text[:40]!r} is not a whole number")
     return int(text)
 
 
@@ -171,7 +171,7 @@ def real_number(text: str) -> float:
     """
     value = float(text) if text.isascii() and "_" not in text else float("nan")
     if not abs(value) < float("inf"):
-        raise ValueError(f"{text[:40]!r} is no finite number")
+        raise ValueError(f"{text[:40]!r} is not a finite number")
     return value
 
 
@@ -274,7 +274,7 @@ def _check(value: Any) -> None:
             elif isinstance(item, list):
                 below += item
             elif isinstance(item, str):
-                item.encode()  # half a surrogate pair is no text
+                item.encode()  # half a surrogate pair is not text
             elif isinstance(item, int) and abs(item) >= 10**MAX_DIGITS:
                 raise ValueError(f"a whole number of over {MAX_DIGITS} digits")
         level = below

@@ -1,6 +1,7 @@
 """What a table found beside what the paper printed: paper, ours, difference, why it may differ.
 
-The paper's numbers are of other data, other weights and other machines; a difference is no verdict.
+The paper's numbers are of other data, other weights and other machines: a difference is not a
+verdict.
 """
 
 from collections.abc import Iterator, Sequence

@@ -67,7 +67,7 @@ def test_attributes_stand_beside_the_portraits_they_are_of(celeba: Path, tmp_pat
     done = make(celeba, out := tmp_path / "out")
     assert done.exit_code == 0, done.output
     table = pandas.read_csv(out / "attributes.csv", dtype={"id": str}).set_index("id")
-    assert list(table.index) == [f"{number:06}" for number in range(1, 6)]  # 7 is no portrait
+    assert list(table.index) == [f"{number:06}" for number in range(1, 6)]  # 7 is not a portrait
     assert tuple(table.columns) == ATTRIBUTES
     assert [list(row) for row in table.to_numpy()] == [values(n) for n in range(1, 6)]
     assert "`attributes.csv`" in (out / "README.md").read_text()

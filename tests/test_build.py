@@ -190,7 +190,7 @@ def test_a_second_builder_is_told_who_builds(faces: Path, tmp_path: Path) -> Non
     [
         (("none", "out"), "none: no such folder; give the folder that holds the pictures"),
         (("empty", "out"), "empty: no pictures found"),
-        (("faces/00023.jpg", "out"), "is no folder; of files"),
+        (("faces/00023.jpg", "out"), "is not a folder; of files"),
         (("faces", "faces"), "faces: holds the pictures; give another folder"),
         (("faces", "empty/.."), "holds the pictures"),
         (("empty/../faces", "other"), "other: holds other files; give a new or empty folder"),
@@ -371,7 +371,7 @@ def quarantine_one(dataset: Path) -> str:
 def label_a_stranger(dataset: Path) -> str:
     with (dataset / "labels.csv").open("a") as file:
         file.write("stranger,X\n")
-    return "labels.csv: 'stranger' is no portrait of this dataset"
+    return "labels.csv: 'stranger' is not a portrait of this dataset"
 
 
 def label_wrongly(dataset: Path) -> str:

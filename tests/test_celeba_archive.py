@@ -124,7 +124,7 @@ def test_what_is_no_archive_is_said(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "img_align_celeba.zip").write_bytes(data)
     done = gazebench("build-dataset", tmp_path / "img_align_celeba.zip", tmp_path / "out")
     assert done.exit_code == 3
-    assert "is no whole ZIP archive" in done.output
+    assert "is not a whole ZIP archive" in done.output
 
 
 def test_an_archive_of_other_things_is_said(tmp_path: Path) -> None:

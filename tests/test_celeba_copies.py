@@ -255,7 +255,7 @@ MISFITS = {
     "list_attr_celeba.txt, line 2: column 'Male', expected '5_o_Clock_Shadow'": (
         f"1\n{' '.join(('Male', *ATTRIBUTES[1:]))}\n000001.jpg {' '.join(['1'] * 40)}\n"
     ),
-    f"identity_CelebA.txt, line 1: '{'9' * 40}...' (5,000 characters) is no whole number": (
+    f"identity_CelebA.txt, line 1: '{'9' * 40}...' (5,000 characters) is not a whole number": (
         f"000001.jpg {'9' * 5000}\n"
     ),
     "list_eval_partition.txt, line 2: partition '000000": f"000001.jpg 0\n000002.jpg {'0' * 5000}",

@@ -145,9 +145,9 @@ def test_faults_of_the_lists_are_counted_and_named(celebgaze: Path) -> None:
 BAD_LISTS = {
     "1.txt, line 2: 'a-1' is listed twice": f"a-1 {EYES}\na-1 80 111 176 110",
     "1.txt, line 1: 4 columns, expected 5": "a-1 80 110 176",
-    "1.txt, line 1: '1_0' is no whole number": "a-1 1_0 110 176 110",
-    "1.txt, line 3: 'NaN' is no whole number": f"a-1 {EYES}\n\nb-1 80 NaN 176 110",
-    "1.txt, line 1: '١١' is no whole number": "a-1 ١١ 110 176 110",
+    "1.txt, line 1: '1_0' is not a whole number": "a-1 1_0 110 176 110",
+    "1.txt, line 3: 'NaN' is not a whole number": f"a-1 {EYES}\n\nb-1 80 NaN 176 110",
+    "1.txt, line 1: '١١' is not a whole number": "a-1 ١١ 110 176 110",
     "1.txt, line 1: a web page": "<html>",
     "1.txt: is empty": "\r\n",
 }

@@ -130,7 +130,9 @@ def test_an_interrupt_is_a_sentence_and_its_code(
         assert running.poll() is None
         time.sleep(0.05)
     said = ""
-    while not said:  # Python drops a signal that falls into a destructor; a person presses again
+    while (
+        not said and running.poll() is None
+    ):  # Python drops a signal that falls into a destructor; a person presses again
         running.send_signal(signum)
         with contextlib.suppress(subprocess.TimeoutExpired):
             _, said = running.communicate(timeout=20)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,49 @@ def test_every_face_is_found_and_those_that_are_left_out_are_counted(
     notes: list[str] = []
     out = tmp_path / "out.png"
     assert correct(dark(), everybody, {group: out}, note=notes.append, **BY) == {}
-    assert notes == [f"{group}: 4 of 8 faces corrected, 4 too small"]
+    assert notes == [f"{group}: 4 of 8 faces corrected; 4 too small"]
     changed = (np.asarray(read_picture(group)) != np.asarray(read_picture(out))).any(2)
     assert [bool(changed[:400, x : x + 400].any()) for x in range(0, 2400, 600)] == [True] * 4
     assert not changed[600:].any()
+
+
+def test_faces_that_the_method_leaves_are_not_counted_as_corrected(
+    group: Path, everybody: Photographer, tmp_path: Path
+) -> None:
+    class Shy(Dark):
+        """Leaves every second face as it is."""
+
+        seen, unchanged = 0, Counter[str]()
+
+        def correct(self, batch: Batch) -> Tensor:
+            self.seen += 1
+            if self.seen % 2:
+                return super().correct(batch)
+            self.unchanged["looks away"] += 1
+            return batch.image
+
+    method = Shy(Shy.Config(), TASK)
+    notes: list[str] = []
+    assert correct(method, everybody, {group: tmp_path / "x.png"}, note=notes.append, **BY) == {}
+    why = "4 too small, 2 left as they are (looks away)"
+    assert notes == [f"{group}: 2 of 8 faces corrected; {why}"]
+
+
+def test_hidden_files_and_corrections_are_passed_over(photo: Path, tmp_path: Path) -> None:
+    folder = photo.parent
+    shutil.copy(photo, folder / "._me.jpg")  # as macOS leaves on other systems' disks
+    assert photographs_of([folder / "*.jpg"]) == [photo]
+    assert photographs_of([folder / ".*.jpg"]) == [folder / "._me.jpg"]
+    (folder / "._me.jpg").unlink()
+    notes: list[str] = []
+    gazebench("correct", folder, "--out", folder, "--method", "identity", "--quiet")
+    assert (folder / "me.png").is_file()
+    assert photographs_of([folder], notes.append) == [photo]
+    assert notes == [f"{folder}: passed over 1 that are corrections already"]
+    assert photographs_of([folder / "me.png"]) == [folder / "me.png"]  # named, so meant
+    photo.unlink()
+    with pytest.raises(InputError, match="all pictures in it are corrections already"):
+        photographs_of([folder])
 
 
 def test_where_no_face_can_be_used_all_are_counted(

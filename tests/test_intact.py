@@ -70,7 +70,7 @@ CHANGES = {
     move_an_eye: "manifest.csv or quarantine.csv is another",
     swap_two_pictures: "images/drawn-0.png: other content; images/drawn-1.png: other content",
     edit_a_picture_and_set_its_time_back: "images/drawn-2.png: other content",
-    put_a_pipe_there: "images/drawn-0.png: is no regular file",
+    put_a_pipe_there: "images/drawn-0.png: is not a regular file",
     lambda root: images(root)[1].unlink(): "images/drawn-1.png: no such file",
     lambda root: (root / "quarantine.csv").unlink(): "quarantine.csv: no such file",
     lambda root: shutil.rmtree(root / "images"): "and 5 more",

@@ -56,7 +56,7 @@ def test_plain_images_pass(image: torch.Tensor) -> None:
         (MethodCard(title=5), "card.title = 5"),  # type: ignore[arg-type]
         (MethodCard(title="A", kind="best"), "card.kind = 'best'"),  # type: ignore[arg-type]
         (MethodCard(title="A", year="2020"), "card.year = '2020'"),  # type: ignore[arg-type]
-        (MethodCard(title="A \udcff"), "is no text in UTF-8"),
+        (MethodCard(title="A \udcff"), "is not text in UTF-8"),
     ],
 )
 def test_cards_are_validated(card: object, said: str) -> None:

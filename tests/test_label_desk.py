@@ -168,6 +168,7 @@ def test_before_preparing_everything_says_so(dataset: Path) -> None:
     for words in (["serve"], ["status"], ["adjudicate"], ["pack", "--annotator", "ana"]):
         done = gazebench("label", words[0], dataset, *words[1:])
         assert done.exit_code in (3, 8), done.output
+        assert "gazebench label prepare" in done.output or "fiftyone" in done.output.lower()
     done = gazebench("label", "status", dataset)
     assert f"gazebench label prepare {dataset} --annotators" in done.output
 
@@ -238,7 +239,7 @@ def test_a_link_keeps_its_port_whoever_is_served(ready: Path) -> None:
     assert ports(["ana"], None) == {"ana": 6000}
     [note] = said
     assert "last time --port 5151" in note
-    with pytest.raises(InputError, match="'chen' is no annotator here"):
+    with pytest.raises(InputError, match="'chen' is not an annotator here"):
         ports(["chen"], None)
 
 

@@ -187,12 +187,12 @@ def task(*annotations: object, image: str = "a.jpg") -> dict[str, object]:
 @pytest.mark.parametrize(
     ("second", "sentence"),
     [
-        ({"data": "x", "annotations": []}, "data is no object"),
-        ({**task(), "annotations": 5}, "annotations is no list of objects"),
-        (task("x"), "annotations is no list of objects"),
-        (task(choice(result=None)), "result is no list of objects"),
-        (task(choice(result=[5])), "result is no list of objects"),
-        (task(choice(result=[{"type": "choices"}])), "value is no object"),
+        ({"data": "x", "annotations": []}, "data is not an object"),
+        ({**task(), "annotations": 5}, "annotations is not a list of objects"),
+        (task("x"), "annotations is not a list of objects"),
+        (task(choice(result=None)), "result is not a list of objects"),
+        (task(choice(result=[5])), "result is not a list of objects"),
+        (task(choice(result=[{"type": "choices"}])), "value is not an object"),
         (task(choice(completed_by=[1])), r"annotated by \[1\]"),
         (task(choice(completed_by={"id": [1]})), r"annotated by \[1\]"),
         (task(choice(lead_time=float("inf"))), "lead_time inf"),
@@ -297,7 +297,7 @@ def test_an_undo_of_nobody_is_no_label(bare: Path) -> None:
     assert not has_annotators(path)
     done = gazebench("label", "import", bare, path)
     assert done.exit_code == 3
-    assert f"{path}, line 3: 'undo' is no label of {b!r}" in done.output
+    assert f"{path}, line 3: 'undo' is not a label of {b!r}" in done.output
     assert not (bare / "labels.csv").exists()
     assert import_votes(bare, path, annotator="chen").new == 2
 
@@ -308,7 +308,7 @@ def test_a_page_whose_events_are_no_list_is_a_sentence(bare: Path, events: objec
     path.write_text(json.dumps({"format": imports.FORMAT, "events": events}))
     done = gazebench("label", "import", bare, path)
     assert done.exit_code == 3
-    assert f"{path}, line 1: events is no list" in done.output
+    assert f"{path}, line 1: events is not a list" in done.output
 
 
 def test_an_event_of_a_page_is_named_by_its_number(bare: Path) -> None:

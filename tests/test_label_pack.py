@@ -221,4 +221,4 @@ def test_the_page_names_no_label_and_no_place(packed: tuple[Path, Path]) -> None
 def test_who_has_nothing_left_gets_no_page(packed, tmp_path: Path) -> None:
     done = gazebench("label", "pack", packed[0], "--annotator", "bo", "--out", tmp_path / "p.html")
     assert done.exit_code == 3
-    assert "'bo' is no annotator here; there are: ana" in done.output
+    assert "'bo' is not an annotator here; there are: ana" in done.output

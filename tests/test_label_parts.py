@@ -57,7 +57,7 @@ def test_the_variable_comes_first_then_fiftyone_then_the_path(
     monkeypatch.setenv(mongod.VARIABLE, str(named))
     assert mongod.find() == named
     monkeypatch.setenv(mongod.VARIABLE, "/nowhere/mongod")
-    with pytest.raises(MissingPartError, match="/nowhere/mongod: is no program"):
+    with pytest.raises(MissingPartError, match="/nowhere/mongod: is not a program"):
         mongod.find()
 
 

@@ -139,7 +139,7 @@ def test_shards_that_do_not_belong_together_are_refused(harm, shards, tmp_path: 
 
 def unfinished(shard: Path) -> str:
     (shard / "dataset.json").unlink()
-    return "it is no finished dataset"
+    return "it is not a finished dataset"
 
 
 def without_an_image(shard: Path) -> str:

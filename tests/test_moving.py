@@ -21,7 +21,7 @@ from gazebench.baselines.prgan import PRGAN
 from gazebench.dataset import Domain, Manifest
 from gazebench.dataset.batches import Pixels, to_uint8
 from gazebench.errors import InputError, MissingPartError
-from gazebench.photographs import moving
+from gazebench.photographs import animations, moving
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 HAS_AV = importlib.util.find_spec("av") is not None
@@ -225,6 +225,24 @@ def test_without_a_run_a_shipped_method_moves_the_gaze_and_says_so(
     refused = animate(small_dataset, out, "--method", "prgan", "--yaw", "3", "--overwrite")
     assert refused.exit_code == 3
     assert "iris_warp" in refused.output
+
+
+def test_a_photograph_that_stays_still_says_why(demo_portraits: Path, tmp_path: Path) -> None:
+    for name, still in (("00030", False), ("00023", True)):
+        words = ("--photo", demo_portraits / f"{name}.jpg", "--alphas", "0,1", tmp_path / "a.png")
+        done = animate(*words, "--overwrite")
+        assert done.exit_code == 0, done.output
+        assert ("left as it is: looks at the camera" in done.output) == still
+
+
+def test_photographs_alone_have_careful_settings(small_dataset: Path) -> None:
+    found = [
+        animations.chosen(baselines, None, name, manifest, device=torch.device("cpu"))
+        for name in ("undo", "iris_warp")
+        for manifest in (None, Manifest.load(small_dataset))
+    ]
+    settings: list[Any] = [each.method.config for each in found]  # type: ignore[attr-defined]
+    assert [each.careful for each in settings] == [True, False, True, False]
 
 
 @pytest.mark.parametrize(

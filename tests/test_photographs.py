@@ -1,7 +1,10 @@
 """A practitioner's photograph: found, corrected, and whole around the eyes."""
 
+import base64
 import html
+import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from gazebench import baselines, cli, training
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.baselines.pam import PAM
 from gazebench.curation import align
+from gazebench.dataset import pictures
 from gazebench.dataset.batches import Batch
 from gazebench.dataset.pictures import read_picture
 from gazebench.errors import InputError, MethodError, RefusedError
@@ -387,3 +391,119 @@ def test_a_photograph_that_is_left_as_it_is_is_named_with_the_reason(
         assert json.loads(picture.info["gazebench"])["gaze"] == "left as it is"
         assert (np.asarray(picture) == np.asarray(read_picture(photo))).all()
     assert gazebench(*words).exit_code == 0  # kept
+
+
+def test_a_page_of_somebody_else_is_not_written_over(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "index.html").write_text("<title>My site</title>")
+    words = ("correct", photo, "--out", out, "--page", "--method", "identity", "--quiet")
+    refused = gazebench(*words)
+    assert refused.exit_code == 7
+    assert "is not a page of before and after" in refused.output
+    assert [path.name for path in out.iterdir()] == ["index.html"]  # said before any work
+    assert gazebench(*words, "--overwrite").exit_code == 0
+    assert gazebench(*words).exit_code == 0  # our own
+    assert "Gaze before and after" in (out / "index.html").read_text()
+
+
+def test_the_page_of_jpegs_says_what_was_changed_and_shows_the_eyes(
+    demo_portraits: Path, tmp_path: Path
+) -> None:
+    photo, out = demo_portraits / f"{AWAY[0]}.jpg", tmp_path / "out"
+    words = ("correct", photo, "--out", out, "--page", "--format", "jpeg", "--quiet")
+    same = gazebench(*words, "--method", "identity")
+    assert same.exit_code == 0, same.output
+    page = (out / "index.html").read_text()
+    assert "0 of 1 photograph corrected" in page
+    assert "<p>left as it is: nothing to change</p>" in page
+    assert gazebench(*words, "--overwrite").exit_code == 0
+    page = (out / "index.html").read_text()
+    assert "1 of 1 photograph corrected" in page
+    eyes, whole = (
+        Image.open(io.BytesIO(base64.b64decode(data)))
+        for data in re.findall(r'base64,([^"]+)"', page)[::2]
+    )
+    assert eyes.width > 1.8 * eyes.height  # both eyes, not the whole square photograph
+    assert whole.width == whole.height
+
+
+def test_a_page_of_a_large_photograph_has_the_limit_of_the_command(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = tmp_path / "large.png"
+    with Image.open(photo) as picture:
+        picture.resize((1500, 1500)).save(large)
+    monkeypatch.setitem(pictures.original.__kwdefaults__, "most", 1_000_000)
+    words = ("--max-megapixels", "3", "--method", "identity", "--page", "--quiet")
+    done = gazebench("correct", large, "--out", tmp_path / "out", *words)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+MINE = '''
+"""A method of one's own."""
+from gazebench.cards import MethodCard
+from gazebench.config import Settings
+from gazebench.methods import Method
+
+class Mine(Method):
+    card = MethodCard(title="Mine")
+    any_resolution = True
+    class Config(Settings): ...
+    def __init__(self, config, task): ...
+    def correct(self, batch):
+        return batch.image * FACTOR
+'''
+
+
+def test_an_edited_file_of_ones_own_makes_other_corrections(photo: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(MINE.replace("FACTOR", "0.5"))
+    words = ("correct", photo, "--out", tmp_path / "out", "--method", file, "--quiet")
+    assert gazebench(*words).exit_code == 0
+    assert gazebench(*words).exit_code == 0  # kept
+    file.write_text(MINE.replace("FACTOR", "0.8"))
+    assert gazebench(*words).exit_code == 7
+
+
+def test_the_order_of_settings_does_not_matter(
+    photographer: Photographer, photo: Path, tmp_path: Path
+) -> None:
+    places = {photo: tmp_path / "out.png"}
+    correct(red(), photographer, places, facts={"a": 1, "b": (2,)}, **BY)
+    correct(red(), photographer, places, facts={"b": (2,), "a": 1}, **BY)
+    with pytest.raises(RefusedError):
+        correct(red(), photographer, places, facts={"a": 1}, **BY)
+
+
+def test_a_picture_too_wide_for_jpeg_stops_no_other(
+    photographer: Photographer, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = tmp_path / "wide.png"
+    with Image.open(photo) as picture:
+        canvas = Image.new("RGB", (picture.width + 200, picture.height))
+        canvas.paste(picture)
+        canvas.save(wide)
+        monkeypatch.setattr("gazebench.photographs.correct._LONGEST_JPEG", picture.width + 100)
+    places = {wide: tmp_path / "wide.jpg", photo: tmp_path / "me.jpg"}
+    failures = correct(red(), photographer, places, **BY)
+    assert "which JPEG cannot hold; write PNG" in failures[wide]
+    assert failures.keys() == {wide}
+    assert (tmp_path / "me.jpg").is_file()
+
+
+def test_a_strength_of_0_is_the_reason(demo_portraits: Path, tmp_path: Path) -> None:
+    photo = demo_portraits / f"{AWAY[0]}.jpg"
+    for method in ("iris_warp", "undo"):
+        words = ("--method", method, "--strength", "0", "--out", tmp_path / method, "--quiet")
+        done = gazebench("correct", photo, *words)
+        assert "left as it is: its strength is 0" in done.output
+        assert "leave_alone" not in done.output
+
+
+def test_a_method_that_ships_trained_takes_no_dataset(photo: Path) -> None:
+    for method in ("undo", "prgan"):
+        done = gazebench("correct", photo, "--method", method, "--dataset", "data")
+        assert done.exit_code == 3
+        assert f"{method} ships trained and takes no dataset" in done.output

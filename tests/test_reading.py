@@ -46,7 +46,7 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(read, kind, tmp_p
         os.mkfifo(path if kind == "pipe" else tmp_path / "pipe")
         if kind != "pipe":
             path.symlink_to(tmp_path / "pipe")
-    with pytest.raises(InputError, match=r"is no regular file|cannot be read"):
+    with pytest.raises(InputError, match=r"is not a regular file|cannot be read"):
         read(path)
 
 
@@ -92,14 +92,14 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["1_0", "\u0661\u0662", "1e3", "0x1", "", " 1", "9" * 30])
 def test_whole_numbers_are_plain_digits(text: str) -> None:
-    with pytest.raises(ValueError, match="is no whole number"):
+    with pytest.raises(ValueError, match="is not a whole number"):
         reading.whole_number(text)
     assert reading.whole_number("-12") == -12
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "1_0.5", "\u0661.5"])
 def test_real_numbers_are_finite(text: str) -> None:
-    with pytest.raises(ValueError, match="is no finite number"):
+    with pytest.raises(ValueError, match="is not a finite number"):
         reading.real_number(text)
     assert reading.real_number("-1.5e3") == -1500
 

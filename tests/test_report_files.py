@@ -217,7 +217,7 @@ def test_no_absolute_path_is_published(runs, tmp_path):
 def test_another_dataset_is_another_table(runs, tmp_path):
     other = make_dataset(tmp_path / "other", name="other")
     make_result(dataset=facts(other)).save(runs / "deep" / "er" / "scores.json")
-    report = write_report(runs, tmp_path / "out")
+    report = write_report(runs, tmp_path / "out", pictures=False)
     assert (report.runs, report.tables) == (6, 3)  # one of them on the stability of the five
     form = re.compile(r"tables/table-1-[0-9a-f]{8}\.csv")
     names = [name for name in files(tmp_path / "out") if form.fullmatch(name)]
@@ -227,7 +227,7 @@ def test_another_dataset_is_another_table(runs, tmp_path):
 def test_results_of_an_earlier_benchmark_version_are_read_and_stand_apart(runs, tmp_path):
     older = replace(Measured(runs).runs[2].result, benchmark="1")
     older.save(runs / "before" / "scores.json")
-    write_report(runs, tmp_path / "out")
+    write_report(runs, tmp_path / "out", pictures=False)
     both = sorted((tmp_path / "out" / "tables").glob("table-1-????????.md"))
     texts = [path.read_text() for path in both]
     versions = [re.findall(r"benchmark version (\w+)", text) for text in texts]
@@ -240,7 +240,7 @@ def test_tables_of_an_earlier_report_do_not_stay(runs, tmp_path):
     for path in (old, kept):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("old")
-    write_report(runs, tmp_path / "out")
+    write_report(runs, tmp_path / "out", pictures=False)
     assert (old.exists(), kept.exists()) == (False, True)
 
 
@@ -249,7 +249,7 @@ def test_damaged_scores_are_named_and_the_others_go_on(runs, tmp_path, key):
     path = runs / "star" / "scores.json"
     row = json.loads(path.read_text())
     path.write_text(json.dumps(row | {key: 7}))
-    report = write_report(runs, tmp_path / "out")
+    report = write_report(runs, tmp_path / "out", pictures=False)
     assert report.runs == 4
     assert len(report.damaged) == 1
     assert str(path) in report.damaged[0]
@@ -278,7 +278,7 @@ def test_command_prints_the_page_and_what_it_holds(runs, tmp_path):
 
 def test_command_ends_incomplete_after_a_damaged_run(runs, tmp_path):
     (runs / "star" / "scores.json").write_text("{")
-    result = CliRunner().invoke(main, ["report", str(runs), str(tmp_path / "out")])
+    result = CliRunner().invoke(main, ["report", str(runs), str(tmp_path / "out"), "--no-pictures"])
     assert result.exit_code == 4
     assert str(runs / "star") in result.output
     assert (tmp_path / "out" / "index.html").exists()

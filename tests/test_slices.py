@@ -105,11 +105,13 @@ def test_charts_show_every_method_in_every_slice_that_has_enough_portraits() -> 
     charts = slice_charts(grid, results)
     assert charts.methods == tuple(row.label for row in grid.all_rows)
     shown = {column.key for column, _ in charts.rows}
+    assert shown
     assert shown <= {"ms_ssim_outside", "lpips_outside", "seam"}
     for _, row in charts.rows:
         (chart,) = row  # one portrait with glasses is too few
         assert [n for _, _, n in chart.labels] == [5, 5]
         assert all(0 <= mark.high <= mark.y <= mark.low <= HEIGHT for mark in chart.marks)
+        assert len(chart.marks) > 2  # several methods, two slices
     assert any(sentence.startswith("Glasses:") for sentence in charts.left_out)
     assert not slice_charts(grid, some_results()).rows
 

@@ -184,14 +184,14 @@ def spoilt(line: int, word: int, text: str) -> str:
 BAD_LANDMARKS = {
     "line 1: announces 4 lines, there are 3": spoilt(1, 0, "4"),
     "line 1: announces 2 lines, there are 3": spoilt(1, 0, "2"),
-    "line 1: '3.5' is no whole number": spoilt(1, 0, "3.5"),
+    "line 1: '3.5' is not a whole number": spoilt(1, 0, "3.5"),
     "line 2: 9 columns, expected 10": spoilt(2, 0, ""),
     "line 3: 10 columns, expected 11": spoilt(3, 10, ""),
     "line 4: 12 columns, expected 11": spoilt(4, 10, "1 2"),
-    "line 4: '1_0' is no whole number": spoilt(4, 1, "1_0"),
-    "line 3: '١١١' is no whole number": spoilt(3, 2, "١١١"),
-    "line 5: 'NaN' is no whole number": spoilt(5, 4, "NaN"),
-    "line 3: '88.5' is no whole number": spoilt(3, 9, "88.5"),
+    "line 4: '1_0' is not a whole number": spoilt(4, 1, "1_0"),
+    "line 3: '١١١' is not a whole number": spoilt(3, 2, "١١١"),
+    "line 5: 'NaN' is not a whole number": spoilt(5, 4, "NaN"),
+    "line 3: '88.5' is not a whole number": spoilt(3, 9, "88.5"),
     "line 5: '000002.jpg' is listed twice": spoilt(5, 0, "000002.jpg"),
     "line 1: a web page, not the list": "\n<html><body>404</body></html>",
     "is empty": "\r\n",
@@ -213,7 +213,7 @@ def test_a_damaged_landmark_list_is_named_with_the_line(tmp_path: Path, sentence
     ("name", "text", "sentence"),
     [
         ("identity_CelebA.txt", "000001.jpg 1\n000002.jpg", "line 2: 1 columns, expected 2"),
-        ("identity_CelebA.txt", "000001.jpg x", "line 1: 'x' is no whole number"),
+        ("identity_CelebA.txt", "000001.jpg x", "line 1: 'x' is not a whole number"),
         ("identity_CelebA.txt", "a.jpg 1\n\na.jpg 2", "line 3: 'a.jpg' is listed twice"),
         ("identity_CelebA.txt", "<!DOCTYPE html>\n<p>", "line 1: a web page"),
         ("identity_CelebA.txt", "", "is empty"),
@@ -231,7 +231,7 @@ def test_a_damaged_list_is_named_with_the_line(tmp_path, name, text, sentence) -
 def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
     root = celeba(tmp_path, "flat")
     (root / "identity_CelebA.txt").write_bytes(b"PK\x03\x04\xff\xfe")
-    with pytest.raises(InputError, match=r"identity_CelebA\.txt: is no text file"):
+    with pytest.raises(InputError, match=r"identity_CelebA\.txt: is not a text file"):
         CelebA(root)
 
 

@@ -176,8 +176,8 @@ def test_what_cannot_be_a_study_is_refused(made: Path, tmp_path: Path) -> None:
         ("create", runs, dataset, tmp_path / "s", "--catches", "9"): (3, "of domain X"),
         ("serve", tmp_path): (3, "study create"),
         ("serve", made, "--address", "0.0.0.0"): (3, "--open-to-the-network"),
-        ("status", tmp_path): (3, "is no study"),
-        ("analyse", tmp_path): (3, "is no study"),
+        ("status", tmp_path): (3, "is not a study"),
+        ("analyse", tmp_path): (3, "is not a study"),
     }
     for words, (code, sentence) in refused.items():
         done = run(*words)

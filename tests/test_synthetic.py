@@ -311,7 +311,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("old", "new", "complaint"),
     [
         ("drawn-00001.png", "drawn-00000.png", "a second 'drawn-00000.png'"),
-        ("drawn-00001.png", "../truth.csv", "'../truth.csv' is no file name"),
+        ("drawn-00001.png", "../truth.csv", "'../truth.csv' is not a file name"),
         ("person-0000", "", "identity is empty"),
         ("person-0000,", "person-0000,one", "no number"),
         ("X,", "Z,", "label 'Z'"),

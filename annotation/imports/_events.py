@@ -35,7 +35,7 @@ def _events(path: Path, text: str) -> Iterator[tuple[str, Any]]:
         if isinstance(content, dict) and content.get("format") == FORMAT:
             events = content.get("events")
             if not isinstance(events, list):
-                raise InputError(f"{path}, {where}: events is no list")
+                raise InputError(f"{path}, {where}: events is not a list")
             yield from ((f"event {number}", event) for number, event in enumerate(events, 1))
         else:
             yield where, content

@@ -73,13 +73,13 @@ def _choices(task: dict[str, Any]) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
 
 def _object(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _MalformedError(f"{name} is no object")
+        raise _MalformedError(f"{name} is not an object")
     return value
 
 
 def _objects(value: Any, name: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise _MalformedError(f"{name} is no list of objects")
+        raise _MalformedError(f"{name} is not a list of objects")
     return value
 
 
@@ -99,7 +99,7 @@ def _person(who: Any) -> str:
     if who is None:
         return ""
     if not isinstance(who, str | int) or isinstance(who, bool):
-        raise _MalformedError(f"annotated by {who!r}, which is no number and no address")
+        raise _MalformedError(f"annotated by {who!r}, which is neither a number nor an address")
     return str(who)
 
 
@@ -107,7 +107,7 @@ def _milliseconds(seconds: Any) -> int | None:
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         return None
     if not math.isfinite(1000 * seconds):
-        raise _MalformedError(f"lead_time {seconds!r} is no number of seconds")
+        raise _MalformedError(f"lead_time {seconds!r} is not a number of seconds")
     return round(1000 * seconds)
 
 

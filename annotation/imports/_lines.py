@@ -32,7 +32,7 @@ def meaning(mapping: Mapping[str, str]) -> dict[str, str]:
     """Words, in lower case, and the label that each means.
 
     Raises:
-        InputError: ``mapping`` leads to something that is no label.
+        InputError: ``mapping`` leads to something that is not a label.
     """
     words = {**_SHORT, **{label.lower(): label for label in LABELS}}
     for word, label in mapping.items():

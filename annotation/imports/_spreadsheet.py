@@ -70,7 +70,7 @@ def _number(text: str | None, path: Path, where: str) -> int | None:
     try:
         return round(float(str(text)))
     except (ValueError, OverflowError):
-        raise InputError(f"{path}, {where}: {text!r} is no number") from None
+        raise InputError(f"{path}, {where}: {text!r} is not a number") from None
 
 
 def _column(path: Path, rows: list[tuple[int, tables.Row]], names: Iterable[str]) -> str:

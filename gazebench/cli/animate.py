@@ -1,5 +1,6 @@
 """``gazebench animate``."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ _WIDEST = 40  # degrees, of an eye in its socket
     type=Numbers(),
     default=ENDS,
     show_default=True,
-    help="How far the gaze moves: FIRST:LAST:COUNT or A,B,C. 0 is the source, 1 its correction; "
-    "below and above is extrapolation.",
+    help="How far the gaze moves: FIRST:LAST:COUNT or A,B,C. 0 is the gaze that it has, 1 its "
+    "correction; below and above is extrapolation.",
 )
 @click.option(
     "--yaw",
@@ -108,14 +109,21 @@ def command(
     with plugins.blaming(found.collection, found.name):
         if manifest is not None:
             frames = animations.of_portraits(move, found.task, manifest, ids, **where)
+            for sentence in animations.left(animations.unchanged(found.method)):
+                _say(dataset, sentence)
         else:
             assert photo is not None
-            frames = animations.of_photograph(move, found, photo, **where, **finding)
+            note = partial(_say, photo)
+            frames = animations.of_photograph(move, found, photo, note=note, **where, **finding)
     captions = [f"{y:g}°, {p:g}°" for y, p in directions] or [f"{alpha:g}" for alpha in alphas]
     data = moving.encode(out.suffix.lower(), frames, captions, fps=fps)
     store.write(out, data)
     moments = f"{len(captions)} {'directions' if directions else 'alphas'}"
     click.echo(f"{out}: {len(frames)} x {moments}, {len(data) / 1e6:.1f} MB, by {found.name}")
+
+
+def _say(owner: Path | None, sentence: str) -> None:
+    click.echo(f"{owner}: {sentence}", err=True)
 
 
 def _sorted(

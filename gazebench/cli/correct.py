@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     default=Path("corrected"),
     show_default=True,
     metavar="FOLDER",
-    help="Where the corrected photographs go, as NAME.png.",
+    help="Where the corrected photographs go, as NAME.png or NAME.jpg.",
 )
 @click.option(
     "--format",

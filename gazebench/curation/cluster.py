@@ -85,7 +85,7 @@ def check(address: str) -> int:
     """That ``address`` may be one, and Dask is there; the number of local workers, else 0.
 
     Raises:
-        InputError: it is no address.
+        InputError: it is not an address.
         MissingPartError: Dask is not installed.
     """
     local = re.fullmatch(r"local:([1-9][0-9]{0,3})", address)

@@ -44,7 +44,7 @@ def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> 
     Raises:
         RefusedError: shards that do not belong together, one missing or given twice, or ``out``
             begun with others; the difference is named.
-        InputError: a folder is no finished dataset, its files are lost, or labels contradict.
+        InputError: a folder is not a finished dataset, its files are lost, or labels contradict.
         BusyError: another process writes to ``out``.
         DiskError: no space or not writable; the same command resumes later.
     """

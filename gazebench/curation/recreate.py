@@ -99,7 +99,7 @@ def result(recreation: Recreation, out: Path) -> RecreationResult:
     """Compare the dataset that was built at ``out`` with the export.
 
     Raises:
-        InputError: ``out`` is no finished dataset.
+        InputError: ``out`` is not a finished dataset.
     """
     rows = read_csv(out / "quarantine.csv", ("id", "source_name", "reason", "sentence"))
     failures = [

@@ -54,7 +54,7 @@ def faults(root: Path, *, quiet: bool = False) -> list[str]:
     Every image is read and hashed, every box and mask checked, labels and lists compared.
 
     Raises:
-        InputError: the folder is no finished dataset.
+        InputError: the folder is not a finished dataset.
     """
     dataset = read_heading(root)
     labels = read_labels(root / "labels.csv")
@@ -148,7 +148,7 @@ def _attribute_faults(root: Path) -> Iterator[str]:
 def _label_faults(labels: Mapping[str, str], strange: set[str]) -> Iterator[str]:
     for id_, label in labels.items():
         if id_ in strange:
-            yield f"labels.csv: {id_!r} is no portrait of this dataset"
+            yield f"labels.csv: {id_!r} is not a portrait of this dataset"
         if label not in LABELS:
             yield f"labels.csv: {id_!r} has the label {label!r}"
 

@@ -49,11 +49,11 @@ def tar_members(path: Path) -> Iterator[Member]:
                     yield Member(info.name, f"{info.name}@{info.offset_data}+{info.size}")
     except tarfile.ReadError:
         raise InputError(
-            f"{path}: is no plain tar archive; a compressed one must be unpacked (tar xf), because "
-            "its pictures cannot be reached one by one"
+            f"{path}: is not a plain tar archive; a compressed one must be unpacked (tar xf), "
+            "because its pictures cannot be reached one by one"
         ) from None
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: is no whole tar archive ({error}); get it again") from None
+        raise InputError(f"{path}: is not a whole tar archive ({error}); get it again") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
 

@@ -45,7 +45,7 @@ def read_heading(root: Path) -> Heading:
     """What the dataset at ``root`` is.
 
     Raises:
-        InputError: the folder is no finished dataset, or its ``dataset.json`` is damaged.
+        InputError: the folder is not a finished dataset, or its ``dataset.json`` is damaged.
     """
     info = load_info(root)
     try:
@@ -78,7 +78,7 @@ def load_info(root: Path) -> dict[str, Any]:
     """What ``dataset.json`` says.
 
     Raises:
-        InputError: there is none, so the folder is no finished dataset.
+        InputError: there is none, so the folder is not a finished dataset.
     """
     path = root / "dataset.json"
     with asking(root):
@@ -90,7 +90,7 @@ def load_info(root: Path) -> dict[str, Any]:
         info = read_json(path, "run `gazebench build-dataset` again")
     except MissingFileError:
         raise InputError(
-            f"{root}: has no dataset.json, so it is no finished dataset; "
+            f"{root}: has no dataset.json, so it is not a finished dataset; "
             f"run `gazebench build-dataset SOURCE {root}`"
         ) from None
     if not isinstance(info, dict) or info.get("format") != FORMAT:

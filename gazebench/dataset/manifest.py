@@ -29,7 +29,7 @@ class Manifest(Heading):
         """Read a dataset folder, with the labels that are there.
 
         Raises:
-            InputError: the folder is no finished dataset, or its files do not hold together.
+            InputError: the folder is not a finished dataset, or its files do not hold together.
         """
         heading = read_heading(root)
         portraits = tuple(read_manifest(root / "manifest.csv"))

@@ -78,7 +78,7 @@ def _file_bytes(path: Path) -> bytes:
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
-            raise PictureError("not_a_file", f"{path}: is no regular file")
+            raise PictureError("not_a_file", f"{path}: is not a regular file")
         if facts.st_size > MAX_BYTES:
             raise PictureError("too_large", f"{path}: {facts.st_size} bytes, limit {MAX_BYTES}")
         return path.read_bytes()
@@ -89,7 +89,7 @@ def _file_bytes(path: Path) -> bytes:
 def type_at(path: Path) -> str:
     """What the regular file at ``path`` is by its first bytes, see ``picture_types.kind_of``.
 
-    "" for what is no regular file or cannot be read.
+    "" for what is not a regular file or cannot be read.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -306,7 +306,7 @@ def header(data: bytes) -> tuple[str, str, bool]:
                 has_alpha = image.mode in _TRANSPARENT or "transparency" in image.info
                 return str(image.format), image.mode, has_alpha
     except Exception as error:  # decoders raise whatever damage leads them to
-        raise PictureError("not_a_picture", f"is no picture ({error})") from None
+        raise PictureError("not_a_picture", f"is not a picture ({error})") from None
 
 
 def _check(image: Image.Image, name: str) -> None:

@@ -105,7 +105,7 @@ def encoding_of(path: Path, head: bytes) -> str:
 
 def no_text(path: Path) -> str:
     """A sentence about a file that is in no encoding known here."""
-    return f"{path}: is no text in UTF-8 or UTF-16; in a spreadsheet program, {_HOW[12:]}"
+    return f"{path}: is not text in UTF-8 or UTF-16; in a spreadsheet program, {_HOW[12:]}"
 
 
 def _delimiter(header: str) -> str:

@@ -32,7 +32,7 @@ def write(root: Path) -> None:
     portraits are read one by one.
 
     Raises:
-        InputError: the folder is no finished dataset.
+        InputError: the folder is not a finished dataset.
         DiskError: no space or not writable.
     """
     dataset, info = Overview.read(root), load_info(root)

@@ -55,7 +55,7 @@ class Overview(Heading):
         """That of the dataset at ``root``; in memory are its labels and eight floats a portrait.
 
         Raises:
-            InputError: the folder is no finished dataset, or its files do not hold together.
+            InputError: the folder is not a finished dataset, or its files do not hold together.
         """
         heading, path = read_heading(root), root / "manifest.csv"
         labels = read_labels(root / "labels.csv")

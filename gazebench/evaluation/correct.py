@@ -273,7 +273,7 @@ def faults_of(corrected: object, image: torch.Tensor) -> Iterator[str]:
 
 def _costs(contender: Contender, batches: Sequence[Batch]) -> dict[str, Score]:
     costs = cost.parameters(*contender.parameters)
-    if contender.card.kind == "control":  # looking things up is no network's speed
+    if contender.card.kind == "control":  # looking things up is not a network's speed
         return costs
     method = contender.method
     forget = getattr(method, "forget", lambda: None)

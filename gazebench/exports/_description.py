@@ -305,7 +305,7 @@ def _portrait_faults(row: Exported, dataset: Origin) -> Iterator[str]:
     left, right = row.portrait.eyes
     for box in (left, right):
         if (box.height, box.width) != dataset.window or not box.inside(side, side):
-            yield f"{row.id}: {box} is no eye box of this dataset"
+            yield f"{row.id}: {box} is not an eye box of this dataset"
     if left.overlaps(right):
         yield f"{row.id}: the eye boxes overlap"
     a, b, _, d, e, _ = row.transform

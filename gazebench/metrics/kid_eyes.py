@@ -2,7 +2,7 @@
 
 The same features as FID. Unbiased, so that sets of different size compare. Over all patches at
 once, where the paper averages over subsets; the standard error is a jackknife over portraits.
-A portrait's two eyes are alike, so that a pair of them is no pair of independent patches: pairs
+A portrait's two eyes are alike, so that a pair of them is not a pair of independent patches: pairs
 within a set are of different portraits (counted in, six portraits came out 0.008 too far away).
 """
 

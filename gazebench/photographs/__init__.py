@@ -8,8 +8,8 @@ pixels under it are kept. All other metadata is dropped.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +22,14 @@ from gazebench import config, landmarks
 from gazebench.curation.portraitist import BuildOutcome, Portraitist
 from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Portrait
-from gazebench.dataset.batches import Batch, batch_of, to_float, to_uint8
+from gazebench.dataset.batches import Batch, batch_of, to_arrays, to_float, to_uint8
 from gazebench.dataset.boxes import eye_window
 from gazebench.dataset.pictures import MAX_PIXELS, Original, decode, original, read_bytes
 from gazebench.errors import InputError
 from gazebench.landmarks import Edges, FaceDetector, FaceError, FoundFace, LandmarkFinder
 from gazebench.methods import Task
 from gazebench.photographs.moving import Frames, Mover
-from gazebench.photographs.pasting import paste
+from gazebench.photographs.pasting import Window, paste
 from gazebench.sources import SourceFace, text_name
 
 Pixels = NDArray[np.uint8]
@@ -57,14 +57,31 @@ class Photograph:
         pixels = torch.from_numpy(self.crops).to(device).permute(0, 3, 1, 2)
         return batch_of(self.portraits, to_float(pixels.contiguous()))
 
-    def with_portraits(self, images: Tensor) -> "Original":
-        """The photograph with what ``images`` (N, 3, S, S) have in the eye boxes."""
-        made = to_uint8(images).permute(0, 2, 3, 1).cpu().numpy()
+    def batches(self, device: torch.device | str) -> Iterator[Batch]:
+        """The portraits one by one: what a method makes of many faces takes much memory."""
+        for number in range(len(self.portraits)):
+            here = slice(number, number + 1)
+            yield replace(self, portraits=self.portraits[here], crops=self.crops[here]).batch(
+                device
+            )
+
+    def with_portraits(self, images: Iterable[Tensor]) -> "Original":
+        """The photograph with what ``images`` (3, S, S), N of them, have in the eye boxes."""
         pixels = self.pixels.copy()
-        for portrait, before, after in zip(self.portraits, self.crops, made, strict=True):
-            pair = self._own(before), self._own(after)
+        for portrait, before, image in zip(self.portraits, self.crops, images, strict=True):
+            pair = self._own(before), self._own(to_arrays(image))
             paste(pixels, portrait.transform, portrait.eyes, *pair)
         return replace(self.original, pixels=_image(pixels))
+
+    def area(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of all eye boxes in the photograph, pixels."""
+        size = self.original.pixels.size
+        windows = (Window.of(eye, p.transform, size) for p in self.portraits for eye in p.eyes)
+        edges = np.array([astuple(window.box) for window in windows if window])
+        if not len(edges):
+            return 0, 0, *size
+        (left, top), (right, bottom) = edges[:, :2].min(0), edges[:, 2:].max(0)
+        return int(left), int(top), int(right), int(bottom)
 
     def _own(self, crop: Pixels) -> Pixels:
         """A portrait's pixels in the photograph's colours, (S, S, C)."""
@@ -115,7 +132,7 @@ class Photographer:
         self._finder = _Remembering(kind)
         tasks = [task] if task else [Task(side, eye_window(side)) for side in RESOLUTIONS]
         settings = [_settings(task, align, finder, max_megapixels) for task in tasks]
-        self._most = settings[0].max_megapixels * 1_000_000
+        self.most = settings[0].max_megapixels * 1_000_000
         self._portray = [Portraitist(each, self._finder) for each in settings]
 
     def open(self, path: Path) -> Photograph:
@@ -125,7 +142,7 @@ class Photographer:
             PictureError: it cannot be read.
             FaceError: no face of it can be used; the code is that of the quarantine list.
         """
-        found = original(read_bytes(path), text_name(path), most=self._most)
+        found = original(read_bytes(path), text_name(path), most=self.most)
         picture = found.opaque()
         outcomes = self._outcomes(picture, self._faces(path, picture))
         made = [(o.portrait, o.files) for o in outcomes if o.portrait]
@@ -231,9 +248,12 @@ def _settings(task: Task, align: str, finder: str, most: int) -> DatasetSettings
 
 def animate(move: Mover, photograph: Photograph, *, device: torch.device | str) -> Frames:
     """Every moment of the photograph, reduced to at most 1024 pixels a side: (1, A, h, w, 3)."""
-    with torch.no_grad():
-        images = move(photograph.batch(device))  # (N, A, 3, S, S)
-    moments = [_reduced(photograph.with_portraits(image)) for image in images.unbind(1)]
+    with torch.no_grad():  # of each face (A, 3, S, S), at a quarter of the memory of floats
+        faces = [to_uint8(move(batch)[0]).cpu() for batch in photograph.batches(device)]
+    moments = [
+        _reduced(photograph.with_portraits(to_float(image) for image in images))
+        for images in zip(*faces, strict=True)
+    ]
     return np.stack(moments)[None]
 
 

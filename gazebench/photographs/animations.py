@@ -1,6 +1,7 @@
 """Animations of a dataset's portraits or of a photograph, with a run or with what ships."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gazebench.errors import InputError, MethodError
 from gazebench.evaluation import portraits_to_correct
 from gazebench.methods import Direction, Method, Task
 from gazebench.photographs import choosing
+from gazebench.photographs.correct import notes
 from gazebench.photographs.moving import Frames, Mover, animated
 from gazebench.plugins import Collection
 
@@ -33,6 +35,8 @@ def chosen(
     """The method of ``run``, else the one called ``name``, else the best that needs no run.
 
     ``directions``: it is to turn eyes to directions in degrees, not only towards the camera.
+    ``manifest``: the dataset whose portraits are animated; without one it is a photograph, and the
+    settings are those of photographs.
 
     Raises:
         InputError: no run, no checkpoint that can be read, no such method, or two of them.
@@ -42,13 +46,16 @@ def chosen(
         name = name or choosing.BEST
         if name in plugins.names(collection):
             _require(collection, name, directions=directions)
-        return choosing.of_name(collection, name, changes or {}, None, device)
+        photo = manifest is None
+        return choosing.of_name(collection, name, changes or {}, None, device, of_photographs=photo)
     if name and not plugins.outside(collection, name):
         raise InputError(f"{run}: a run says the method itself; leave out --method {name}")
     collection = training.with_own_file(collection, run)
     trained_as = training.run_method_name(run)
     if trained_as in plugins.names(collection):
         _require(collection, trained_as, directions=directions)
+        if manifest is None:
+            changes = choosing.careful(methods.load(collection, trained_as), changes or {})
     trained = training.load_trained(collection, run, manifest, device=device, changes=changes)
     return choosing.of_trained(trained, changes or {}, collection, run)
 
@@ -89,9 +96,12 @@ def of_photograph(
     *,
     eyes_only: bool,
     device: torch.device,
+    note: Callable[[str], None],
     **finding: Any,
 ) -> Frames:
     """Every moment of a photograph; ``finding``: see ``Photographer``.
+
+    ``note`` gets a sentence on faces that are left out, and on a broken colour profile.
 
     Raises:
         InputError: it cannot be read, or has no usable face.
@@ -99,8 +109,29 @@ def of_photograph(
     cut = found.cut.of_photographs(finding.get("align"), found.name)
     opened = photographs.Photographer(found.task, **{**finding, "align": cut}).open(photograph)
     if eyes_only:
-        return animated(move, [opened.batch(device)], eyes_only=True)
-    return photographs.animate(move, opened, device=device)
+        frames = animated(move, opened.batches(device), eyes_only=True)
+    else:
+        frames = photographs.animate(move, opened, device=device)
+    still = unchanged(found.method)
+    several = len(opened.portraits) + sum(opened.refused.values()) > 1
+    all_faces = bool(finding.get("all_faces"))
+    said = notes(opened, still, all_faces=all_faces, done="moved")
+    for sentence in [*said, *([] if all_faces and several else left(still))]:
+        note(sentence)
+    return frames
+
+
+def unchanged(method: Method) -> Counter[str]:
+    """How many portraits the method left as they are, by reason, as far as it says so."""
+    return Counter(getattr(method, "unchanged", {}))
+
+
+def left(reasons: Mapping[str, int]) -> list[str]:
+    """A sentence for each reason why portraits were left as they are."""
+    return [
+        f"{number} left as they are: {why}" if number > 1 else f"left as it is: {why}"
+        for why, number in reasons.items()
+    ]
 
 
 def _require(collection: Collection, name: str, *, directions: bool) -> None:

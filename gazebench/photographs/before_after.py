@@ -12,15 +12,20 @@ from PIL import Image
 
 from gazebench import store
 from gazebench.cards import MethodCard
-from gazebench.dataset.pictures import read_picture
+from gazebench.dataset.pictures import MAX_PIXELS, original, read_bytes
+from gazebench.errors import RefusedError
 from gazebench.pages import environment, inlined, joined, policy
 from gazebench.photographs.choosing import Chosen
+from gazebench.photographs.correct import mark_of
 from gazebench.sources import text_name
 
 FILE = "index.html"
 _LONGEST = 1000  # side of a shown photograph, pixels
 _EYES = 480  # width of what is shown around the eyes
 _MARGIN = 0.35  # around what changed, of its width
+_SEEN = 16  # levels: a change; less may be what JPEG does to every pixel
+_TITLE = "<title>Gaze before and after</title>"  # tells our pages from others
+_HEAD = 4096  # bytes in which it stands
 
 Pixels = NDArray[np.uint8]
 
@@ -33,39 +38,71 @@ class _Row:
     why: str  # nothing changed
 
 
+def check(folder: Path) -> None:
+    """Make sure that ``folder/index.html`` is no page of somebody else.
+
+    Raises:
+        RefusedError: it is.
+    """
+    page = folder / FILE
+    with store.asking(page):
+        if page.exists() and _TITLE not in read_bytes(page)[:_HEAD].decode("utf-8", "replace"):
+            raise RefusedError(
+                f"{text_name(page)}: already exists, and is not a page of before and after; "
+                "--overwrite replaces it"
+            )
+
+
 def write(
-    places: Mapping[Path, Path], folder: Path, by: Chosen, unchanged: Sequence[str] = ()
+    places: Mapping[Path, Path],
+    folder: Path,
+    by: Chosen,
+    unchanged: Sequence[str] = (),
+    most: int = MAX_PIXELS,
 ) -> Path:
     """Write ``folder/index.html`` on the photographs (keys) that have a correction (values).
 
     ``unchanged`` has a sentence for each that was left as it is, which begins with its name.
+    ``most``: pixels that a photograph may have.
 
     Raises:
         DiskError: no space or not writable.
     """
-    rows = [_row(photo, place, unchanged) for photo, place in places.items() if place.exists()]
+    there = [(photo, place) for photo, place in places.items() if place.exists()]
+    rows = [_row(photo, place, unchanged, most) for photo, place in there]
     page = folder / FILE
     store.write(page, _html(rows, by.method.card, by.notes))
     return page
 
 
-def _row(photo: Path, place: Path, unchanged: Sequence[str]) -> _Row:
-    before, after = (np.asarray(read_picture(path)) for path in (photo, place))
-    changed = np.argwhere((before != after).any(2))
+def _row(photo: Path, place: Path, unchanged: Sequence[str], most: int) -> _Row:
+    before, after = (
+        np.asarray(original(read_bytes(path), text_name(path), most=most).on_black())
+        for path in (photo, place)
+    )
     name, whole = text_name(photo.name), (_address(before, _LONGEST), _address(after, _LONGEST))
-    if not len(changed):
+    mark = mark_of(place) or {}
+    if mark.get("gaze") != "corrected":
         begin = f"{text_name(photo)}: "
         said = (s.removeprefix(begin) for s in unchanged if s.startswith(begin))
         return _Row(name, whole, None, next(said, "left as it is"))
-    cut = _around(changed, before.shape)
+    cut = _around(before, after, mark.get("area") or (0, 0, *before.shape[1::-1]))
     return _Row(name, whole, (_address(before[cut], _EYES), _address(after[cut], _EYES)), "")
 
 
-def _around(changed: NDArray[np.intp], shape: tuple[int, ...]) -> Any:
-    (top, left), (bottom, right) = changed.min(0), changed.max(0) + 1
+def _around(before: Pixels, after: Pixels, area: Sequence[int]) -> Any:
+    """Rows and columns of what changed within ``area``, with a margin."""
+    left, top, right, bottom = area
+    inside = slice(top, bottom), slice(left, right)
+    levels = np.abs(before[inside].astype(np.int16) - after[inside]).max(2)
+    rows, columns = (np.flatnonzero((levels > _SEEN).any(axis)) for axis in (1, 0))
+    if len(rows):
+        top, bottom = top + rows[0], top + rows[-1] + 1
+        left, right = left + columns[0], left + columns[-1] + 1
     margin = round(_MARGIN * (right - left))
-    rows = slice(max(0, top - margin), min(shape[0], bottom + margin))
-    return rows, slice(max(0, left - margin), min(shape[1], right + margin))
+    height, width = before.shape[:2]
+    across = slice(max(0, left - margin), min(width, right + margin))
+    return slice(max(0, top - margin), min(height, bottom + margin)), across
 
 
 def _address(pixels: Pixels, longest: int) -> str:

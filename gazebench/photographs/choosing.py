@@ -113,17 +113,20 @@ def of_name(
     settings: Mapping[str, Any],
     dataset: Path | None,
     device: torch.device,
+    *,
+    of_photographs: bool = True,
 ) -> Chosen:
     """A method that needs no training, or whose trained networks ship with the package.
 
     It is prepared with the portraits of ``dataset`` if there is one and it looks things up.
+    ``of_photographs``: with careful settings, as for photographs.
 
     Raises:
         InputError: no such method or setting, or the dataset cannot be read.
         MethodError: it must be trained, needs a dataset, or corrects nothing itself.
     """
     kind = methods.load(collection, name)
-    settings = careful(kind, settings)
+    settings = careful(kind, settings) if of_photographs else settings
     if name in shipped.names() and dataset is None:
         trained = training.load_shipped(collection, name, device=device, changes=settings)
         return of_trained(trained, settings, collection)
@@ -136,6 +139,7 @@ def of_name(
     if manifest and hasattr(method, "prepare"):
         _prepare(method, manifest, device)
     facts = {**settings, **({"dataset": manifest.fingerprint} if manifest else {})}
+    facts |= _own_file(collection, name)
     known = Cut(alignment(load_info(dataset)), manifest.source) if dataset and manifest else Cut()
     return Chosen(
         name=name,
@@ -165,9 +169,15 @@ def of_trained(
         task=None if methods.fits_any(type(trained.method)) else trained.task,
         cut=Cut(trained.align, trained.source),
         weights_sha256=trained.weights_sha256,
-        facts=dict(settings),
+        facts={**settings, **_own_file(collection, trained.name)},
         notes=tuple(notes),
     )
+
+
+def _own_file(collection: Collection, name: str) -> dict[str, str]:
+    """The sha256 of a method's file from elsewhere: an edited one makes other corrections."""
+    digest = plugins.sha256(collection, name)
+    return {"file_sha256": digest} if digest else {}
 
 
 def _of_shipped(name: str) -> Iterator[str]:
@@ -188,6 +198,8 @@ def _of_run(trained: training.Trained, run: Path) -> Iterator[str]:
 def _refuse(kind: type[Method], name: str, dataset: Path | None) -> None:
     if not methods.corrects(kind):
         raise MethodError(f"{name} corrects no portraits; it is a part of other methods")
+    if methods.is_trainable(kind) and name in shipped.names():
+        raise MethodError(f"{name} ships trained and takes no dataset; leave out --dataset")
     if methods.is_trainable(kind):
         raise MethodError(
             f"{name} must be trained: `gazebench train --method {name} DATASET RUN`, then "

@@ -23,10 +23,12 @@ from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.methods import Method, corrects
 from gazebench.photographs import Photograph, Photographer, in_words
 from gazebench.photographs.provenance import Signature
+from gazebench.reading import json_value
 from gazebench.sources import text_name
 from gazebench.sources.folder import Claim, claim_of, kinds_of, passed_over
 
 FORMATS = {"png": ".png", "jpeg": ".jpg"}  # of corrections, with the endings of their names
+_LONGEST_JPEG = 65_500  # pixels of a side
 JPEG_QUALITY = 95  # of a photograph that was no JPEG itself
 JPEG_CHANGES = (
     "JPEG compresses the whole photograph again, so pixels outside the eyes change by a few "
@@ -109,7 +111,9 @@ def _matches(pattern: Path) -> list[Path]:
     first = next((i for i, part in enumerate(parts) if set(part) & set("*?[")), None)
     if first is None:
         return []
-    return sorted(Path(*parts[:first]).glob(str(Path(*parts[first:]))))
+    found = sorted(Path(*parts[:first]).glob(str(Path(*parts[first:]))))
+    hidden = parts[-1].startswith(".")  # asked for; else left out, as a shell does
+    return [path for path in found if hidden or not path.name.startswith(".")]
 
 
 def _inside(folder: Path, note: Callable[[str], None]) -> list[Path]:
@@ -122,7 +126,13 @@ def _inside(folder: Path, note: Callable[[str], None]) -> list[Path]:
         )
     for sentence in passed_over(kinds_of(set(files) - set(shown))):
         note(f"{text_name(folder)}: {sentence}")
-    return shown
+    others = [path for path in shown if mark_of(path) is None]
+    if not others:
+        raise InputError(f"{text_name(folder)}: all pictures in it are corrections already")
+    if len(others) < len(shown):
+        ours = len(shown) - len(others)
+        note(f"{text_name(folder)}: passed over {ours} that are corrections already")
+    return others
 
 
 def _is_shown(path: Path) -> bool:
@@ -162,13 +172,12 @@ def correct(
         raise MethodError(f"{title} corrects no portraits; it is a part of other methods")
     own = {"method": method.card.title, "weights": weights_sha256}
     made_by = {**own, **photographer.facts, **(facts or {})}
-    signed = signature.facts if signature else {}
-    wanted = places.items()
-    kept = {p: None if overwrite else _kept(p, place, made_by, signed) for p, place in wanted}
+    given = made_by, signature.facts if signature else {}
+    kept = {p: None if overwrite else _kept(p, to, *given) for p, to in places.items()}
     unsigned = "; not signed" if signature else ""
     for path in (path for path, changed in kept.items() if changed is False):
         say(f"{text_name(path)}: left as it is, by an earlier run{unsigned}")
-    left = {path: place for path, place in wanted if kept[path] is None}
+    left = {path: place for path, place in places.items() if kept[path] is None}
     failures: dict[Path, str] = {}
     for path in progress.bar(left, desc="correct", unit="photo", quiet=quiet or len(left) < 2):
         try:
@@ -176,8 +185,8 @@ def correct(
             before = _unchanged(method)
             made = _made(method, photograph, device)
             changed = not np.array_equal(_channels(made), _channels(photograph.original))
-            mark = _marks(path, made_by, signed)[changed]
-            data = _encoded(made, mark, left[path], path)
+            mark = {**_marks(path, *given)[changed], "area": photograph.area()}
+            data = _encoded(made, json.dumps(mark), left[path], path)
             if signature and changed:
                 data = signature.sign(data, left[path], path, type(method))
         except MethodError:
@@ -185,10 +194,11 @@ def correct(
         except InputError as error:
             failures[path] = str(error)
             continue
+        reasons = _unchanged(method) - before
         if not changed:
-            reasons = ", ".join(_unchanged(method) - before) or "nothing to change"
-            say(f"{text_name(path)}: left as it is: {reasons}{unsigned}")
-        for sentence in _notes(photograph, all_faces=photographer.facts["all_faces"]):
+            why = ", ".join(reasons) or "nothing to change"
+            say(f"{text_name(path)}: left as it is: {why}{unsigned}")
+        for sentence in notes(photograph, reasons, all_faces=photographer.facts["all_faces"]):
             note(f"{text_name(path)}: {sentence}")
         store.write(left[path], data)
     return failures
@@ -196,15 +206,26 @@ def correct(
 
 def _made(method: Method, photograph: Photograph, device: torch.device | str) -> Original:
     with torch.no_grad():
-        return photograph.with_portraits(method.correct(photograph.batch(device)))
+        return photograph.with_portraits(
+            method.correct(batch)[0] for batch in photograph.batches(device)
+        )
 
 
-def _notes(photograph: Photograph, *, all_faces: bool) -> list[str]:
+def notes(
+    photograph: Photograph, left: Mapping[str, int], *, all_faces: bool, done: str = "corrected"
+) -> list[str]:
+    """What a user should know of a photograph: broken colours, and faces that were left out.
+
+    ``left``: how many faces the method left as they are, by reason; ``done``: what became of the
+    others.
+    """
     sentences = [photograph.original.note] if photograph.original.note else []
-    used, others = len(photograph.portraits), sum(photograph.refused.values())
-    if all_faces and used + others > 1:
-        why = f", {in_words(photograph.refused)}" if others else ""
-        sentences.append(f"{used} of {used + others} faces corrected{why}")
+    used, refused = len(photograph.portraits), sum(photograph.refused.values())
+    if all_faces and used + refused > 1:
+        others = [in_words(photograph.refused)] if refused else []
+        others += [f"{number} left as they are ({why})" for why, number in left.items()]
+        count = f"{used - sum(left.values())} of {used + refused} faces {done}"
+        sentences.append("; ".join([count, ", ".join(others)]) if others else count)
     return sentences
 
 
@@ -213,6 +234,9 @@ def _encoded(made: Original, mark: str, place: Path, path: Path) -> bytes:
         return png(_channels(made), profile=made.colours.profile, text={_KEY: mark})
     if made.alpha is not None:
         raise InputError(f"{text_name(path)}: has transparency, which JPEG cannot hold; write PNG")
+    if max(made.pixels.size) > _LONGEST_JPEG:
+        side = f"{max(made.pixels.size):,} pixels wide or high"
+        raise InputError(f"{text_name(path)}: {side}, which JPEG cannot hold; write PNG")
     buffer = io.BytesIO()
     comment = f"{_KEY} {mark}".encode()
     profile = made.colours.profile
@@ -262,13 +286,20 @@ def _kept(
         marks = _marks(path, made_by, signed)
     except PictureError:
         return None  # opening it says why
-    found = _mark_of(place)
-    if found not in marks.values():
+    found = mark_of(place)
+    changed = next((key for key, mark in marks.items() if _agree(found, mark)), None)
+    if changed is None:
         raise RefusedError(
             f"{text_name(place)}: already exists, from another photograph or with other weights or "
             "options; --overwrite replaces it"
         )
-    return found == marks[True] if _is_whole(place) else None
+    return changed if _is_whole(place) else None
+
+
+def _agree(found: Mapping[str, Any] | None, mark: Mapping[str, Any]) -> bool:
+    """Whether a file is what ``mark`` says, whatever the order of its facts."""
+    own = {key: value for key, value in (found or {}).items() if key != "area"}
+    return own == json.loads(json.dumps(mark))
 
 
 def _is_whole(place: Path) -> bool:
@@ -278,18 +309,24 @@ def _is_whole(place: Path) -> bool:
         return file.read().endswith(_ENDS)
 
 
-def _marks(path: Path, made_by: Mapping[str, Any], signed: Mapping[str, str]) -> dict[bool, str]:
-    """What a correction of the photograph at ``path`` is made of and by, as JSON.
+def _marks(
+    path: Path, made_by: Mapping[str, Any], signed: Mapping[str, str]
+) -> dict[bool, dict[str, Any]]:
+    """What a correction of the photograph at ``path`` is made of and by.
 
     By whether the method changed it: what it left as it is, is not signed.
     """
     photograph = hashlib.sha256(read_bytes(path)).hexdigest()
     left = {"gaze": "left as it is", "photograph": photograph, **made_by}
     changed = {**left, "gaze": "corrected", **signed}
-    return {False: json.dumps(left), True: json.dumps(changed)}
+    return {False: left, True: changed}
 
 
-def _mark_of(place: Path) -> str | None:
+def mark_of(place: Path) -> dict[str, Any] | None:
+    """What a corrected photograph says of itself, see ``_marks``; None of any other picture.
+
+    ``area`` is where its eyes are: left, top, right and bottom, pixels.
+    """
     try:
         with most_pixels(None), Image.open(place, formats=["PNG", "JPEG"]) as picture:
             found = picture.info.get(_KEY, picture.info.get("comment"))
@@ -297,4 +334,8 @@ def _mark_of(place: Path) -> str | None:
         return None
     if isinstance(found, bytes):
         found = found.decode("utf-8", "replace").removeprefix(f"{_KEY} ")
-    return found if isinstance(found, str) else None
+    try:
+        said = json_value(found, place) if isinstance(found, str) else None
+    except InputError:  # another program's comment
+        return None
+    return said if isinstance(said, dict) and "gaze" in said else None

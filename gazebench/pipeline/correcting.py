@@ -1,6 +1,6 @@
 """From photographs to photographs whose eyes look at the camera."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ class CorrectedPhotographs:
     """Where corrected photographs are, and why others could not be corrected."""
 
     method: str  # name of the method that corrected them
-    files: dict[Path, Path]  # photograph → corrected PNG, of those that worked
+    files: dict[Path, Path]  # photograph → corrected file, of those that worked
     unchanged: tuple[str, ...]  # a sentence for each that the method left as it is, with the reason
     failures: tuple[str, ...]  # a sentence for each that could not be corrected
     notes: tuple[str, ...] = ()  # what else a user should know
@@ -49,8 +49,8 @@ def correct(
 ) -> CorrectedPhotographs:
     """Correct the gaze in photographs of any size, with a trained run or without.
 
-    Only pixels inside the two eye boxes of a face change. Each photograph becomes ``out/NAME.png``.
-    One without a usable face is in ``failures`` and does not stop the others.
+    Only pixels inside the two eye boxes of a face change. Each photograph becomes ``out/NAME.png``
+    or ``NAME.jpg``. One without a usable face is in ``failures`` and does not stop the others.
 
     Args:
         run: folder of the trained run; None: the best method that corrects as it is installed.
@@ -82,32 +82,48 @@ def correct(
     """
     from gazebench import plugins
     from gazebench.photographs import Photographer, before_after
-    from gazebench.photographs import correct as photographs_correct
+    from gazebench.photographs.correct import correct as correct_all
     from gazebench.photographs.provenance import signature_of
 
-    said, unchanged = list[str](), list[str]()
-    words = [Path(word) for word in several(photographs)]
-    places = photographs_correct.places_of(words, Path(out), format, said.append)
+    said, unchanged, folder = list[str](), list[str](), Path(out)
+    places = _places(photographs, folder, format, said.append, new_page=page and not overwrite)
     chosen, picked = _chosen(run, method, dataset, settings, device)
     cut = chosen.cut.of_photographs(align, str(run or dataset or chosen.name))
     finding: Any = {"finder": landmarks, "all_faces": all_faces, "max_megapixels": max_megapixels}
-    flags: Any = {"device": picked, "overwrite": overwrite, "quiet": quiet}
-    flags["signature"] = signature_of(sign, certificate, timestamp)
+    flags: Any = {"device": picked, "overwrite": overwrite, "quiet": quiet, "note": said.append}
+    flags |= {"signature": signature_of(sign, certificate, timestamp), "say": unchanged.append}
+    flags |= {"weights_sha256": chosen.weights_sha256, "facts": chosen.facts}
     with plugins.blaming(chosen.collection, chosen.name):
         photographer = Photographer(chosen.task, align=cut, **finding)
-        made_by = {"weights_sha256": chosen.weights_sha256, "facts": chosen.facts}
-        flags |= {"say": unchanged.append, "note": said.append, **made_by}
-        failures = photographs_correct.correct(chosen.method, photographer, places, **flags)
+        failures = correct_all(chosen.method, photographer, places, **flags)
     files = {photo: file for photo, file in places.items() if photo not in failures}
+    shown = (files, folder, chosen, unchanged, photographer.most)
     return CorrectedPhotographs(
         method=chosen.name,
         files=files,
         unchanged=tuple(unchanged),
         failures=tuple(failures.values()),
         notes=(*said, *chosen.notes),
-        page=before_after.write(files, Path(out), chosen, unchanged) if page and files else None,
+        page=before_after.write(*shown) if page and files else None,
         signed=sign is not None,
     )
+
+
+def _places(
+    photographs: Place | Iterable[Place],
+    folder: Path,
+    form: str,
+    note: Callable[[str], None],
+    *,
+    new_page: bool,
+) -> dict[Path, Path]:
+    """Where each photograph's correction goes; ``new_page``: no page of others may be there."""
+    from gazebench.photographs import before_after
+    from gazebench.photographs.correct import places_of
+
+    if new_page:
+        before_after.check(folder)
+    return places_of(map(Path, several(photographs)), folder, form, note)
 
 
 def _chosen(

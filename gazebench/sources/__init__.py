@@ -126,7 +126,8 @@ def locate(
         )
     if root.is_file():
         raise InputError(
-            f"{root}: is no dataset that is known here; unpack it and give the folder of pictures"
+            f"{root}: is not a dataset that is known here; unpack it and give the folder of "
+            "pictures"
         )
     for name in in_turn:
         if source is not None or known[name].recognises(root):
@@ -164,7 +165,7 @@ def check_place(root: Path) -> None:
     if root.is_dir() or (root.is_file() and root.suffix.lower() in _FILES):
         return
     if root.is_file():
-        raise InputError(f"{root}: is no folder; of files, {', '.join(_FILES)} can be read")
+        raise InputError(f"{root}: is not a folder; of files, {', '.join(_FILES)} can be read")
     raise InputError(f"{root}: no such folder; give the folder that holds the pictures")
 
 

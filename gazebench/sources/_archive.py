@@ -30,7 +30,7 @@ def members(path: Path) -> list[str]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        sentence = f"{path}: is no whole ZIP archive ({error}); download it again"
+        sentence = f"{path}: is not a whole ZIP archive ({error}); download it again"
         raise InputError(sentence) from None
     if len(infos) > _MOST:
         raise InputError(f"{path}: {len(infos):,} members, limit {_MOST:,}")

@@ -118,7 +118,7 @@ def integer(text: str, path: Path, line: int) -> int:
     """
     found = _INTEGER.fullmatch(text)
     if not found:
-        raise InputError(f"{path}, line {line}: {shown(text)} is no whole number")
+        raise InputError(f"{path}, line {line}: {shown(text)} is not a whole number")
     return int(found[1])
 
 
@@ -203,7 +203,7 @@ def _filled(path: Path) -> Iterator[tuple[int, str]]:
                 is_empty = False
                 yield number, line
     except UnicodeError:
-        raise InputError(f"{path}: is no text file") from None
+        raise InputError(f"{path}: is not a text file") from None
     except (OSError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if is_empty:

@@ -72,7 +72,7 @@ def publish(facts: Mapping[str, Any], study: Path, runs: Path | None) -> list[Pa
     Worths from pairs are not what the last column of Table I counts, and stay in the study.
 
     Raises:
-        InputError: ``runs`` is no folder.
+        InputError: ``runs`` is not a folder.
         DiskError: no space or not writable.
     """
     written = [study / FILE]

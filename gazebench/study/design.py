@@ -82,7 +82,7 @@ class Design(_Frozen):
             return cls.model_validate(read_object(path, "put back a copy of it"))
         except MissingFileError:
             create = f"`gazebench study create RUNS DATASET {study}`"
-            raise InputError(f"{study}: is no study; make one with {create}") from None
+            raise InputError(f"{study}: is not a study; make one with {create}") from None
         except ValidationError as error:
             raise InputError(
                 f"{path}: damaged ({first_fault(error)}); put back a copy of it"

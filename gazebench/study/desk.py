@@ -129,7 +129,7 @@ class Desk:
 def _number(form: Mapping[str, object], name: str, highest: int, lowest: int = 0) -> int:
     text = str(form.get(name, ""))
     if not (text.isascii() and text.isdigit() and len(text) < 12):
-        raise InputError(f"{name} is no number")
+        raise InputError(f"{name} is not a number")
     if not lowest <= int(text) <= highest:
         raise InputError(f"{name} {int(text)} is not from {lowest} to {highest}")
     return int(text)

@@ -74,7 +74,7 @@ def _events(desk: Desk, path: Path, content: Mapping[str, Any]) -> Iterator[Answ
         InputError: of another study, not sealed by it, or an answer that cannot be used.
     """
     if content.get("format") != FORMAT:
-        raise InputError(f"{path}: is no file of answers")
+        raise InputError(f"{path}: is not a file of answers")
     if content.get("study") != desk.design.id:
         raise InputError(f"{path}: is of another study ({content.get('study')!r})")
     respondent = desk.keys.respondent(str(content.get("code")))
@@ -109,7 +109,7 @@ def _time(text: object) -> str:
         if time.tzinfo is None:
             raise ValueError
     except ValueError:
-        raise InputError(f"{text!r} is no time") from None
+        raise InputError(f"{text!r} is not a time") from None
     return time.isoformat(timespec="milliseconds")
 
 

@@ -116,7 +116,7 @@ def _number(row: Mapping[Any, Any], column: str) -> float:
 
 def _file_name(text: str) -> str:
     if not text or Path(text).name != text:  # it must not lead out of images/
-        raise ValueError(f"name {text!r} is no file name")
+        raise ValueError(f"name {text!r} is not a file name")
     return text
 
 

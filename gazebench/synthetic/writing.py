@@ -99,7 +99,7 @@ def _check_folder(out: Path) -> None:
         foreign = [] if not out.exists() or (out / truth.FILE).exists() else sorted(out.iterdir())
     if foreign := [path.name for path in foreign if not path.name.startswith(".")]:
         raise InputError(
-            f"{out}: holds {foreign[0]}, which is no synthetic portrait; give an empty folder"
+            f"{out}: holds {foreign[0]}, which is not a synthetic portrait; give an empty folder"
         )
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: a folder of two safetensors files and a ``state.json`` that makes them valid.
 
 ``weights.safetensors`` holds the networks that correct, ``state.safetensors`` the other networks
-and the optimisers, ``state.json`` everything that is no tensor and the sha256 of the two; it is
+and the optimisers, ``state.json`` everything that is not a tensor and the sha256 of the two; it is
 written last. The newest two are kept. Tensors are restored bit-identically.
 """
 
@@ -138,7 +138,7 @@ def optimiser_tensors(optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
 
 
 def optimiser_facts(optimisers: Mapping[str, Optimizer]) -> dict[str, Any]:
-    """What of the optimisers' states is no tensor, as JSON can hold it."""
+    """What of the optimisers' states is not a tensor, as JSON can hold it."""
     facts = {}
     for name, optimiser in optimisers.items():
         state = optimiser.state_dict()

@@ -101,7 +101,7 @@ class Engine:
             return checkpoint.network_tensors(networks, names), rest
 
     def facts(self) -> dict[str, Any]:
-        """The state that is no tensor."""
+        """The state that is not a tensor."""
         scaler = self.accelerator.scaler
         return {
             "optimisers": checkpoint.optimiser_facts(self.method.optimisers),

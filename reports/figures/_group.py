@@ -134,7 +134,7 @@ class Group:
         return next((r for r in self.runs if ablations.without(r.result) == part), None)
 
     def leading(self) -> Run:
-        """GazeGANV2, or else the first run of Table I that is no control.
+        """GazeGANV2, or else the first run of Table I that is not a control.
 
         Raises:
             Unfilled: there is none.
