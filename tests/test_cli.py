@@ -88,7 +88,7 @@ def test_a_missing_dataset_names_the_command_that_makes_one(words: tuple[str, ..
 def test_a_folder_without_dataset_json_is_no_dataset(tmp_path: Path) -> None:
     result = gazebench("eval", tmp_path, tmp_path / "runs")
     assert result.exit_code == 3
-    assert "no finished dataset" in result.output
+    assert "not a finished dataset" in result.output
 
 
 def test_report_without_runs_names_eval(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_the_command_writes_beside_the_dataset(dataset: Path) -> None:
 
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no finished dataset"):
+    with pytest.raises(InputError, match="not a finished dataset"):
         render(tmp_path)
 
 

@@ -115,7 +115,7 @@ def test_a_damaged_dataset_json_is_a_sentence(dataset: Path, text: str) -> None:
 
 
 def test_a_folder_that_is_no_dataset_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no finished dataset; run `gazebench build-dataset"):
+    with pytest.raises(InputError, match="not a finished dataset; run `gazebench build-dataset"):
         Manifest.load(tmp_path)
     with pytest.raises(InputError, match="no such dataset; run `gazebench build-dataset"):
         Manifest.load(tmp_path / "none")

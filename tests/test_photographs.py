@@ -434,7 +434,8 @@ def test_a_page_of_a_large_photograph_has_the_limit_of_the_command(
     large = tmp_path / "large.png"
     with Image.open(photo) as picture:
         picture.resize((1500, 1500)).save(large)
-    monkeypatch.setitem(pictures.original.__kwdefaults__, "most", 1_000_000)
+    defaults: Any = pictures.original.__kwdefaults__
+    monkeypatch.setitem(defaults, "most", 1_000_000)
     words = ("--max-megapixels", "3", "--method", "identity", "--page", "--quiet")
     done = gazebench("correct", large, "--out", tmp_path / "out", *words)
     assert done.exit_code == 0, done.output
