@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gazebench import store
 from gazebench.annotation.votes import VOTES
 from gazebench.dataset import read_heading
-from gazebench.errors import InputError
+from gazebench.errors import InputError, first_fault
 from gazebench.reading import MissingFileError, read_bytes, read_json
 
 FOLDER = "labelling"  # below the dataset
@@ -60,8 +60,7 @@ class Session(BaseModel):
         except MissingFileError:
             raise InputError(f"{dataset}: labelling is not prepared; run {prepare}") from None
         except ValidationError as error:
-            first = error.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            reason = first_fault(error)
             raise InputError(
                 f"{path}: damaged ({reason}); remove it and run {prepare}; all votes stay"
             ) from None

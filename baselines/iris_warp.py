@@ -25,7 +25,7 @@ from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, to_float, to_uint8
 from gazebench.dataset.boxes import Box
 from gazebench.irises import EyePair
-from gazebench.methods import Direction, Task, UsesBank
+from gazebench.methods import Direction, Forgets, Task, Tells, UsesBank
 
 Floats = NDArray[np.floating[Any]]
 Way = tuple[Floats, float]  # shifts of both irises (2, 2) and of the upper lids, pixels
@@ -39,7 +39,7 @@ _HIDDEN = (
 )
 
 
-class IrisWarp(UsesBank):
+class IrisWarp(UsesBank, Tells, Forgets):
     """Moves irises and lids; a portrait whose irises cannot be found or moved stays as it is.
 
     With ``careful`` settings, those of photographs, eyes that show too little or look too far away
@@ -176,7 +176,7 @@ class IrisWarp(UsesBank):
         if not reason:
             shifts = [_shifts(way) for way in ways(pair)]
             if not any(shift.moves for both in shifts for shift in both):
-                reason = "looks at the camera" if self.config.strength else "its strength is 0"
+                reason = self._why_still(pair)
         if not reason:
             try:
                 near = _NEAR if self.config.careful else 0.0
@@ -202,6 +202,13 @@ class IrisWarp(UsesBank):
             if far > strength
             else f"a strength of {strength:g} would turn its eyes too far"
         )
+
+    def _why_still(self, pair: EyePair) -> str:
+        """Why eyes that could be moved are not."""
+        if not self.config.strength:
+            return "its strength is 0"
+        asked = self._way(pair)[0].any()
+        return "no way was asked for" if asked else "looks at the camera"
 
     def _turned(self, pair: EyePair, yaw_deg: float, pitch_deg: float) -> Way:
         """The way to a direction that is not the camera's."""

@@ -39,7 +39,7 @@ from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw, to_float, to_uint8
 from gazebench.dataset.boxes import Box
 from gazebench.irises import EyePair
-from gazebench.methods import Task, TrainableMethod
+from gazebench.methods import Forgets, Task, TrainableMethod
 
 _NEAR = 3  # canonical pixels: side of the square that moved pixels come from
 _BRIGHTER = 0.04  # than they are, of the range from -1 to 1
@@ -54,7 +54,7 @@ class _Face:
     usable: bool  # its eyes were found, and can be moved
 
 
-class Undo(TrainableMethod):
+class Undo(TrainableMethod, Forgets):
     """Restores eyes that look away; a portrait whose irises cannot be found stays as it is."""
 
     card: ClassVar[MethodCard] = MethodCard(

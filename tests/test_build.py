@@ -398,7 +398,7 @@ def test_verify_finds_what_was_changed(dataset: Path, harm) -> None:
     found = gazebench("verify", dataset, "--quiet")
     assert found.exit_code == 3
     assert sentence in found.output
-    of_labels = sentence.startswith("labels.csv") or "label" in sentence
+    of_labels = harm in (label_a_stranger, label_wrongly)
     remedy = "import labels with --replace" if of_labels else "build it again with --overwrite"
     assert found.output.rstrip().endswith(remedy)
 

@@ -128,7 +128,7 @@ def test_hidden_files_and_corrections_are_passed_over(photo: Path, tmp_path: Pat
     gazebench("correct", folder, "--out", folder, "--method", "identity", "--quiet")
     assert (folder / "me.png").is_file()
     assert photographs_of([folder], notes.append) == [photo]
-    assert notes == [f"{folder}: passed over 1 that are corrections already"]
+    assert notes == [f"{folder}: 1 passed over, corrected already"]
     assert photographs_of([folder / "me.png"]) == [folder / "me.png"]  # named, so meant
     photo.unlink()
     with pytest.raises(InputError, match="all pictures in it are corrections already"):

@@ -402,7 +402,11 @@ def test_a_page_of_somebody_else_is_not_written_over(photo: Path, tmp_path: Path
     assert refused.exit_code == 7
     assert "is not a page of before and after" in refused.output
     assert [path.name for path in out.iterdir()] == ["index.html"]  # said before any work
+    (out / "index.html").write_text("")
+    assert gazebench(*words).exit_code == 7
     assert gazebench(*words, "--overwrite").exit_code == 0
+    with (out / "index.html").open("a") as page:
+        page.truncate(300_000_000)  # a page of many photographs
     assert gazebench(*words).exit_code == 0  # our own
     assert "Gaze before and after" in (out / "index.html").read_text()
 

@@ -109,7 +109,8 @@ def command(
     with plugins.blaming(found.collection, found.name):
         if manifest is not None:
             frames = animations.of_portraits(move, found.task, manifest, ids, **where)
-            for sentence in animations.left(animations.unchanged(found.method)):
+            still = animations.unchanged(found.method)
+            for sentence in animations.left(still, of=len(frames)):
                 _say(dataset, sentence)
         else:
             assert photo is not None

@@ -1,4 +1,4 @@
-"""A method as a check needs it: built small, prepared, fed with drawn portraits."""
+"""A method as a check needs it: built small, prepared, fed with synthetic portraits."""
 
 import random
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Drawn portraits in memory, for checks that need no data."""
+"""Synthetic portraits in memory, for checks that need no data."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ _PORTRAITS = 8  # half of them X
 
 
 def drawn_dataset(resolution: int, count: int = _PORTRAITS) -> Pixels:
-    """Drawn portraits in memory: smooth noise with dark discs in the eye boxes."""
+    """Synthetic portraits in memory: smooth noise with dark discs in the eye boxes."""
     eyes = Point(0.31 * resolution, 0.36 * resolution), Point(0.69 * resolution, 0.36 * resolution)
     return _pixels(resolution, [eyes] * count)
 

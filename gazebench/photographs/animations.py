@@ -126,10 +126,10 @@ def unchanged(method: Method) -> Counter[str]:
     return Counter(getattr(method, "unchanged", {}))
 
 
-def left(reasons: Mapping[str, int]) -> list[str]:
-    """A sentence for each reason why portraits were left as they are."""
+def left(reasons: Mapping[str, int], *, of: int = 1) -> list[str]:
+    """A sentence for each reason why some ``of`` so many portraits were left as they are."""
     return [
-        f"{number} left as they are: {why}" if number > 1 else f"left as it is: {why}"
+        f"{number} of {of} portraits left as they are: {why}" if of > 1 else f"left as it is: {why}"
         for why, number in reasons.items()
     ]
 

@@ -14,9 +14,9 @@ from gazebench import store
 from gazebench.cards import MethodCard
 from gazebench.dataset.pictures import MAX_PIXELS, original, read_bytes
 from gazebench.errors import RefusedError
-from gazebench.pages import environment, inlined, joined, policy
 from gazebench.photographs.choosing import Chosen
 from gazebench.photographs.correct import mark_of
+from gazebench.reading import opened
 from gazebench.sources import text_name
 
 FILE = "index.html"
@@ -46,11 +46,15 @@ def check(folder: Path) -> None:
     """
     page = folder / FILE
     with store.asking(page):
-        if page.exists() and _TITLE not in read_bytes(page)[:_HEAD].decode("utf-8", "replace"):
-            raise RefusedError(
-                f"{text_name(page)}: already exists, and is not a page of before and after; "
-                "--overwrite replaces it"
-            )
+        if not page.exists():
+            return
+    with opened(page) as file:
+        head = file.read(_HEAD).decode("utf-8", "replace")
+    if _TITLE not in head:
+        raise RefusedError(
+            f"{text_name(page)}: already exists, and is not a page of before and after; "
+            "--overwrite replaces it"
+        )
 
 
 def write(
@@ -106,6 +110,8 @@ def _around(before: Pixels, after: Pixels, area: Sequence[int]) -> Any:
 
 
 def _address(pixels: Pixels, longest: int) -> str:
+    from gazebench.pages import inlined
+
     picture = Image.fromarray(pixels)
     if max(picture.size) < longest / 2:  # a small one is shown larger, so that one sees something
         scale = longest / max(picture.size)
@@ -115,6 +121,8 @@ def _address(pixels: Pixels, longest: int) -> str:
 
 
 def _html(rows: list[_Row], card: MethodCard, notes: Sequence[str]) -> str:
+    from gazebench.pages import environment, joined, policy  # few corrections make a page
+
     templates = environment("gazebench.photographs")
     style = joined(templates, ["before_after.css"])
     return templates.get_template("before_after.html.j2").render(

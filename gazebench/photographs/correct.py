@@ -82,11 +82,12 @@ def photographs_of(
 ) -> list[Path]:
     """The photographs that ``words`` name, each once, whatever names it has there.
 
-    A word is a file, a folder (the pictures directly in it, sorted) or a pattern such as
-    ``photos/*.jpg``. ``note`` gets a sentence on other files of a folder.
+    A word is a file, a folder (the pictures directly in it, sorted, but for corrections) or a
+    pattern such as ``photos/*.jpg``, which means hidden files only where it begins with a dot.
+    ``note`` gets a sentence on other files of a folder.
 
     Raises:
-        InputError: a folder has no pictures, or a word names nothing.
+        InputError: a folder has no pictures but corrections, or a word names nothing.
     """
     found: dict[Path, Path] = {}
     for word in words:
@@ -131,7 +132,7 @@ def _inside(folder: Path, note: Callable[[str], None]) -> list[Path]:
         raise InputError(f"{text_name(folder)}: all pictures in it are corrections already")
     if len(others) < len(shown):
         ours = len(shown) - len(others)
-        note(f"{text_name(folder)}: passed over {ours} that are corrections already")
+        note(f"{text_name(folder)}: {ours} passed over, corrected already")
     return others
 
 

@@ -1,4 +1,4 @@
-"""A folder of drawn portraits: ``images/``, ``truth.csv`` and ``labels.csv``.
+"""A folder of synthetic portraits: ``images/``, ``truth.csv`` and ``labels.csv``.
 
 ``truth.csv`` is written first. It says which pictures there will be, so that a drawing that was
 stopped resumes where it was, and one with other settings is refused.
