@@ -208,7 +208,7 @@ class IrisWarp(UsesBank, Tells, Forgets):
         if not self.config.strength:
             return "its strength is 0"
         asked = self._way(pair)[0].any()
-        return "no way was asked for" if asked else "looks at the camera"
+        return "no movement was asked for" if asked else "looks at the camera"
 
     def _turned(self, pair: EyePair, yaw_deg: float, pitch_deg: float) -> Way:
         """The way to a direction that is not the camera's."""

@@ -234,7 +234,7 @@ def test_a_photograph_that_stays_still_says_why(demo_portraits: Path, tmp_path: 
         assert done.exit_code == 0, done.output
         assert ("left as it is: looks at the camera" in done.output) == still
     done = animate("--photo", demo_portraits / "00030.jpg", "--alphas", "0", tmp_path / "b.png")
-    assert "left as it is: no way was asked for" in done.output
+    assert "left as it is: no movement was asked for" in done.output
 
 
 def test_photographs_alone_have_careful_settings(small_dataset: Path) -> None:

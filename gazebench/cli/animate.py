@@ -95,7 +95,7 @@ def command(
     run, dataset, out = _sorted(places, photo, ids, method)
     _check_out(out, overwrite=overwrite)
     directions = _directions(yaw, pitch)
-    where = {"eyes_only": eyes_only, "device": pick_device(device)}
+    where: dict[str, Any] = {"eyes_only": eyes_only, "device": pick_device(device)}
     manifest = Manifest.load(dataset) if dataset else None
     changes = None if interpolate_content is None else {"interpolate_content": interpolate_content}
     collection, named = plugins.extend(baselines, [] if method is None else [method])
@@ -108,14 +108,12 @@ def command(
     move = animations.mover(found.method, alphas, directions)
     with plugins.blaming(found.collection, found.name):
         if manifest is not None:
-            frames = animations.of_portraits(move, found.task, manifest, ids, **where)
-            still = animations.unchanged(found.method)
-            for sentence in animations.left(still, of=len(frames)):
-                _say(dataset, sentence)
+            where["note"] = partial(_say, dataset)
+            frames = animations.of_portraits(move, found, manifest, ids, **where)
         else:
             assert photo is not None
-            note = partial(_say, photo)
-            frames = animations.of_photograph(move, found, photo, note=note, **where, **finding)
+            where["note"] = partial(_say, photo)
+            frames = animations.of_photograph(move, found, photo, **where, **finding)
     captions = [f"{y:g}°, {p:g}°" for y, p in directions] or [f"{alpha:g}" for alpha in alphas]
     data = moving.encode(out.suffix.lower(), frames, captions, fps=fps)
     store.write(out, data)

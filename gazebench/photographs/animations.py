@@ -1,6 +1,5 @@
 """Animations of a dataset's portraits or of a photograph, with a run or with what ships."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,9 +12,9 @@ from gazebench.dataset import Manifest, Portrait
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError, MethodError
 from gazebench.evaluation import portraits_to_correct
-from gazebench.methods import Direction, Method, Task
+from gazebench.methods import Direction, Method
 from gazebench.photographs import choosing
-from gazebench.photographs.correct import notes
+from gazebench.photographs.correct import notes, unchanged
 from gazebench.photographs.moving import Frames, Mover, animated
 from gazebench.plugins import Collection
 
@@ -70,23 +69,30 @@ def mover(method: Method, alphas: Sequence[float], directions: Sequence[Directio
 
 def of_portraits(
     move: Mover,
-    task: Task | None,
+    found: choosing.Chosen,
     manifest: Manifest,
     ids: Sequence[str],
     *,
     eyes_only: bool,
     device: torch.device,
+    note: Callable[[str], None],
 ) -> Frames:
     """Every moment of portraits of a dataset, see ``moving.animated``; without ids the first ones.
+
+    ``note`` gets a sentence on those that the method leaves as they are.
 
     Raises:
         InputError: the dataset has no such portrait, or the method is made for another size.
     """
+    task = found.task
     if task and (task.resolution, task.window) != (manifest.resolution, manifest.window):
         raise InputError(f"{manifest.root}: the method is made for {task.resolution} px")
     chosen_ones = _portraits(manifest, ids)
     batches = (batch.to(device) for batch in Pixels.open(manifest).batches(chosen_ones, 1))
-    return animated(move, batches, eyes_only=eyes_only)
+    frames = animated(move, batches, eyes_only=eyes_only)
+    for sentence in _left(unchanged(found.method), of=len(frames)):
+        note(sentence)
+    return frames
 
 
 def of_photograph(
@@ -116,17 +122,12 @@ def of_photograph(
     several = len(opened.portraits) + sum(opened.refused.values()) > 1
     all_faces = bool(finding.get("all_faces"))
     said = notes(opened, still, all_faces=all_faces, done="moved")
-    for sentence in [*said, *([] if all_faces and several else left(still))]:
+    for sentence in [*said, *([] if all_faces and several else _left(still))]:
         note(sentence)
     return frames
 
 
-def unchanged(method: Method) -> Counter[str]:
-    """How many portraits the method left as they are, by reason, as far as it says so."""
-    return Counter(getattr(method, "unchanged", {}))
-
-
-def left(reasons: Mapping[str, int], *, of: int = 1) -> list[str]:
+def _left(reasons: Mapping[str, int], *, of: int = 1) -> list[str]:
     """A sentence for each reason why some ``of`` so many portraits were left as they are."""
     return [
         f"{number} of {of} portraits left as they are: {why}" if of > 1 else f"left as it is: {why}"

@@ -183,7 +183,7 @@ def correct(
     for path in progress.bar(left, desc="correct", unit="photo", quiet=quiet or len(left) < 2):
         try:
             photograph = photographer.open(path)
-            before = _unchanged(method)
+            before = unchanged(method)
             made = _made(method, photograph, device)
             changed = not np.array_equal(_channels(made), _channels(photograph.original))
             mark = {**_marks(path, *given)[changed], "area": photograph.area()}
@@ -195,7 +195,7 @@ def correct(
         except InputError as error:
             failures[path] = str(error)
             continue
-        reasons = _unchanged(method) - before
+        reasons = unchanged(method) - before
         if not changed:
             why = ", ".join(reasons) or "nothing to change"
             say(f"{text_name(path)}: left as it is: {why}{unsigned}")
@@ -271,7 +271,7 @@ def _channels(photograph: Original) -> NDArray[np.uint8]:
     return np.atleast_3d(np.asarray(picture))
 
 
-def _unchanged(method: Method) -> Counter[str]:
+def unchanged(method: Method) -> Counter[str]:
     """Why the method left portraits as they are, so far; how often for each reason."""
     return Counter(getattr(method, "unchanged", {}))
 
