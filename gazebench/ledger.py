@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gazebench.errors import DiskError, InputError
+from gazebench.errors import BusyError, DiskError, InputError
 from gazebench.store import refuse_link
 
 # of a table called ``events``
@@ -16,7 +16,12 @@ CREATE TRIGGER IF NOT EXISTS keep BEFORE UPDATE ON events
 CREATE TRIGGER IF NOT EXISTS hold BEFORE DELETE ON events
     BEGIN SELECT RAISE(ABORT, 'an event is never removed'); END;
 """
-_WAIT = "another program holds it: end that, or try again later"
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_HELD = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DISK = {
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN),
+    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM),
+}
 
 
 def now() -> str:
@@ -31,8 +36,9 @@ def opened(path: Path, schema: str, *, repair: str) -> Iterator[sqlite3.Connecti
     ``repair``: what to do when the file is damaged, the end of a sentence.
 
     Raises:
-        InputError: damaged.
-        DiskError: no space, not writable, or held by another program for half a minute.
+        InputError: damaged, or another program's.
+        DiskError: no space or not writable.
+        BusyError: another program held it for half a minute.
     """
     with sentences(path, repair=repair):
         connection = sqlite3.connect(refuse_link(path), timeout=30, check_same_thread=False)
@@ -46,18 +52,25 @@ def opened(path: Path, schema: str, *, repair: str) -> Iterator[sqlite3.Connecti
 
 @contextlib.contextmanager
 def sentences(path: Path, *, repair: str) -> Iterator[None]:
-    """Errors of SQLite as ours.
+    """Errors of SQLite as ours; one that only a fault of ours can cause stays what it is.
 
     Raises:
-        InputError: damaged.
-        DiskError: anything else, such as no space.
+        InputError: damaged, or with other tables than ours.
+        DiskError: no space or not writable.
+        BusyError: another program holds it.
     """
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        code = getattr(error, "sqlite_errorcode", -1) & 0xFF
+        if code in _DAMAGED:
             raise InputError(f"{path}: damaged ({error}); {repair}") from None
-        busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        advice = _WAIT if busy else "free some space or fix the folder's permissions"
-        raise DiskError(f"{path}: cannot be used ({error}); {advice}") from error
+        if code == sqlite3.SQLITE_ERROR:  # no such table, or column
+            raise InputError(f"{path}: not as gazebench writes it ({error}); {repair}") from None
+        if code in _HELD:
+            advice = "another program holds it: end that, or try again later"
+            raise BusyError(f"{path}: cannot be used ({error}); {advice}") from None
+        if code in _DISK:
+            advice = "free some space or fix the folder's permissions"
+            raise DiskError(f"{path}: cannot be used ({error}); {advice}") from error
+        raise

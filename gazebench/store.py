@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_SPACE = "no space left on the disk; free some and run the same command again"
 _TEMPORARY = ".partial-"
 _LONGEST_NAME = 255  # bytes, on most disks
 _NO_FILE = "is a link or no regular file, so nothing is written to it; remove it"
@@ -36,6 +37,11 @@ def write(path: Path, data: bytes | str) -> None:
         DiskError: no space, not writable, or an I/O error. Nothing is left half-written.
     """
     write_many([(path, data)])
+
+
+def full_disk(error: OSError, place: object) -> DiskError | None:
+    """The error of a disk that has no space left, if it is that; ``place`` is a path, or words."""
+    return DiskError(f"{place}: {_NO_SPACE}") if error.errno in _FULL else None
 
 
 def write_arrays(path: Path, arrays: "Mapping[str, NDArray[np.generic]]") -> None:
@@ -383,10 +389,7 @@ def _disk_errors(path: Path) -> Iterator[None]:
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder where a file is needed") from None
     except OSError as error:
-        if error.errno in _FULL:
-            reason = "no space left on the disk; free some and run the same command again"
-        else:
-            reason = (
-                f"cannot be written ({error.strerror or error}); check the folder's permissions"
-            )
+        if full := full_disk(error, path):
+            raise full from error
+        reason = f"cannot be written ({error.strerror or error}); check the folder's permissions"
         raise DiskError(f"{path}: {reason}") from error

@@ -10,15 +10,9 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from build_runs import gazebench
 
 from gazebench import __version__, cli, errors
-
-
-def gazebench(*words: str | Path) -> Result:
-    """Run a command in this process."""
-    return CliRunner().invoke(cli.main, [str(word) for word in words])
-
 
 COMMANDS = cli.main.list_commands(None)  # type: ignore[arg-type]
 
@@ -111,6 +105,25 @@ def test_every_error_has_a_documented_exit_code() -> None:
         )
     assert errors.StoppedError(2, "").exit_code == 130
     assert errors.StoppedError(15, "").exit_code == 143
+
+
+@pytest.mark.parametrize("words", [("metrics",), ("--help",), ("correct", "--help")], ids=" ".join)
+def test_output_that_finds_no_space_is_a_sentence_and_its_code(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "gazebench", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 5
+    assert done.stderr.startswith("gazebench: the output: no space left")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_fault_of_ours_is_a_traceback_and_its_code() -> None:
+    broken = "from gazebench import cli, metrics; del metrics.load; cli.main(['metrics'])"
+    command = [sys.executable, "-c", broken]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "AttributeError" in done.stderr
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from click.testing import CliRunner, Result
+from build_runs import gazebench
 from PIL import Image, JpegImagePlugin
 from test_check_method import TRAINED
 from torch import Tensor
 from toy_methods.still import Still
 from training_folders import make_dataset
 
-from gazebench import cli
 from gazebench.dataset import Manifest, load_info
 from gazebench.dataset.batches import Batch
 from gazebench.dataset.pictures import read_picture
@@ -45,10 +44,6 @@ class Dark(Still):
 
 def dark() -> Dark:
     return Dark(Dark.Config(), TASK)
-
-
-def gazebench(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, [str(word) for word in words])
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,18 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from build_runs import gazebench
+from click.testing import Result
 from test_add_method import example
 from test_check_method import TRAINED
 from test_check_metric import CHANGE
 from training_folders import make_dataset
 
-from gazebench import baselines, cli, methods, plugins
+from gazebench import baselines, methods, plugins
 from gazebench.dataset import Domain, Manifest, Split
 from gazebench.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def gazebench(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, [*map(str, words)])
 
 
 def file(folder: Path, text: str = TRAINED, name: str = "mine") -> Path:

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import torch
 import toy_methods
-from click.testing import CliRunner, Result
+from build_runs import gazebench
 from markupsafe import escape
 from PIL import Image, ImageCms
 from torch import Tensor
 from toy_methods.still import Still
 from training_folders import make_dataset
 
-from gazebench import baselines, cli, training
+from gazebench import baselines, training
 from gazebench.baselines.gazegan_v2 import GazeGANV2
 from gazebench.baselines.pam import PAM
 from gazebench.curation import align
@@ -84,10 +84,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings=settings, steps=1, device="cpu", progress=False,
     )  # fmt: skip
     return root / "run"
-
-
-def gazebench(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, [str(word) for word in words])
 
 
 def test_a_method_that_changes_nothing_gives_the_photograph_back(

@@ -18,7 +18,7 @@ import c2pa
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from build_runs import gazebench
 from PIL import Image
 from signing import (
     STAMPING,
@@ -35,7 +35,7 @@ from signing import (
 from torch import Tensor
 from toy_methods.still import Still
 
-from gazebench import __version__, baselines, cli, methods, plugins
+from gazebench import __version__, baselines, methods, plugins
 from gazebench.cards import MethodCard
 from gazebench.dataset.batches import Batch
 from gazebench.errors import InputError, RefusedError
@@ -61,10 +61,6 @@ class Dark(Still):
 
     def correct(self, batch: Batch) -> Tensor:
         return torch.where(batch.mask > 0, torch.tensor(-1.0), batch.image)
-
-
-def gazebench(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, [str(word) for word in words])
 
 
 @pytest.fixture(scope="module")

@@ -274,7 +274,29 @@ def test_a_database_that_another_program_holds_is_no_full_disk(tmp_path: Path) -
         holder.execute("BEGIN EXCLUSIVE")
         with (
             contextlib.closing(sqlite3.connect(path, timeout=0)) as late,
-            pytest.raises(DiskError, match=r"is locked\); another program holds it"),
+            pytest.raises(BusyError, match=r"is locked\); another program holds it"),
             ledger.sentences(path, repair="make it again"),
         ):
             late.execute("CREATE TABLE faces (id)")
+
+
+def test_a_database_of_another_program_is_no_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / "build.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE songs (id)")
+    with (
+        pytest.raises(InputError, match=r"not as gazebench writes it .*no such table.*make it"),
+        ledger.opened(path, "", repair="make it again") as opened,
+        ledger.sentences(path, repair="make it again"),
+    ):
+        opened.execute("SELECT id FROM faces")
+
+
+def test_a_fault_of_a_query_stays_a_fault(tmp_path: Path) -> None:
+    schema = f"CREATE TABLE events (id); INSERT INTO events VALUES (1); {ledger.NEVER_CHANGED}"
+    with (
+        ledger.opened(tmp_path / "study.sqlite", schema, repair="") as opened,
+        pytest.raises(sqlite3.IntegrityError, match="never changed"),
+        ledger.sentences(tmp_path / "study.sqlite", repair=""),
+    ):
+        opened.execute("UPDATE events SET id = 2")

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from build_runs import gazebench
 from PIL import Image, ImageDraw
 
-from gazebench.cli import main
 from gazebench.dataset import Domain, Manifest, read_csv
 from gazebench.dataset.boxes import Point, mean_point
 from gazebench.errors import GazebenchError, InputError
@@ -29,10 +28,6 @@ from gazebench.synthetic.writing import Series, synthesize_folder
 
 SIZE = 256
 COUNT = 40
-
-
-def gazebench(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 def draw(out: Path, count: int = 4, size: int = 64, seed: int = 0, workers: int = 1) -> Path:

@@ -9,10 +9,11 @@ import io
 import os
 import pkgutil
 import sys
+from typing import Any, NoReturn
 
 import click
 
-from gazebench import __version__, signals
+from gazebench import __version__, signals, store
 from gazebench.errors import GazebenchError
 
 _EXIT_CODES = """\b
@@ -45,6 +46,14 @@ _RENAMED = {"draw": "synthesize"}  # earlier names, until 0.3
 
 class _Commands(click.Group):
     """Commands found by file name; a GazebenchError ends as a sentence and its exit code."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        try:
+            return super().main(*args, **settings)
+        except OSError as error:  # of what a command prints, --help too, or a library writes
+            if full := store.full_disk(error, error.filename or "the output"):
+                _end(full)
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         found = {
@@ -85,11 +94,16 @@ class _Commands(click.Group):
             with signals.terminable():
                 return super().invoke(ctx)
         except GazebenchError as error:
-            click.secho(f"gazebench: {error}", err=True)
-            sys.exit(error.exit_code)
+            _end(error)
         except KeyboardInterrupt as stop:
             click.secho(f"gazebench: {_STOPPED}", err=True)
             sys.exit(143 if isinstance(stop, signals.Terminated) else 130)
+
+
+def _end(error: GazebenchError) -> NoReturn:
+    """End as a sentence and its exit code."""
+    click.secho(f"gazebench: {error}", err=True)
+    sys.exit(error.exit_code)
 
 
 @click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"max_content_width": 100})
