@@ -89,6 +89,11 @@ def first_fault(error: "ValidationError") -> str:
     return f"{place}: {first['msg']}" if place else first["msg"]
 
 
+def counted(number: int, thing: str) -> str:
+    """ "1 portrait", "2,000 portraits"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Asks for the nearest of the ``known`` names: "did you mean 'dlib'?"; "" where none is."""
     close = difflib.get_close_matches(name, known, n=1)

@@ -249,6 +249,12 @@ def corrects(method: type[Method]) -> bool:
     return method.card.kind != "part"
 
 
+def has_parts(method: type[Method]) -> bool:
+    """Whether networks of the method may come from another one's training."""
+    by_default = TrainableMethod.parts.__func__
+    return issubclass(method, TrainableMethod) and method.parts.__func__ is not by_default
+
+
 def needs_bank(method: type[Method]) -> bool:
     """Whether the method must be given the training portraits of domain X before it corrects."""
     return hasattr(method, "prepare") and not getattr(method, "optional_bank", False)

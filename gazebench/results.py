@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from scipy.special import ndtri, stdtrit
 
 from gazebench import store
@@ -224,7 +224,26 @@ def _with_groups(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "metrics": {**metrics, **older}}
 
 
+class _PartFacts(BaseModel, strict=True):
+    method: str
+    step: int
+
+
+class _Facts(BaseModel, strict=True):
+    """What reports read of a provenance, where it is there; other keys may be anything."""
+
+    step: int = 0
+    images: int = 0
+    training_seconds: float = 0.0
+    parts: dict[str, _PartFacts] = {}
+    predictions_sha256: str = ""
+
+
 def _faults(result: RunResult) -> Iterator[str]:
+    try:
+        _Facts.model_validate(result.provenance)
+    except ValidationError as error:
+        yield f"provenance.{first_fault(error)}"
     for key, score in result.scores.items():
         values = [score.value, score.stderr or 0.0, *(score.interval or ())]
         values += [*(score.per_portrait or {}).values(), *(score.groups or {}).values()]
@@ -232,6 +251,8 @@ def _faults(result: RunResult) -> Iterator[str]:
             yield f"score {key} has a value that is not finite"
         if key not in result.metrics:
             yield f"score {key} has no metric card"
+        elif result.metrics[key].share and not {*(score.per_portrait or {}).values()} <= {0.0, 1.0}:
+            yield f"score {key} is a share, and has values other than 0 and 1"
     for trait, values in result.traits.items():
         if not all(map(math.isfinite, values.values())):
             yield f"trait {trait} has a value that is not finite"

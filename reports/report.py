@@ -73,12 +73,12 @@ def write_report(
     texts |= _beside_the_paper(sheets)
     images = {f"{i.name}.{suffix}": data for i in drawn.made for suffix, data in i.files.items()}
     page = out / "index.html"
-    _remove_others(out / "tables", _table_files(), texts)
-    _remove_others(out / "figures", file_names(), images)
     store.write_many([(out / "tables" / name, text) for name, text in texts.items()])
     images[earlier.FILE] = earlier.noted(drawn.made)
     store.write_many([(out / "figures" / name, data) for name, data in images.items()])
     store.write(page, render(boards))
+    _remove_others(out / "tables", _table_files(), texts)  # last: an earlier figure may be the only
+    _remove_others(out / "figures", file_names(), images)
     return Report(
         page=page,
         runs=len(measured.runs),

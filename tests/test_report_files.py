@@ -47,7 +47,7 @@ from gazebench.reports.writers import (
 from gazebench.reports.writers import (
     json as json_writer,
 )
-from gazebench.results import BENCHMARK
+from gazebench.results import BENCHMARK, RunResult
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITERS = {form.suffix: form.write for form in FORMATS}
@@ -253,6 +253,29 @@ def test_damaged_scores_are_named_and_the_others_go_on(runs, tmp_path, key):
     assert report.runs == 4
     assert len(report.damaged) == 1
     assert str(path) in report.damaged[0]
+
+
+WRONG_FACTS = ({"step": None}, {"step": "12"}, {"images": [1]}, {"parts": {"E_c": {"step": 3}}})
+
+
+@pytest.mark.parametrize("facts", [*WRONG_FACTS, {"training_seconds": "long"}], ids=str)
+def test_a_provenance_that_no_table_can_show_is_damage_of_that_file(runs, tmp_path, facts):
+    path = runs / "star" / "scores.json"
+    row = json.loads(path.read_text())
+    path.write_text(json.dumps(row | {"provenance": row["provenance"] | facts}))
+    report = write_report(runs, tmp_path / "out", pictures=False)
+    assert report.runs == 4
+    (damage,) = report.damaged
+    assert f"{path}: damaged (provenance.{next(iter(facts))}" in damage
+
+
+def test_a_share_of_other_values_than_0_and_1_is_damage(runs):
+    path = runs / "star" / "scores.json"
+    row = json.loads(path.read_text())
+    row["metrics"]["ms_ssim_outside"]["share"] = True
+    path.write_text(json.dumps(row))
+    with pytest.raises(InputError, match="ms_ssim_outside is a share, and has values other than"):
+        RunResult.load(path)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "many", None])

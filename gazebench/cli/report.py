@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gazebench.errors import IncompleteError
+from gazebench.errors import IncompleteError, counted
 
 
 @click.command("report")
@@ -47,13 +47,9 @@ def command(
     for sentence in report.unfilled:
         click.echo(f"not made: {sentence}", err=True)
     click.echo(
-        f"{report.page}: {_count(report.runs, 'run')} in {_count(report.tables, 'table')} and "
-        f"{_count(report.figures, 'figure')}; files in {report.page.parent / 'tables'} and "
+        f"{report.page}: {counted(report.runs, 'run')} in {counted(report.tables, 'table')} and "
+        f"{counted(report.figures, 'figure')}; files in {report.page.parent / 'tables'} and "
         f"{report.page.parent / 'figures'}"
     )
     if report.damaged:
         raise IncompleteError("left out: " + "; ".join(report.damaged))
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

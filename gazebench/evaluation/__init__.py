@@ -23,6 +23,7 @@ from gazebench.cards import MethodCard, checked
 from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Pixels
 from gazebench.errors import (
+    BusyError,
     DiskError,
     GazebenchError,
     MethodError,
@@ -46,22 +47,26 @@ from gazebench.evaluation.describing import (
     dataset_facts,
     declined,
     gaps,
+    has_scores,
     kept,
     now,
+    pictures_of,
     provenance,
     without,
 )
 from gazebench.evaluation.figures import write_for_figures
-from gazebench.evaluation.predictions import Predictions
+from gazebench.evaluation.predictions import PARTLY, Predictions
 from gazebench.evaluation.score import Scoring, flag_copies
 from gazebench.evaluation.traits import traits
-from gazebench.methods import animates, pick_device
+from gazebench.methods import animates, has_parts, pick_device
 from gazebench.metrics import Instruments
 from gazebench.plugins import Collection
 from gazebench.reading import read_arrays
 from gazebench.results import RunResult
 
 __all__ = ["EvalReport", "Evaluation", "find", "portraits_of_camera", "portraits_to_correct"]
+
+_AGAIN = "`gazebench eval --overwrite` makes them again"  # pictures of a run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +132,16 @@ class Evaluation:
             except (DiskError, StoppedError):
                 raise
             except MethodError as error:
-                reason = str(error)
-                cards = (self.metrics, self._names)
-                refused.append(declined(entry, self.methods, *cards, self.manifest, reason))
                 failures.append(f"{entry.run}: {error}")
+                if not has_scores(entry.folder / "scores.json"):  # a fault of now takes none away
+                    reason, cards = str(error), (self.metrics, self._names)
+                    refused.append(declined(entry, self.methods, *cards, self.manifest, reason))
             except GazebenchError as error:
                 failures.append(f"{entry.run}: {error}")
-        results = [*flag_copies(scored, self._pixels), *refused]
-        return self._saved(results, [*failures, *self._figures_of_parts()])
+        results = [*self._flagged(scored), *refused]
+        if any(has_parts(methods.load(self.methods, entry.name)) for entry in entries):
+            failures += self._figures_of_parts()
+        return self._saved(results, failures)
 
     def _figures_of_parts(self) -> list[str]:
         """Write what figures show of runs that correct nothing; sentences on those that failed."""
@@ -147,7 +154,7 @@ class Evaluation:
                     write_for_figures(part, self._pixels, quiet=self.quiet, **flags)
             except (DiskError, StoppedError):
                 raise
-            except RefusedError:  # it was trained for another dataset
+            except (BusyError, RefusedError):  # it is trained now, or for another dataset
                 continue
             except GazebenchError as error:
                 failures.append(f"{entry.run}: {error}")
@@ -176,7 +183,8 @@ class Evaluation:
         self.check()
         checked(card, MethodCard, run)
         portraits = portraits_to_correct(self.manifest)
-        made = Predictions.check(folder, self.manifest, portraits, allow_partial=allow_partial)
+        partial = {"allow_partial": allow_partial, "remedy": "" if allow_partial else PARTLY}
+        made = Predictions.check(folder, self.manifest, portraits, **partial)
         entry = Entry(run=run, name=run, folder=self.runs / run, trained=False)
         refuse_taken(entry, folder, self.methods, overwrite=self.overwrite)
         with store.locked(entry.folder):
@@ -190,7 +198,7 @@ class Evaluation:
                 hooks += ["update_animation"] if animated else []
                 there = without(there, hooks, self.metrics)
             result = self._scored(entry, card, made, {}, there, camera, animated)
-            return self._saved(flag_copies([(result, made)], self._pixels), [])
+            return self._saved(self._flagged([(result, made)]), [])
 
     def check(self) -> None:
         """Make sure that there are portraits to correct, and that they are those that were built.
@@ -204,32 +212,38 @@ class Evaluation:
 
     def with_flags(self, reports: Sequence[EvalReport]) -> EvalReport:
         """Several reports as one, with notes on equal predictions across them."""
-        failures = tuple(failure for report in reports for failure in report.failures)
+        failures = tuple(dict.fromkeys(f for report in reports for f in report.failures))
         results = [result for report in reports for result in report.results]
         if len([report for report in reports if report.results]) < 2:
             return EvalReport(results=tuple(results), failures=failures)
         scored = [(result, self._made(result)) for result in results if result.scores]
-        flagged = {r.run: r for r in flag_copies(scored, self._pixels)}
+        flagged = {r.run: r for r in self._flagged(scored)}
         for result in (r for r in flagged.values() if r not in results):
             result.save(self.runs / result.run / "scores.json")
         return EvalReport(
             results=tuple(flagged.get(result.run, result) for result in results), failures=failures
         )
 
+    def _flagged(self, scored: Sequence[tuple[RunResult, Predictions]]) -> list[RunResult]:
+        """The results, with notes on predictions that equal those of another run in the folder."""
+        there = pictures_of(self.runs, self.manifest, without={r.run for r, _ in scored})
+        return flag_copies(scored, self._pixels, there)
+
     def _made(self, result: RunResult) -> Predictions:
         portraits = portraits_to_correct(self.manifest)
         return Predictions.check(self.runs / result.run / "predictions", self.manifest, portraits)
 
-    def _of_camera(self, folder: Path) -> Predictions | None:
+    def _of_camera(self, folder: Path, **words: str) -> Predictions | None:
         """What a method made of the domain-X test portraits; None where there are none."""
         portraits = portraits_of_camera(self.manifest)
         if not portraits:
             return None
-        what = "domain-X test portraits"
-        return Predictions.check(folder, self.manifest, portraits, what=what)
+        words["what"] = "domain-X test portraits"
+        return Predictions.check(folder, self.manifest, portraits, **words)
 
-    def _animated(self, folder: Path) -> Animations:
-        return Animations.check(folder, self.manifest, portraits_to_animate(self.manifest))
+    def _animated(self, folder: Path, **words: str) -> Animations:
+        portraits = portraits_to_animate(self.manifest)
+        return Animations.check(folder, self.manifest, portraits, **words)
 
     @cached_property
     def _names(self) -> list[str]:
@@ -256,17 +270,18 @@ class Evaluation:
                 correct(contender, self._pixels, **flags)
                 write_for_figures(contender, self._pixels, **flags)
             portraits = portraits_to_correct(self.manifest)
-            made = Predictions.check(entry.folder / "predictions", self.manifest, portraits)
-            path = entry.folder / "scores.json"
+            folder, again = entry.folder, {"remedy": _AGAIN}
+            made = Predictions.check(folder / "predictions", self.manifest, portraits, **again)
+            path = folder / "scores.json"
             there = (
                 None if self.overwrite else kept(path, self.manifest, contender, made, self.metrics)
             )
             if there and set(self._names) <= there.scores.keys():
                 return replace(there, notes=contender.notes, traits=self._traits), made
-            costs, facts = read_facts(entry.folder)
-            camera = self._of_camera(entry.folder / OF_CAMERA)
+            costs, facts = read_facts(folder)
+            camera = self._of_camera(folder / OF_CAMERA, **again)
             moves = animates(type(contender.method))
-            animated = self._animated(entry.folder / animation.FOLDER) if moves else None
+            animated = self._animated(folder / animation.FOLDER, **again) if moves else None
             result = self._scored(entry, contender.card, made, facts, there, camera, animated)
             if (
                 there

@@ -33,15 +33,20 @@ class Animations:
     points: tuple[Predictions, ...]  # one for each of ``ALPHAS``
 
     @classmethod
-    def check(cls, folder: Path, manifest: Manifest, portraits: Sequence[Portrait]) -> Self:
+    def check(
+        cls, folder: Path, manifest: Manifest, portraits: Sequence[Portrait], *, remedy: str = ""
+    ) -> Self:
         """The animations in ``folder`` of ``portraits``; each file is read once.
+
+        ``remedy``: as ``Predictions.check`` has it.
 
         Raises:
             InputError: missing, foreign, unreadable or wrong-size pictures, listed by name.
         """
         what = "domain-Y test portraits that are animated"
+        words = {"what": what, "remedy": remedy}
         places = (folder / name_of(alpha) for alpha in ALPHAS)
-        found = (Predictions.check(place, manifest, portraits, what=what) for place in places)
+        found = (Predictions.check(place, manifest, portraits, **words) for place in places)
         return cls(points=tuple(found))
 
     @property

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from gazebench import progress, store
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
-from gazebench.errors import InputError, MethodError, RefusedError
+from gazebench.errors import InputError, MethodError, RefusedError, counted
 from gazebench.evaluation import animation, cost, predictions
 from gazebench.evaluation.contenders import Contender
 from gazebench.methods import Method, animates
@@ -205,7 +205,9 @@ def device_name(device: torch.device) -> str:
     """What a person calls the device: "NVIDIA H200", "CPU, 2 threads"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+    if device.type == "cpu":
+        return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
+    return str(device)
 
 
 def _made_from(contender: Contender, manifest: Manifest) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What a result says of itself: dataset, provenance, gaps."""
 
+import contextlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -72,6 +73,28 @@ def declined(
         skipped=dict.fromkeys(names, reason),
         ranked=False,
     )
+
+
+def has_scores(path: Path) -> bool:
+    """Whether there is a result at ``path`` with any score."""
+    try:
+        return path.exists() and bool(RunResult.load(path).scores)
+    except InputError:
+        return False
+
+
+def pictures_of(runs: Path, manifest: Manifest, *, without: Container[str]) -> dict[str, str]:
+    """Digest of what a run made → its name: of scored runs of a dataset but those ``without``."""
+    found: dict[str, str] = {}
+    for path in sorted(runs.glob("*/scores.json")):
+        if path.parent.name in without:
+            continue
+        with contextlib.suppress(InputError):
+            there = RunResult.load(path)
+            if there.dataset == dataset_facts(manifest) and there.scores:
+                found[there.provenance.get("predictions_sha256", "")] = there.run
+    found.pop("", None)  # earlier results do not say it
+    return found
 
 
 def kept(

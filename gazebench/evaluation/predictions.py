@@ -6,7 +6,7 @@ scored; ours are treated in the same way.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from gazebench.dataset.pictures import (
 )
 from gazebench.errors import InputError
 
+PARTLY = "`gazebench score --allow-partial` scores what is there, without a rank"
 _SHOWN = 8  # names in a list of faults
 _ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
@@ -51,8 +52,11 @@ class Predictions:
         *,
         allow_partial: bool = False,
         what: str = "domain-Y test portraits",
+        remedy: str = "",
     ) -> "Predictions":
         """The predictions in ``folder`` for ``portraits``; each file is read once.
+
+        ``remedy``: the end of the sentence that says that some are missing.
 
         Raises:
             InputError: missing, foreign, unreadable or wrong-size pictures, listed by name.
@@ -68,7 +72,8 @@ class Predictions:
         digests, constant, broken = _digests(files, wanted, manifest.resolution)
         problems += broken
         if problems:
-            raise InputError(f"{folder}: {'; '.join(problems)}{_hint(missing, allow_partial)}")
+            told = "; ".join([*problems, remedy] if missing and remedy else problems)
+            raise InputError(f"{folder}: {told}")
         there = tuple(p for p in portraits if p.id not in missing)
         return cls(
             folder=folder, portraits=there, missing=missing, digests=digests, constant=constant
@@ -89,8 +94,7 @@ class Predictions:
     @property
     def sha256(self) -> str:
         """Of all pixels and the ids that they belong to."""
-        lines = (f"{id_} {self.digests[id_]}\n" for id_ in sorted(self.digests))
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return digest_of(self.digests)
 
     def image(self, portraits: Iterable[Portrait]) -> Tensor:
         """Predictions of ``portraits``, (N, 3, H, W) float32 in [-1, 1]."""
@@ -109,6 +113,12 @@ def write(folder: Path, ids: Sequence[str], pixels: Tensor) -> None:
     store.write_many(
         (folder / f"{id_}.png", png(array)) for id_, array in zip(ids, arrays, strict=True)
     )
+
+
+def digest_of(digests: Mapping[str, str]) -> str:
+    """One sha256 of those of pictures by id."""
+    lines = (f"{id_} {digests[id_]}\n" for id_ in sorted(digests))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def pixel_digest(path: Path) -> str:
@@ -196,9 +206,3 @@ def _digests(
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
-
-
-def _hint(missing: Sequence[str], allow_partial: bool) -> str:
-    if missing and not allow_partial:
-        return "; --allow-partial scores what is there, without a rank"
-    return ""

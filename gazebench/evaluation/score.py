@@ -11,7 +11,7 @@ from torch import Tensor
 from gazebench import metrics, progress
 from gazebench.dataset import Domain, Split
 from gazebench.dataset.batches import Batch, Pixels
-from gazebench.errors import GazebenchError
+from gazebench.errors import DiskError, GazebenchError, StoppedError
 from gazebench.evaluation import predictions
 from gazebench.evaluation.animation import Animations
 from gazebench.evaluation.correct import BATCH, portraits_to_correct
@@ -111,6 +111,8 @@ class Scoring:
     def _guarded(self, name: str, action: Callable[[], None]) -> None:
         try:
             action()
+        except (DiskError, StoppedError):
+            raise
         except GazebenchError as error:
             self.skipped[name] = str(error)
             self._ready.pop(name, None)
@@ -131,16 +133,22 @@ def _pairs(
             yield pixels.batch(some), folder.image(some)
 
 
-def flag_copies(scored: Sequence[tuple[RunResult, Predictions]], pixels: Pixels) -> list[RunResult]:
-    """The results, with a note on predictions that equal their input or another run's."""
+def flag_copies(
+    scored: Sequence[tuple[RunResult, Predictions]], pixels: Pixels, others: Mapping[str, str]
+) -> list[RunResult]:
+    """The results, with a note on predictions that equal their input or another run's.
+
+    ``others``: digest of the predictions of runs that are not among them → the run's name.
+    """
     inputs = {
         p.id: predictions.pixel_digest(pixels.manifest.path(p))
         for p in portraits_to_correct(pixels.manifest)
     }
-    seen = {tuple(sorted(inputs.items())): "the input"}
+    seen = {digest: f"that of {run}" for digest, run in others.items()}
+    seen[predictions.digest_of(inputs)] = "the input"
     flagged = []
     for result, made in scored:
-        twin = seen.setdefault(tuple(sorted(made.digests.items())), f"that of {result.run}")
+        twin = seen.setdefault(made.sha256, f"that of {result.run}")
         is_copy = twin != f"that of {result.run}" and result.method.kind != "control"
         told = [f"every portrait equals {twin}"] if is_copy else []
         notes = dict.fromkeys([*result.notes, *told, *made.remarks()])  # each once

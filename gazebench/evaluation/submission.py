@@ -28,7 +28,7 @@ from gazebench.evaluation.correct import (
     portraits_to_animate,
     portraits_to_correct,
 )
-from gazebench.evaluation.predictions import Predictions, pixel_digest
+from gazebench.evaluation.predictions import PARTLY, Predictions, pixel_digest
 from gazebench.reading import read_toml
 
 CARD = "card.toml"
@@ -84,7 +84,8 @@ def check(folder: Path, manifest: Manifest) -> Iterator[Finding]:
     except InputError as error:
         yield Finding("fault", str(error))
     try:
-        made = Predictions.check(folder / "predictions", manifest, portraits_to_correct(manifest))
+        wanted = portraits_to_correct(manifest)
+        made = Predictions.check(folder / "predictions", manifest, wanted, remedy=PARTLY)
     except InputError as error:
         yield Finding("fault", str(error))
     else:

@@ -141,15 +141,16 @@ class Instruments:
     def _recall(self, keys: list[bytes], patches: Tensor) -> None:
         """Take features from the cache; the first patch that it has is looked at all the same."""
         if self._stored is None:
-            self._stored = _read_features(self._features_file())
-            known = next((row for row, key in enumerate(keys) if key in self._stored), None)
+            read = _read_features(self._features_file())
+            known = next((row for row, key in enumerate(keys) if key in read), None)
             if known is not None:
-                stored, found = self._stored[keys[known]], self._infer(patches[[known]])[0]
-                if not np.allclose(stored, found, atol=_SAME):
+                found = self._infer(patches[[known]])[0]
+                if not np.allclose(read[keys[known]], found, atol=_SAME):
                     raise InputError(
                         f"{self._features_file()}: damaged cache; delete it and run the same "
                         "command again"
                     )
+            self._stored = read
         self._features.update({key: self._stored[key] for key in keys if key in self._stored})
 
     def _features_file(self) -> Path:

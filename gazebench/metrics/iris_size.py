@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gazebench.cards import MetricCard
 from gazebench.dataset.batches import Batch
+from gazebench.errors import counted
 from gazebench.metrics import Instruments
 from gazebench.metrics._found_irises import REGION, WEIGHTS, irises
 from gazebench.results import Score
@@ -57,5 +58,5 @@ class IrisSize:
     def compute(self) -> Score:
         """The mean with its interval over portraits."""
         lost = len(self._lost)
-        note = f"{self.card.title}: irises lost in {lost} portraits." if lost else ""
+        note = f"{self.card.title}: irises lost in {counted(lost, 'portrait')}." if lost else ""
         return Score.of(self._values, bounds=self.card.bounds, note=note)

@@ -1,7 +1,7 @@
 """The runs of one dataset as figures see them: titles, pictures, codes, ablations."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -120,11 +120,19 @@ class Group:
         ]
         return runs[:_MOST_ROWS]
 
-    def full(self, method: str = FULL, *, codes: bool = False) -> Run | None:
-        """The first run of a method with all its parts, if possible one with pictures (codes)."""
+    def full(
+        self, method: str = FULL, *, codes: bool = False, beside: Iterable[Run] = ()
+    ) -> Run | None:
+        """The first run of a method with all its parts, if possible one with pictures (codes).
+
+        Of those that have seen as many portraits as runs ``beside`` it, where there are some.
+        """
         found = [
             r for r in self.runs if r.result.name == method and not ablations.without(r.result)
         ]
+        budgets = {run.result.provenance.get("images") for run in beside}
+        equal = [r for r in found if r.result.provenance.get("images") in budgets]
+        found = equal or found
         coded = {shown.run for shown in self.shown if shown.facts.codes}
         fit = [r for r in found if (r.result.run in coded if codes else _drew(r))]
         return next(iter([*fit, *found]), None)

@@ -20,10 +20,10 @@ _PARTS = {
 
 def draw(group: Group) -> Iterator[Drawing]:
     """The source, a row for each ablation that was evaluated, the full method."""
-    full = group.full()
+    ablated = {part: run for part in "DABC" if (run := group.without(part))}  # the paper's order
+    full = group.full(beside=ablated.values())
     if full is None:
         raise Unfilled(f"a trained {FULL}", TRAIN.format(FULL), EVAL)
-    ablated = {part: run for part in "DABC" if (run := group.without(part))}  # the paper's order
     if not ablated:
         raise Unfilled("a GazeGANV2 without one of its parts", train_without("D"), EVAL)
     runs = [*ablated.values(), full]

@@ -25,7 +25,8 @@ _MAP = "cividis"  # dark to light for every eye, and in print
 
 def draw(group: Group) -> Iterator[Drawing]:
     """Source, without CFM, with CFM, and their difference, a row per portrait."""
-    full, without = group.full(), group.without("D")
+    without = group.without("D")
+    full = group.full(beside=[without] if without else [])
     if full is None:
         raise Unfilled(f"a trained {FULL}", TRAIN.format(FULL), EVAL)
     if without is None:

@@ -51,7 +51,8 @@ class SliceCharts:
 def slice_charts(grid: Grid, results: Sequence[RunResult]) -> SliceCharts:
     """Charts of the table's runs; empty where nothing is known of the portraits."""
     by_run = {result.run: result for result in results}
-    rows = [row for row in grid.all_rows if row.key in by_run][:METHODS]
+    known = [row for row in grid.all_rows if row.key in by_run]
+    rows, others = known[:METHODS], known[METHODS:]
     some = [by_run[row.key] for row in rows]
     columns = sorted(filter(lambda c: _is_told_apart(c, rows), grid.columns), key=preferred)
     found = [(c, tuple(_charts(c, rows, some))) for c in columns]
@@ -64,6 +65,8 @@ def slice_charts(grid: Grid, results: Sequence[RunResult]) -> SliceCharts:
         for by in DIMENSIONS
         if by.name not in seen
     ]
+    if others:
+        left_out.append(f"Not in the charts: {', '.join(row.label for row in others)}.")
     charted = {column.key for column, _ in shown}
     if more := [column.card.title for column in columns if column.key not in charted]:
         left_out.append(f"Without charts: {', '.join(more)}.")
@@ -162,8 +165,10 @@ def _lines(marks: Sequence[Mark]) -> Iterator[tuple[int, str]]:
 
 
 def _told(score: Score, column: Column) -> str:
-    text = f"{number(score.value, column.card)}{column.card.unit}, n = {score.n}"
-    if score.interval is None:
+    ends = (score.value, *(score.interval or ()))
+    value, *interval = (number(end, column.card).replace("-", "\u2212") for end in ends)
+    text = f"{value}{column.card.unit}, n = {score.n}"
+    if not interval:
         return text
-    low, high = (number(end, column.card) for end in score.interval)
+    low, high = interval
     return f"{text}, 95 % interval {low} to {high}"

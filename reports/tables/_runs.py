@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gazebench.cards import MetricCard
+from gazebench.errors import counted
 from gazebench.reports import ablations
 from gazebench.reports.grid import (
     MISSING,
@@ -61,7 +62,7 @@ def table_of(results: Sequence[RunResult], what: SomeScores) -> Grid:
     return Grid(
         number=what.number,
         title=what.title,
-        caption=f"{what.caption} {_about(first)} {_COUNTED}",
+        caption=f"{what.caption} {_about(first, rows)} {_COUNTED}",
         corner="Method",
         dataset=first.dataset.name,
         fingerprint=first.dataset.fingerprint,
@@ -101,14 +102,22 @@ def place_of(
     return 0 if full else 1, value, names[result.run]
 
 
-def _about(result: RunResult) -> str:
-    facts = result.dataset
-    return (
+def _about(result: RunResult, rows: Sequence[Row]) -> str:
+    facts, cells = result.dataset, [cell for row in rows for cell in row.cells.values()]
+    texts = [
         f"Dataset {facts.name}, {facts.resolution} px, fingerprint {facts.fingerprint}, benchmark "
-        f"version {result.benchmark}. Brackets hold 95 % intervals; the best of a column is bold, "
-        "and methods with one letter are not told apart from the best of that letter (sign-flip "
-        "test over portraits, Holm-corrected, 5 %)."
-    )
+        f"version {result.benchmark}. The best of a column is bold."
+    ]
+    if any(cell.spread.startswith("[") for cell in cells):
+        texts.append("Brackets hold 95 % intervals.")
+    if any(cell.spread.startswith("±") for cell in cells):
+        texts.append("± is a standard error.")
+    if any(cell.letter for cell in cells):
+        texts.append(
+            "Methods with one letter are not told apart from the best of that letter (sign-flip "
+            "test over portraits, Holm-corrected, 5 %)."
+        )
+    return " ".join(texts)
 
 
 def _cards(results: Sequence[RunResult], titles: Mapping[str, str]) -> dict[str, MetricCard]:
@@ -223,11 +232,11 @@ def _training(facts: Mapping[str, Any]) -> str:
     """Steps, portraits seen and minutes, as far as they are known; "" for no training."""
     if "step" not in facts:
         return ""
-    texts = [f"{facts['step']:,} steps"]
+    texts = [counted(facts["step"], "step")]
     if facts.get("images"):
-        texts.append(f"{facts['images']:,} portraits seen")
+        texts.append(f"{counted(facts['images'], 'portrait')} seen")
     if "training_seconds" in facts:
         texts.append(f"{facts['training_seconds'] / 60:,.1f} minutes")
     for part in dict(facts.get("parts") or {}).values():
-        texts.append(f"besides {part['method']}'s {part['step']:,} steps")
+        texts.append(f"besides {part['method']}'s {counted(part['step'], 'step')}")
     return ", ".join(texts)

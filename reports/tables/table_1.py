@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from gazebench.errors import InputError
+from gazebench.errors import InputError, counted
 from gazebench.reports import ablations, study_results
 from gazebench.reports.grid import Column, Grid, Group, Line, Notes, Row, cells_by_line, columns_of
 from gazebench.reports.measured import Measured, groups
@@ -60,7 +60,7 @@ def grid(results: Sequence[RunResult]) -> Grid:
 
 def _caption(facts: DatasetFacts, benchmark: str) -> str:
     return (
-        f"{facts.n_test} test portraits of {facts.name} "
+        f"{counted(facts.n_test, 'test portrait')} of {facts.name} "
         f"({facts.resolution} px, fingerprint {facts.fingerprint}, benchmark version "
         f"{benchmark}). Brackets hold 95 % intervals, ± a standard error. "
         "The best of a column is bold. Methods with one letter are not told apart from the "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gazebench.cards import MetricCard
+from gazebench.errors import counted
 from gazebench.reports.grid import MISSING, Grid, Line, Notes, Row, cells_by_line, columns_of
 from gazebench.reports.measured import Measured
 from gazebench.reports.paper import table_6
@@ -152,8 +153,10 @@ def _caption(run: str, facts: Mapping[str, Any]) -> str:
     def fact(key: str) -> str:
         return str(facts.get(key, MISSING))
 
+    n = facts.get("n")
+    portraits = counted(n, "portrait") if isinstance(n, int) else f"{MISSING} portraits"
     return (
-        f"Reconstructions at half size of {fact('n')} portraits of domain Y ({fact('split')}) of "
+        f"Reconstructions at half size of {portraits} of domain Y ({fact('split')}) of "
         f"{fact('dataset')}, {fact('resolution')} px, by the run {run}, brought to full size and "
         "compared with the source. Brackets hold 95 % intervals; the best of a column is bold, and "
         "up-samplers with one letter are not told apart from the best of that letter. FPS was "
