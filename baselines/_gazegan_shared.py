@@ -7,8 +7,7 @@ Animation", TIP 2022, arXiv 2207.00256. Layers as in the released graph and code
 exists, sizes are those that give its parameter counts.
 
 R is the side of the image that a generator sees, S the side of the square patches. A window is
-(left, top, right, bottom), half-open pixels; N portraits have (N, 2, 4), left eye first. Nothing
-here copies numbers to the host, so a GPU never waits.
+(left, top, right, bottom), half-open pixels; N portraits have (N, 2, 4), left eye first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from gazebench.baselines._layers import instance_norm
+from gazebench.baselines._layers import instance_norm, shortened
 from gazebench.dataset.batches import Batch, Draw, eye_patches
 from gazebench.methods import Part
 
@@ -51,6 +50,11 @@ class View:
     def eyes_of(self, image: Tensor) -> Tensor:
         """M': the patches (N, 2, 3, S, S) of another image of the same faces."""
         return crop_resized(image, self.eyes, self.patches.shape[-1])
+
+
+def warm_up(config: Any, steps: int) -> int:
+    """First steps by the reconstructions alone: ``warm_up_steps``, a fifth of ``steps`` at most."""
+    return shortened(config.warm_up_steps, steps, 5)
 
 
 class PatchEncoder(nn.Module):

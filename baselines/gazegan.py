@@ -37,6 +37,7 @@ from gazebench.baselines._gazegan_shared import (
     init_he,
     logits_of,
     pam_part,
+    warm_up,
     with_preset,
 )
 from gazebench.baselines._layers import adam, frozen, shortened, stepwise_linear
@@ -104,7 +105,7 @@ class GazeGAN(TrainableMethod):
         lr_critic: float | None = Field(default=None, gt=0, description="of D_x and D_y; None: lr")
         betas: tuple[float, float] = (0.5, 0.999)
         warm_up_steps: int = Field(
-            default=0, ge=0, description="first ones, by L1 alone; none in their code"
+            default=0, ge=0, description="first ones, by L1 alone, a fifth at most; none in their code"
         )
         constant_steps: int = Field(
             default=20_000, ge=0, description="a tenth at most; then it falls to 0"
@@ -200,7 +201,7 @@ class GazeGAN(TrainableMethod):
         c_x, c_y = self._content(x.patches), self._content(y.patches)
         painted_x = self._painted("G_x", x, c_x)  # x with a tilde in the paper
         painted_y = self._painted("G_y", y, torch.cat([self._angle(y.patches), c_y], 1))
-        if draw.step < self.config.warm_up_steps:
+        if draw.step < warm_up(self.config, self.config.steps):
             return self._warm_up(x, y, painted_x, painted_y)
         with torch.no_grad():
             _, retold, _ = self._retold(y, c_y)
@@ -224,6 +225,14 @@ class GazeGAN(TrainableMethod):
         """
         constant = shortened(self.config.constant_steps, steps)
         return stepwise_linear(step, steps, constant, max(1, shortened(2000, steps, 100)))
+
+    def schedule(self, step: int, steps: int) -> tuple[float, ...]:
+        """The learning rate's factor, and whether ``step`` is of the warm-up."""
+        return *super().schedule(step, steps), float(step < warm_up(self.config, steps))
+
+    def typical_step(self) -> int:
+        """The first after the warm-up."""
+        return warm_up(self.config, self.config.steps)
 
     def _networks(self, resolution: int) -> dict[str, nn.Module]:
         config, side = self.config, self.side

@@ -10,7 +10,7 @@ over one forward pass), the layers of G_h, bilinear upsampling, the number of st
 portraits as in GazeGAN's code. Preset ``paper`` has the printed losses, ``repro`` the perceptual
 loss of GazeGAN besides: the printed count of parameters holds VGG-16, so it was there; its weight
 is set by equal gradients, see ``_losses``. A training may begin with ``warm_up_steps`` by the
-reconstructions alone (equations 8 to 10): the generators then turn the gaze before any critic.
+reconstructions alone (equations 8 and 9): the generators then turn the gaze before any critic.
 
 Ablations of the paper are settings: A ``content_code = false``, B ``synthesis_as_training =
 false``, C ``weight_fp = 0``, D ``coarse_to_fine = false``.
@@ -50,6 +50,7 @@ from gazebench.baselines._gazegan_shared import (
     logits_of,
     pam_part,
     seen,
+    warm_up,
     with_preset,
 )
 from gazebench.baselines._layers import adam, constant_then_linear, frozen, shortened
@@ -102,7 +103,7 @@ class GazeGANV2Config(Settings):
     lr_critic: float | None = Field(default=None, gt=0, description="of D_x, D_y and D_h; None: lr")
     betas: tuple[float, float] = (0.5, 0.999)
     warm_up_steps: int = Field(
-        default=0, ge=0, description="first ones, by L1 alone; none in the paper"
+        default=0, ge=0, description="first ones, by L1 alone, a fifth at most; none in the paper"
     )
     constant_steps: int = Field(
         default=20_000, ge=0, description="a tenth at most; then they fall to 0"
@@ -229,7 +230,7 @@ class GazeGANV2(TrainableMethod):
         condition = torch.cat([self._angle(y.view.patches), y.content], 1)
         painted_y = self._painted(y, "G_y", condition)
         generators = [letter for letter in self.optimisers if letter[0] == "G"]
-        if draw.step < self.config.warm_up_steps:
+        if draw.step < warm_up(self.config, self.config.steps):
             ours = self._reconstruction("G_x", x, painted_x)
             ours |= self._reconstruction("G_y", y, painted_y)
             return self.update(generators, ours, self._weights())
@@ -246,6 +247,14 @@ class GazeGANV2(TrainableMethod):
     def learning_rate_scale(self, step: int, steps: int) -> float:
         """1 for ``constant_steps``, at most a tenth of all, then falling straight to 0."""
         return constant_then_linear(step, steps, shortened(self.config.constant_steps, steps))
+
+    def schedule(self, step: int, steps: int) -> tuple[float, ...]:
+        """The learning rate's factor, and whether ``step`` is of the warm-up."""
+        return *super().schedule(step, steps), float(step < warm_up(self.config, steps))
+
+    def typical_step(self) -> int:
+        """The first after the warm-up."""
+        return warm_up(self.config, self.config.steps)
 
     def _scene(self, batch: Batch) -> Scene:
         view = View.of(*seen(batch, shrink_of(self.config)), self.side)

@@ -13,6 +13,7 @@ resolution. The method is gazebench's own.
 """
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ from gazebench.irises import EyePair
 from gazebench.methods import Forgets, Task, TrainableMethod
 
 _NEAR = 3  # canonical pixels: side of the square that moved pixels come from
+_RISE = 0.1  # share of the steps in which the adversarial loss reaches its weight
 _BRIGHTER = 0.04  # than they are, of the range from -1 to 1
 
 
@@ -173,16 +175,22 @@ class Undo(TrainableMethod, Forgets):
         """One portrait with its eyes, as ``plain`` of glasses has them, a share of the way on."""
         crops = Crops.around(pair, (HEIGHT, WIDTH))
         eyes = crops.cut(plain)  # (2, 3, h, w)
+        change = self._change(eyes, crops, pair, way)
+        whole = min(way * self.config.strength, 1.0)
+        if whole < 1:  # what G repaints of eyes that stay: an animation begins without a jump
+            change -= (1 - whole) * self._change(eyes, crops, pair, 0.0)
+        return crops.put(image, change.to(image.dtype), boxes)
+
+    def _change(self, eyes: Tensor, crops: Crops, pair: EyePair, way: float) -> Tensor:
+        """What is added to the ``eyes`` (2, 3, h, w) of a portrait for a share of the way."""
         seen = canonical(eyes, crops.zoom)  # (2, 3, 40, 64)
-        start = torch.zeros(2, device=image.device)
-        place = self._goal(pair, crops, way).to(image.device)
+        start = torch.zeros(2, device=eyes.device)
+        place = self._goal(pair, crops, way).to(eyes.device)
         recipe = self.networks["G"](seen, others(seen), planes(place, start, start))
         made = without_new_lights(recipe, seen, place)
         if crops.zoom > 1:
-            change = F.avg_pool2d(made - seen, round(crops.zoom))
-        else:
-            change = in_full(made, recipe, eyes, crops.zoom) - eyes
-        return crops.put(image, change.to(image.dtype), boxes)
+            return F.avg_pool2d(made - seen, round(crops.zoom))
+        return in_full(made, recipe, eyes, crops.zoom) - eyes
 
     def _way(self, pair: EyePair) -> float:
         """How much of the way to the camera the eyes go; 0 for who looks there already."""
@@ -197,11 +205,12 @@ class Undo(TrainableMethod, Forgets):
         shift = mirror * (torch.tensor(irises, dtype=torch.float32) - place.iris)
         shift = config.together * shift.mean(0) + (1 - config.together) * shift
         gain = torch.tensor([config.gain, config.gain_down])
-        shift[:, 1] -= config.raise_gaze * place.radius
+        move = way * gain * mirror * shift
+        move[:, 1] -= way * config.raise_gaze * place.radius
         lower = float(goal.lids.mean()) * crops.zoom
         return replace(
             place,
-            iris=place.iris + way * gain * mirror * shift,
+            iris=place.iris + move,
             lid=place.lid - way * config.lid_gain * lower,
         )
 
@@ -214,7 +223,7 @@ class Undo(TrainableMethod, Forgets):
         place = Place.joined([face.place for face in faces]).to(x.image.device)
         found = pairs(layers, usable, draw.generator, share_alike=self.config.alike)
         place = shaken(place, draw.generator, self.config.place_error)
-        return self._update_restorer(found, place, self._share_adv(draw.step))
+        return self._update_restorer(found, place, self._share_adv(draw.step, self.config.steps))
 
     def learning_rate_scale(self, step: int, steps: int) -> float:
         """1 for the first half, after a short rise, then falling to 0 in a straight line."""
@@ -235,24 +244,32 @@ class Undo(TrainableMethod, Forgets):
             "G/rec": ((made - photograph).abs() * weight).mean(),
             "G/edges": torch.stack(edges).sum(),
         }
-        if not adv or found.alike.all():
+        if not adv:
             return self.update("G", losses, {"G/edges": self.config.weight_edges})
-        fake = _near(made[~found.alike])
-        judged = self._update_critic(_near(photograph), fake.detach())
+        fake, share = _near(made), _share_of(~found.alike)
+        judged = self._update_critic(_near(photograph), fake.detach(), share)
         with frozen(self.networks["D"]):
-            losses["G/adv"] = -self.networks["D"](fake).mean()
+            losses["G/adv"] = -(share * self.networks["D"](fake)).mean()
             weights = {"G/edges": self.config.weight_edges, "G/adv": adv}
             return judged | self.update("G", losses, weights)
 
-    def _update_critic(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The hinge loss."""
+    def _update_critic(self, real: Tensor, fake: Tensor, share: Tensor) -> dict[str, Tensor]:
+        """The hinge loss; ``share``: weights of the fakes, with a mean of 1."""
         critic = self.networks["D"]
-        loss = F.relu(1 - critic(real)).mean() + F.relu(1 + critic(fake)).mean()
+        loss = F.relu(1 - critic(real)).mean() + (share * F.relu(1 + critic(fake))).mean()
         return self.update("D", {"D/adv": loss})
 
-    def _share_adv(self, step: int) -> float:
+    def schedule(self, step: int, steps: int) -> tuple[float, ...]:
+        """The learning rate's factor, and the weight of the adversarial loss."""
+        return *super().schedule(step, steps), self._share_adv(step, steps)
+
+    def typical_step(self) -> int:
+        """One with a critic."""
+        return math.ceil((self.config.adv_after + _RISE) * self.config.steps)
+
+    def _share_adv(self, step: int, steps: int) -> float:
         """Weight of the adversarial loss: 0 at first, then rising over a tenth of the steps."""
-        begun = (step / self.config.steps - self.config.adv_after) / 0.1
+        begun = (step / steps - self.config.adv_after) / _RISE
         return self.config.weight_adv * min(max(begun, 0.0), 1.0)
 
     def _known(self, x: Batch) -> list[_Face]:
@@ -355,6 +372,12 @@ def _pixels(image: Tensor) -> NDArray[np.uint8]:
 def _edges(eyes: Tensor) -> tuple[Tensor, Tensor]:
     """Differences of neighbours across and down."""
     return eyes[..., 1:] - eyes[..., :-1], eyes[..., 1:, :] - eyes[..., :-1, :]
+
+
+def _share_of(chosen: Tensor) -> Tensor:
+    """Weights (N, 1, 1, 1) of a mean over the ``chosen`` of N alone; all 0 where none is."""
+    share = len(chosen) / chosen.sum().clamp(min=1)
+    return (chosen * share)[:, None, None, None]
 
 
 def _near(eyes: Tensor) -> Tensor:

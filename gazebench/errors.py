@@ -90,7 +90,7 @@ def first_fault(error: "ValidationError") -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """ "1 portrait", "2,000 portraits"."""
+    """A number of things: "1 portrait", "2,000 portraits"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 

@@ -154,6 +154,17 @@ class TrainableMethod(Method, ABC):
         """Factor from 0 to 1 on every learning rate at ``step`` (0-based) of ``steps``."""
         return 1.0
 
+    def schedule(self, step: int, steps: int) -> tuple[float, ...]:
+        """All of ``step`` (0-based) that depends on how many ``steps`` there are.
+
+        A training whose number of steps is changed goes on if this is the same of all steps done.
+        """
+        return (self.learning_rate_scale(step, steps),)
+
+    def typical_step(self) -> int:
+        """A step that does all that most steps do: there the pace of a training is measured."""
+        return 0
+
     @classmethod
     def parts(cls, config: Any, task: Task) -> Mapping[str, Part]:
         """Networks, by letter, that another method's training gives; they stay as they are."""

@@ -72,7 +72,7 @@ def test_a_correction_is_that_of_the_cpu(name: str, pixels: Pixels) -> None:
 
 
 @pytest.mark.parametrize("precision", ["no", "bf16"])
-@pytest.mark.parametrize("name", [n for n in TRAINED if n in ("prgan", "pam", "cyclegan")])
+@pytest.mark.parametrize("name", [n for n in TRAINED if n in ("prgan", "pam")])
 def test_a_training_that_was_stopped_ends_with_the_same_weights(
     name: str, precision: str, tmp_path: Path
 ) -> None:

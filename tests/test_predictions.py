@@ -52,7 +52,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_missing_predictions_are_listed_with_the_way_out(folder: Path) -> None:
     (folder / "drawn-0.png").unlink()
-    with pytest.raises(InputError, match="1 of 4 missing: drawn-0; draw it again$"):
+    with pytest.raises(InputError, match=r"1 of 4 missing: drawn-0; draw it again$"):
         check(folder, remedy="draw it again")
     partial = check(folder, allow_partial=True)
     assert partial.missing == ("drawn-0",)

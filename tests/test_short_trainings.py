@@ -255,6 +255,16 @@ def test_a_warm_up_learns_by_reconstruction_alone(kind: Any) -> None:
     assert rates["G_x"] == 1e-4
 
 
+@pytest.mark.parametrize("kind", [GazeGAN, GazeGANV2])
+def test_a_short_training_is_no_warm_up_alone(kind: Any) -> None:
+    small = {**kind.small_settings, "warm_up_steps": 1000, "steps": 10}
+    method = kind(config.build(kind.Config, small), Task(256, (30, 50)))
+    assert [method.schedule(step, 10)[1] for step in range(4)] == [1, 1, 0, 0]
+    assert method.schedule(999, 200_000)[1] == 1
+    assert method.schedule(1000, 200_000)[1] == 0
+    assert method.typical_step() == 2
+
+
 @torch.no_grad()
 def test_stargan_at_half_the_size_adds_what_it_changes_to_the_portrait(photographs: Batch) -> None:
     small = {**StarGAN.small_settings, "side": 128}

@@ -147,11 +147,6 @@ def test_a_method_without_networks_is_not_trained(dataset: Manifest, tmp_path: P
         training.train(dataset, tmp_path, toy_methods, "still")
 
 
-def test_half_precision_on_the_cpu_is_a_sentence(dataset: Manifest, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--precision fp16: needs a GPU"):
-        train(dataset, tmp_path, precision="fp16")
-
-
 def test_pictures_on_the_way_change_nothing(dataset: Manifest, whole: Path, tmp_path: Path) -> None:
     train(dataset, tmp_path, sample_every=2)
     assert len(list((tmp_path / "samples").iterdir())) == 6

@@ -220,6 +220,50 @@ def test_animation_begins_at_the_source(pixels: Pixels) -> None:
         assert torch.equal(made[:, 1], method.correct(away))
 
 
+@torch.no_grad()
+def test_an_animation_begins_without_a_jump(demo_portraits: Path) -> None:
+    method = training.load_shipped(baselines, "undo", device="cpu").method
+    photographer = Photographer(TASK, align="ffhq", finder="dlib")
+    for name in AWAY[:3]:
+        batch = photographer.open(demo_portraits / f"{name}.jpg").batch("cpu")
+        made = method.animate(batch, [0.02, 0.98, 1.0])[0] - batch.image
+        first, near, whole = made.abs().sum((1, 2, 3))
+        assert 0 < first < 0.1 * whole
+        assert near > 0.9 * whole
+
+
+@torch.no_grad()
+def test_eyes_are_raised_by_as_many_radii_as_are_asked_for(faces: list[Face]) -> None:
+    _, pair, _ = faces[0]
+    crops = crops_of(pair)
+    plain, raised = (
+        Undo(Undo.Config(**SMALL, raise_gaze=up, leave_alone=0), TASK)._goal(pair, crops, 1.0)
+        for up in (0.0, 0.5)
+    )
+    moved = plain.iris - raised.iris
+    assert moved[:, 0].tolist() == [0, 0]
+    torch.testing.assert_close(moved[:, 1], 0.5 * plain.radius)
+
+
+def test_a_change_of_steps_that_would_have_brought_the_critic_elsewhere_is_told() -> None:
+    method = Undo(Undo.Config(**SMALL), TASK)
+    early = [method.schedule(step, 8000) == method.schedule(step, 16_000) for step in (200, 3599)]
+    assert early == [True, True]
+    assert method.schedule(3900, 8000) != method.schedule(3900, 16_000)
+    assert Undo(Undo.Config(), TASK).typical_step() == 4400
+
+
+def test_pairs_of_one_photograph_alone_make_the_same_updates(pixels: Pixels) -> None:
+    x, found = pixels.manifest.select(domain=Domain.CAMERA), []
+    for alike in (0.0, 1.0):  # processes of one training may draw either
+        method = Undo(Undo.Config(**{**SMALL, "alike": alike}, adv_after=0), TASK)
+        losses = method.training_step(Draw(pixels, x, x, batch=2, seed=0, step=3))
+        found.append(losses.keys())
+    assert found[0] == found[1]
+    assert "D/adv" in found[0]
+    assert losses["G/adv"] == 0
+
+
 @pytest.mark.parametrize("side", [256, 512])
 def test_the_shipped_weights_turn_eyes_to_the_camera(demo_portraits: Path, side: int) -> None:
     method = training.load_shipped(baselines, "undo", device="cpu").method

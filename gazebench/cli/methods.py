@@ -24,9 +24,9 @@ def command(params: bool, resolutions: tuple[int, ...]) -> None:
     `gazebench train` first, unless it says "weights ship" (`gazebench eval --shipped`); a control
     bounds the scale.
 
-    With --params, of each trained method at its default settings: the networks that correct
-    (Table VI of Zhang et al. 2022 counts these), all that training needs, and these with a frozen
-    VGG (as Table I counts). In brackets: the number in the paper, and our difference from it.
+    With --params, of each trained method at its default settings: the networks that correct or
+    animate (Table VI of Zhang et al. 2022 counts these), all that training needs, and these with
+    a frozen VGG (as Table I counts). In brackets: the number in the paper, and our difference.
     """
     from gazebench import baselines, methods, plugins
     from gazebench.weights import trained as shipped

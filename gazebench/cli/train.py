@@ -75,7 +75,7 @@ _MORE = """
     rare=True,
     type=click.FloatRange(0, min_open=True),
     metavar="N",
-    help="Instead of --steps: for about N minutes, by the speed of the first steps.",
+    help="Instead of --steps: for about N minutes, by the speed of some steps.",
 )
 @option(_SETTINGS, "--batch", type=click.IntRange(1), help="Portraits per domain in a draw.")
 @option(_SETTINGS, "--seed", rare=True, type=click.IntRange(0), help="[default: 0]")
@@ -114,7 +114,7 @@ _MORE = """
     _MACHINE,
     "--precision",
     rare=True,
-    type=click.Choice(["no", "bf16", "fp16"]),
+    type=click.Choice(["no", "bf16"]),
     help="Mixed precision; no means fp32. [default: no]",
 )
 @option(
@@ -151,7 +151,8 @@ def command(
 
     RUN gets config.toml, log.jsonl (losses, one line per step), samples/ (the same few portraits,
     source and corrected) and checkpoints/ (the newest two). If interrupted, run the same command
-    again: it resumes bit-identically. Other settings or labels are refused, unless --overwrite.
+    again: it resumes (on a CPU bit-identically). Other settings or labels are refused, unless
+    --overwrite.
 
     \b
     gazebench train --method prgan data runs/prgan

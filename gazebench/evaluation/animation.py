@@ -1,7 +1,8 @@
 """Animated portraits on disk: ``animation/ALPHA/ID.png``, ALPHA in hundredths of the way.
 
 The points are those of ``metrics.ALPHAS``: ``000`` is what a method makes of the gaze that a
-portrait has, ``100`` is its correction.
+portrait has, ``100`` of one that looks at the camera (GazeGAN and GazeGANV2 correct by another
+network, G_x, so that this is not the picture among their predictions).
 """
 
 from collections.abc import Sequence

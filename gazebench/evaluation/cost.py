@@ -25,7 +25,8 @@ CARDS = {
         unit="M",
         digits=2,
         higher_is_better=False,
-        help="Weights of the networks that correct a portrait (the rule of Table VI).",
+        help="Weights of the networks that correct or animate a portrait (the rule of Table VI); "
+        "those that find faces and irises are not counted.",
         region="networks",
     ),
     "parameters_training": MetricCard(

@@ -33,7 +33,7 @@ from gazebench.training.run import TrainingSettings
 
 
 class Engine:
-    """Owns the method of a job; the same recipe gives the same weights after every step."""
+    """Owns the method of a job. On a CPU, one recipe gives the same weights after every step."""
 
     def __init__(self, job: Job, accelerator: Accelerator) -> None:
         self.job, self.accelerator = job, accelerator
@@ -102,10 +102,8 @@ class Engine:
 
     def facts(self) -> dict[str, Any]:
         """The state that is not a tensor."""
-        scaler = self.accelerator.scaler
         return {
             "optimisers": checkpoint.optimiser_facts(self.method.optimisers),
-            "scaler": scaler.state_dict() if scaler else None,
             "device": str(self.accelerator.device),
             "compiled": self.job.options.compile,
             "parts": {letter: part.facts for letter, part in self.job.parts.items()},
@@ -126,8 +124,6 @@ class Engine:
             self.average.load(raw)
         optimisers = self.method.optimisers
         checkpoint.load_optimisers(optimisers, found.facts["optimisers"], optimiser)
-        if self.accelerator.scaler and found.facts["scaler"]:
-            self.accelerator.scaler.load_state_dict(dict(found.facts["scaler"]))
 
     def memory_mb(self) -> float:
         """The most memory this process has had, on the GPU where it uses one, else in all."""
@@ -274,8 +270,6 @@ def accelerator_for(options: TrainingSettings) -> Accelerator:
         MissingPartError: a compiler or TensorBoard, which the options ask for, cannot be had.
     """
     chosen, precision = pick_device(options.device), options.precision
-    if chosen.type == "cpu" and precision == "fp16":  # which would quietly be fp32
-        raise InputError("--precision fp16: needs a GPU; take bf16 or no")
     if chosen.type == "cuda" and chosen.index is not None:
         torch.cuda.set_device(chosen)
     AcceleratorState._reset_state(reset_partial_state=True)  # an earlier training's, if any

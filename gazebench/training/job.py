@@ -28,8 +28,8 @@ class Pace:
 class Budget:
     """How long to train when methods are compared: one of two limits, or none.
 
-    A step of one method is not a step of another: PRGAN and StarGAN draw five times in it. So the
-    number of steps follows from the pace of the first few.
+    A step of one method is not a step of another: PRGAN draws six times in it, StarGAN five. So the
+    number of steps follows from the pace of a few typical ones.
     """
 
     images: int | None = None  # portraits seen, one that comes twice counted twice

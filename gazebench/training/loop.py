@@ -1,6 +1,7 @@
 """A training from its first step to its last: set-up, resume, steps, log, pictures, checkpoints.
 
-``step`` is one update of a method. A training that was stopped resumes bit-identically.
+``step`` is one update of a method. A training that was stopped resumes, on a CPU
+bit-identically: a GPU adds in an order of its own.
 ``accelerate launch -m gazebench train`` runs several processes; the main one alone writes.
 """
 
@@ -375,7 +376,7 @@ def _affordable_steps(job: Job, say: Callable[[str], None], *, overwrite: bool) 
 
 
 def _pace(engine: Engine, loader: Loader, wanted: float) -> Pace:
-    stop, done = Stop(), 0
+    stop, done = Stop(), engine.method.typical_step()
     for _ in range(_WARM_UP if wanted else 1):
         step(engine, done, loader, stop)
         done += 1
@@ -407,16 +408,17 @@ def _refuse_other(job: Job, recipe: Recipe) -> Recipe | None:
 
 
 def _refuse_steps(engine: Engine, old: int, done: int) -> None:
-    new, scale, root = engine.recipe.steps, engine.method.learning_rate_scale, engine.job.run
+    new, schedule, root = engine.recipe.steps, engine.method.schedule, engine.job.run
     if new < done:
         raise RefusedError(
             f"{root}: steps: {old} → {new}, but {done} are done; give --steps {done} or "
             "more, or --overwrite to start again"
         )
-    if any(scale(number, old) != scale(number, new) for number in range(done)):
+    if any(schedule(number, old) != schedule(number, new) for number in range(done)):
         raise RefusedError(
             f"{root}: steps: {old} → {new} would have given the {done} steps already done "
-            "another learning rate; train in another folder, or --overwrite to start again"
+            "another learning rate or other losses; train in another folder, or --overwrite to "
+            "start again"
         )
 
 

@@ -28,7 +28,7 @@ class TrainingSettings(Settings):
         default=None, ge=1, description="of the generator; None: the method's own"
     )
     seed: int = Field(default=0, ge=0)
-    precision: Literal["no", "bf16", "fp16"] = Field(
+    precision: Literal["no", "bf16"] = Field(
         default="no", description='of the networks\' arithmetic; "no" is fp32'
     )
     device: str | None = Field(
@@ -90,7 +90,7 @@ class RunFolder:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that decides what a training makes; two runs with one recipe make the same weights."""
+    """All that decides what a training makes; on a CPU two runs with one make the same weights."""
 
     method: str
     seed: int
