@@ -300,3 +300,12 @@ def test_a_fault_of_a_query_stays_a_fault(tmp_path: Path) -> None:
         ledger.sentences(tmp_path / "study.sqlite", repair=""),
     ):
         opened.execute("UPDATE events SET id = 2")
+
+
+def test_a_text_that_is_none_is_damage(tmp_path: Path) -> None:
+    with (
+        ledger.opened(tmp_path / "study.sqlite", "CREATE TABLE events (id TEXT)", repair="") as db,
+        pytest.raises(InputError, match="damaged"),
+        ledger.sentences(tmp_path / "study.sqlite", repair=""),
+    ):
+        db.execute("SELECT CAST(x'ff' AS TEXT)").fetchall()

@@ -14,9 +14,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from benchmarks.made_study import METHODS, made_dataset, made_runs, made_study
+from gazebench import store
 from gazebench.cli import main
 from gazebench.dataset import Manifest
-from gazebench.errors import InputError, RefusedError
+from gazebench.errors import BusyError, InputError, RefusedError
 from gazebench.study import statistics
 from gazebench.study.analysis import analyse, fractions
 from gazebench.study.answers import SIMULATED, Answer, Answers
@@ -185,6 +186,24 @@ def test_what_cannot_be_a_study_is_refused(made: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "s" / "design.json").exists()
 
 
+def test_a_folder_of_others_is_no_place_for_a_study(made: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine" / "pictures" / "me.jpg"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"precious")
+    done = run("create", made.parent / "runs", made.parent / "dataset", tmp_path / "mine")
+    assert done.exit_code == 3
+    assert "holds other files, such as pictures; give a new folder" in done.output
+    assert mine.read_bytes() == b"precious"
+
+
+def test_a_creation_that_was_interrupted_begins_again(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "s" / "pictures").mkdir(parents=True)
+    (tmp_path / "s" / "pictures" / "00000.jpg").touch()
+    Keyring.create(tmp_path / "s")
+    done = run("create", made.parent / "runs", made.parent / "dataset", tmp_path / "s")
+    assert done.exit_code == 0, done.output
+
+
 def test_predictions_of_another_dataset_and_damaged_ones_are_refused(tmp_path: Path) -> None:
     dataset = made_dataset(tmp_path / "dataset", away=8)
     runs = made_runs(tmp_path / "runs", dataset, ("one", "two"))
@@ -267,6 +286,15 @@ def test_a_page_that_says_it_took_long_is_held_to_the_clock(study: Path) -> None
         people = respondents(answers.events(), Design.load(study))
     mine = next(p for p in people if p.name == name)
     assert set(mine.seconds) == {10.0}
+
+
+def test_a_page_that_was_open_for_days_says_nothing_of_its_time(study: Path) -> None:
+    days = 48 * 3600
+    name = answer_all(study, attentive, seconds=days)
+    with Answers.open(study) as answers:
+        mine = [e for e in answers.events() if e.respondent == name and e.question is not None]
+    assert len(mine) > 3
+    assert {event.milliseconds for event in mine} == {None}
 
 
 def test_a_personal_code_takes_its_answers_out(study: Path, tmp_path: Path) -> None:
@@ -385,6 +413,20 @@ def test_simulated_answers_are_marked_everywhere(study: Path, tmp_path: Path) ->
     assert page.count("simulated") >= 6
     refused = run("serve", study)
     assert (refused.exit_code, "simulated answers" in refused.output) == (7, True)
+
+
+def test_real_answers_never_join_invented_ones(study: Path, tmp_path: Path) -> None:
+    simulate(study, 1)
+    (tmp_path / "answers.json").write_text("{}")
+    for words in (("import", study, tmp_path / "answers.json"), ("pack", study, tmp_path / "out")):
+        refused = run(*words)
+        assert (refused.exit_code, "simulated answers" in refused.output) == (7, True)
+
+
+def test_nothing_is_invented_while_a_study_is_served(study: Path) -> None:
+    with store.locked(study), pytest.raises(BusyError):
+        simulate(study, 1)
+    assert run("simulate", study, "--seed", "-1").exit_code == 2
 
 
 def test_invented_answers_never_join_real_ones(study: Path) -> None:

@@ -257,7 +257,7 @@ def export(study: Path, file: Path, form: str) -> None:
 @command.command()
 @_study
 @click.option("--respondents", type=click.IntRange(1, 100_000), help="[default: those planned]")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def simulate(study: Path, respondents: int | None, seed: int) -> None:
     """Fill a study with invented answers, to see what its report will look like.
 

@@ -52,8 +52,8 @@ class JournalRow(NamedTuple):
 class Journal:
     """Faces that are done, in SQLite with WAL and full sync."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db, self._path = connection, path
 
     @classmethod
     @contextmanager
@@ -69,7 +69,7 @@ class Journal:
             ledger.sentences(path, repair=_REPAIR),
             ledger.opened(path, _SCHEMA, repair=_REPAIR) as connection,
         ):
-            journal = cls(connection)
+            journal = cls(connection, path)
             journal._claim(path.parent, fingerprint)
             yield journal
 
@@ -89,7 +89,7 @@ class Journal:
             ledger.sentences(path, repair=_REPAIR),
             contextlib.closing(sqlite3.connect(address, uri=True)) as connection,
         ):
-            yield cls(connection)
+            yield cls(connection, path)
 
     def fingerprint(self) -> dict[str, Any]:
         """What the journal was begun with."""
@@ -106,7 +106,7 @@ class Journal:
 
     def absorb(self, rows: Iterable[JournalRow]) -> None:
         """Add rows of another journal in one durable transaction."""
-        with self._db:
+        with ledger.sentences(self._path, repair=_REPAIR), self._db:
             self._insert(rows)
 
     def made(self) -> set[str]:
@@ -134,7 +134,7 @@ class Journal:
             JournalRow(o.id, o.name, o.source_sha256, o.reason, o.sentence, _to_json(o.portrait))
             for o in outcomes
         ]
-        with self._db:
+        with ledger.sentences(self._path, repair=_REPAIR), self._db:
             self._insert(rows)
 
     def portraits(self) -> Iterator[Portrait]:

@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Self
 
 from gazebench import ledger
+from gazebench.errors import RefusedError
 
 FILE = "answers.sqlite"
 CONSENT, WITHDRAW = "consent", "withdraw"
 SIMULATED = "simulated"  # the client of invented answers
-_REPAIR = "put back a copy of it, or `gazebench study import` the files of offline pages again"
+_REPAIR = (
+    f"move it away, with {FILE}-wal and {FILE}-shm where they are; then put back a copy of it, or "
+    "run `gazebench study import` with the files of offline pages again"
+)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,    -- in the order of the commits
@@ -123,6 +127,16 @@ class Answers:
         """How many have consented."""
         query = "SELECT count(*) FROM events WHERE event LIKE '%/consent'"
         return self._rows(query)[0][0]
+
+    def refuse_invented(self) -> None:
+        """Make sure that no answer is invented, before real ones are asked for or added.
+
+        Raises:
+            RefusedError: some are.
+        """
+        if SIMULATED in self.clients():
+            study = self._path.parent
+            raise RefusedError(f"{study}: holds simulated answers; create another study for people")
 
     def clients(self) -> set[str]:
         """Where answers came from."""

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gazebench.errors import DiskError, InputError
+from gazebench.errors import BusyError, DiskError, InputError
 from gazebench.study.design import QUESTION
 from gazebench.study.desk import Desk, Shown
 from gazebench.study.pages import environment, script, style
@@ -44,6 +44,7 @@ def application(desk: Desk, writer: Writer, hosts: Collection[str] = ()) -> ASGI
         405: pages.missing,
         InputError: pages.wrong,
         DiskError: pages.full,
+        BusyError: pages.full,
     }
     return Shield(Starlette(routes=routes, exception_handlers=handlers), hosts)  # type: ignore[arg-type]
 

@@ -20,7 +20,7 @@ from gazebench.results import RunResult
 from gazebench.study import pictures
 from gazebench.study.design import FILE, OTHER, PICTURES, SOURCE, Contender, Design, Kind, Rules
 from gazebench.study.plan import BROKEN
-from gazebench.study.respondents import Keyring
+from gazebench.study.respondents import KEY, Keyring
 
 MOST = 9  # contenders: as many as there are keys
 SECONDS = 8  # that a question takes, for the time that the consent text names
@@ -60,7 +60,8 @@ def create(
     """Make the study ``study`` of the runs below ``runs``, which were made on ``dataset``.
 
     Raises:
-        InputError: no finished dataset, fewer than two runs with predictions, or pictures missing.
+        InputError: no finished dataset, fewer than two runs with predictions, pictures missing, or
+            ``study`` holds something else.
         RefusedError: there is a study already.
         DiskError: no space or not writable.
     """
@@ -68,17 +69,28 @@ def create(
         raise RefusedError(
             f"{study}: there is a study already, whose design never changes; take another folder"
         )
+    _refuse_others(study)
     manifest = Manifest.load(dataset)
     folders = _folders(runs, wishes.runs, manifest)
     rng = random.Random(wishes.seed)
     faces, notes = _faces(manifest, folders, wishes, rng)
     catches = _catch_faces(manifest, wishes, rng)
     with store.locked(study):
+        _refuse_others(study)
+        Keyring.create(study)  # first: it says whose the folder is, should this be interrupted
         files, contenders = _write_pictures(study, manifest, folders, faces, catches, rng, quiet)
-        Keyring.create(study)
         design = _design(manifest, wishes, contenders, faces, catches, files, _between(study, runs))
         design.save(study)
     return Created(design=design, notes=notes)
+
+
+def _refuse_others(study: Path) -> None:
+    """Make sure that ``study`` holds nothing but what an interrupted creation leaves."""
+    with store.asking(study):
+        names = {path.name for path in study.iterdir()} if study.exists() else set()
+    begun = {KEY, PICTURES} if KEY in names else set[str]()
+    if others := sorted(name for name in names - begun if not name.startswith(".")):
+        raise InputError(f"{study}: holds other files, such as {others[0]}; give a new folder")
 
 
 def _design(

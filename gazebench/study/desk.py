@@ -13,7 +13,8 @@ from gazebench.study.plan import Plan
 from gazebench.study.respondents import Keyring
 
 _KEPT = 4096  # respondents whose picture addresses are at hand
-_LONGEST = 24 * 3600 * 1000  # milliseconds that an answer may say it took
+_LONGEST = 24 * 3600 * 1000  # milliseconds of an answer; more says nothing of how long it took
+_MOST = 99_999_999_999  # any number of a form
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ class Desk:
         question = questions[number]
         lowest = 0 if self.design.offers_other else 1
         place = _number(form, "choice", len(question.options), lowest)
-        took = form.get("milliseconds") not in (None, "")
+        took = None
+        if form.get("milliseconds") not in (None, ""):
+            took = _number(form, "milliseconds", _MOST)
         return Answer(
             event=f"{respondent}/{number}",
             respondent=respondent,
@@ -107,7 +110,7 @@ class Desk:
             face=question.face,
             shown="\t".join(question.options),
             choice=question.options[place - 1] if place else OTHER,
-            milliseconds=_number(form, "milliseconds", _LONGEST) if took else None,
+            milliseconds=None if took is None or took > _LONGEST else took,
             time=time or now(),
             client=client,
         )
@@ -128,7 +131,7 @@ class Desk:
 
 def _number(form: Mapping[str, object], name: str, highest: int, lowest: int = 0) -> int:
     text = str(form.get(name, ""))
-    if not (text.isascii() and text.isdigit() and len(text) < 12):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_MOST))):
         raise InputError(f"{name} is not a number")
     if not lowest <= int(text) <= highest:
         raise InputError(f"{name} {int(text)} is not from {lowest} to {highest}")

@@ -29,11 +29,13 @@ def write_packs(study: Path, out: Path, count: int, *, quiet: bool = False) -> l
 
     Raises:
         InputError: no study, or damaged.
+        RefusedError: it holds invented answers.
         DiskError: no space or not writable.
     """
     design, keys = Design.load(study), Keyring.of(study)
     pages = []
     with Answers.open(study) as answers:
+        answers.refuse_invented()
         desk = Desk(study, design, keys, answers)
         desk.check_pictures()
         for _ in progress.bar(range(count), desc="pages", unit="page", quiet=quiet):
@@ -51,11 +53,13 @@ def import_answers(study: Path, files: Iterable[Path]) -> tuple[int, list[str]]:
 
     Raises:
         InputError: no study, or damaged.
+        RefusedError: it holds invented answers.
         DiskError: no space or not writable.
     """
     design, keys = Design.load(study), Keyring.of(study)
     new, problems = 0, []
     with Answers.open(study) as answers:
+        answers.refuse_invented()
         desk = Desk(study, design, keys, answers)
         for path in files:
             try:

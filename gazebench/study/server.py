@@ -8,8 +8,8 @@ from pathlib import Path
 from types import FrameType
 
 from gazebench import store
-from gazebench.errors import InputError, MissingPartError, RefusedError, StoppedError
-from gazebench.study.answers import SIMULATED, Answers
+from gazebench.errors import InputError, MissingPartError, StoppedError
+from gazebench.study.answers import Answers
 from gazebench.study.design import Design
 from gazebench.study.respondents import Keyring
 
@@ -59,8 +59,7 @@ def serve(
         ) from None
     design = Design.load(study)
     with store.locked(study), Answers.open(study) as answers, _listening(address, port) as bound:
-        if SIMULATED in answers.clients():
-            raise RefusedError(f"{study}: holds simulated answers; create another study to serve")
+        answers.refuse_invented()
         desk = Desk(study, design, Keyring.of(study), answers)
         desk.check_pictures()
         with Writer.running(answers) as writer:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gazebench import store
 from gazebench.errors import RefusedError
 from gazebench.study.answers import SIMULATED, Answer, Answers
 from gazebench.study.design import OTHER, SOURCE, Design
@@ -34,13 +35,14 @@ def simulate(
     Raises:
         InputError: no study.
         RefusedError: it has answers of real people.
+        BusyError: it is served.
         DiskError: no space or not writable.
     """
     design = Design.load(study)
     rng = np.random.default_rng(seed)
     drawn = rng.dirichlet(np.full(len(design.choices), 2.0)).tolist()
     wanted = preferences or dict(zip(design.choices, drawn, strict=True))
-    with Answers.open(study) as answers:
+    with store.locked(study), Answers.open(study) as answers:
         if answers.clients() - {SIMULATED}:
             raise RefusedError(f"{study}: has answers of people; simulate in a copy of its own")
         desk = Desk(study, design, Keyring.of(study), answers)
