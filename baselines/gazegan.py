@@ -105,7 +105,9 @@ class GazeGAN(TrainableMethod):
         lr_critic: float | None = Field(default=None, gt=0, description="of D_x and D_y; None: lr")
         betas: tuple[float, float] = (0.5, 0.999)
         warm_up_steps: int = Field(
-            default=0, ge=0, description="first ones, by L1 alone, a fifth at most; none in their code"
+            default=0,
+            ge=0,
+            description="first ones, by L1 alone, a fifth at most; none in their code",
         )
         constant_steps: int = Field(
             default=20_000, ge=0, description="a tenth at most; then it falls to 0"

@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextlib.contextmanager
-def serving(study: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def serving(study: Path, port: int, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
     """A served study in a process of its own, ready; told to stop when the block ends."""
-    process = start(study, port)
+    process = start(study, port, *flags)
     try:
         yield process
     finally:
@@ -24,10 +24,10 @@ def serving(study: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(30)
 
 
-def start(study: Path, port: int) -> subprocess.Popen[bytes]:
+def start(study: Path, port: int, *flags: str) -> subprocess.Popen[bytes]:
     """Start a server and wait until it answers."""
     words = [sys.executable, "-m", "gazebench", "study", "serve", str(study), "--port", str(port)]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*words, *flags], cwd=ROOT, stdout=subprocess.DEVNULL)
     for _ in range(600):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return process

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -40,6 +41,24 @@ def test_help_all_has_every_option_and_help_only_the_usual_ones(name: str) -> No
     assert {"--config"} <= hidden
     assert not {"--method", "--res", "--quiet", "--help-all"} & hidden
     assert short.count("\n") < full.count("\n")
+
+
+def options(found: click.Command, name: str = "") -> Iterator[tuple[str, str]]:
+    """(command, option) of a command and of those below it, as they are typed."""
+    if isinstance(found, click.Group):
+        for below in found.list_commands(click.Context(found)):
+            one = found.get_command(click.Context(found), below)
+            assert one
+            yield from options(one, f"{name} {below}".strip())
+    for option in found.params:
+        if isinstance(option, click.Option) and not option.hidden:
+            yield name, (option.secondary_opts or option.opts)[0]  # what is not the default
+
+
+def test_every_option_is_typed_in_some_test() -> None:
+    texts = "".join(path.read_text() for path in Path(__file__).parent.glob("*.py"))
+    typed = set(re.findall(r"--[a-z][a-z-]*", texts))
+    assert [words for words in options(cli.main) if words[1] not in typed] == []
 
 
 def _command(name: str) -> click.Command:

@@ -16,6 +16,7 @@ import pytest
 
 from benchmarks.made_study import METHODS, made_study
 from benchmarks.study_server import free_port, serving, stored_answers
+from gazebench.annotation.processes import wait
 from gazebench.study.answers import Answers
 from gazebench.study.counting import respondents
 from gazebench.study.design import Design
@@ -82,9 +83,13 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     study = made_study(tmp_path_factory.mktemp("served"), questions=4, catches=1, repeats=1)
-    port = free_port()
-    with serving(study, port):
-        yield Served(study, port)
+    port, browser = free_port(), study.with_name("browser")
+    browser.write_text(f"#!/bin/sh\necho \"$1\" > '{study}.opened'\n")
+    browser.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BROWSER", str(browser))
+        with serving(study, port, "--allow-host", "study.example.org", "--open"):
+            yield Served(study, port)
 
 
 def number_of(page: Reply) -> int:
@@ -281,6 +286,16 @@ def test_foreign_hosts_and_origins_are_refused(served: Served, headers: dict[str
     reply = browser.ask("/answer", {"question": 0, "choice": 1}, **headers)
     assert 400 <= reply.status < 500
     assert events(served, browser.name) == ["consent"]
+
+
+def test_the_page_is_opened_where_that_was_asked(served: Served) -> None:
+    opened = served.study.with_name(f"{served.study.name}.opened")
+    assert wait(opened.exists, 30)
+    assert opened.read_text() == f"http://{HOST}:{served.port}/\n"
+
+
+def test_a_host_that_was_allowed_is_let_through(served: Served) -> None:
+    assert served.browser().ask("/", Host="study.example.org").status == 200
 
 
 def test_the_pages_own_origin_is_let_through(served: Served) -> None:

@@ -78,9 +78,11 @@ def find(
             there = Entry(run=name, name=name, folder=runs / name, trained=True, shipped=True)
             entries.append(there)
         elif not found:
+            or_else = ", or give --shipped for the weights that come with the package"
             missing.append(
                 f"{name} is not trained: `gazebench train --method "
                 f"{plugins.typed(collection, name)} DATASET {runs / name}`"
+                f"{or_else if name in package.names() else ''}"
             )
     return entries, missing
 
