@@ -29,6 +29,8 @@ def main() -> None:
 
 
 async def _serve(desk: Desk, settings: dict[str, Any]) -> None:
+    from fiftyone.core.aggregations import Aggregation  # pyright: ignore[reportMissingImports]
+    from fiftyone.core.stages import ViewStage  # pyright: ignore[reportMissingImports]
     from fiftyone.server import app as fiftyone  # pyright: ignore[reportMissingImports]
     from fiftyone.server.events import set_port  # pyright: ignore[reportMissingImports]
     from hypercorn.asyncio import serve  # pyright: ignore[reportMissingImports]
@@ -37,6 +39,8 @@ async def _serve(desk: Desk, settings: dict[str, Any]) -> None:
     from gazebench.annotation import app_dataset, guard, operators
 
     operators.sit_down(desk)
+    for kind in (ViewStage, Aggregation):
+        _confine(kind)
     set_port(settings["port"])
     fiftyone.app.debug = False  # no stack trace to whoever asks
     index = Path(fiftyone.__file__ or "").with_name("static") / "index.html"
@@ -55,6 +59,25 @@ async def _serve(desk: Desk, settings: dict[str, Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await serve(gate, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+
+
+def _confine(kind: Any) -> None:
+    """Have FiftyOne make nothing but a ``kind`` of its own where a request names a class.
+
+    It would call whatever the request names, such as `subprocess.Popen`. Its stage Mongo is left
+    out, as it can write into the database.
+    """
+    home = sys.modules[kind.__module__]
+    make = kind._from_dict
+
+    def made(content: dict[str, Any]) -> Any:
+        module, _, name = content["_cls"].rpartition(".")
+        found = getattr(home, name, None) if module == home.__name__ else None
+        if not (isinstance(found, type) and issubclass(found, kind)) or name == "Mongo":
+            raise ValueError(f"{content['_cls']}: not for requests")
+        return make(content)
+
+    kind._from_dict = made
 
 
 if __name__ == "__main__":

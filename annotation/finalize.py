@@ -14,7 +14,9 @@ from gazebench.annotation.proposals import Proposals
 from gazebench.annotation.session import FOLDER, Session
 from gazebench.annotation.summary import (
     AMBIGUOUS,
+    PEOPLE_FOR_RATES,
     SURE,
+    VOTES_FOR_RATES,
     Summary,
     most_disputed,
     summarise,
@@ -65,17 +67,7 @@ def finalize(dataset: Path, *, min_votes: int = 2) -> Finalized:
         raise InputError(_nothing(dataset, summary, min_votes))
     with store.locked(dataset):
         before = read_rows(dataset)
-        kept = {id_: row for id_, row in before.items() if not row.is_counted}
-        counted = {
-            d.portrait: Label(
-                label=d.label,
-                posterior=f"{d.posterior:.4f}",
-                votes=str(len(d.votes)),
-                origin="adjudicated" if d.is_adjudicated else "votes",
-            )
-            for d in summary.decisions
-        }
-        rows = {**kept, **counted}
+        rows = _rows(before, summary)
         write_rows(dataset, rows)
         counts = _counts(faces, rows)
         text = json.dumps(facts_of(dataset, summary, min_votes, counts), indent=1, allow_nan=False)
@@ -87,6 +79,21 @@ def finalize(dataset: Path, *, min_votes: int = 2) -> Finalized:
         new=len(rows.keys() - before.keys()),
         counts=counts,
     )
+
+
+def _rows(before: Mapping[str, Label], summary: Summary) -> dict[str, Label]:
+    """What ``labels.csv`` comes to: what was imported ``before`` stays where votes are lacking."""
+    kept = {id_: row for id_, row in before.items() if not row.is_counted}
+    counted = {
+        d.portrait: Label(
+            label=d.label,
+            posterior=f"{d.posterior:.4f}",
+            votes=str(len(d.votes)),
+            origin="adjudicated" if d.is_adjudicated else "votes",
+        )
+        for d in summary.decisions
+    }
+    return {**kept, **counted}
 
 
 def _nothing(dataset: Path, summary: Summary, min_votes: int) -> str:
@@ -108,9 +115,12 @@ def _changes(before: Mapping[str, Label], after: Mapping[str, Label]) -> list[tu
 
 
 def would_be(dataset: Path, summary: Summary) -> dict[tuple[str, str], int]:
-    """(label, half) → portraits, were the votes counted now."""
-    rows = {d.portrait: Label(label=d.label) for d in summary.decisions}
-    return _counts(Faces.read(dataset), rows)
+    """(label, half) → portraits, were the votes counted now.
+
+    Raises:
+        InputError: a damaged manifest or ``labels.csv``.
+    """
+    return _counts(Faces.read(dataset), _rows(read_rows(dataset), summary))
 
 
 def _counts(faces: Faces, rows: Mapping[str, Label]) -> dict[tuple[str, str], int]:
@@ -173,7 +183,9 @@ def paragraph(summary: Summary, min_votes: int, learned: Proposals | None = None
         f"{len(people)} annotators gave {votes:,} votes ({several}), none seeing what another said "
         f"or any proposal. A portrait with at least {min_votes} votes has the label that Dawid and "
         f"Skene's estimate (1979) gives a probability of at least {SURE:g}, else it is ambiguous "
-        f"and in neither domain: {decided:,} portraits were decided so."
+        f"and in neither domain: {decided:,} portraits were decided so. Where fewer than "
+        f"{PEOPLE_FOR_RATES} annotators gave {VOTES_FOR_RATES} votes or more (here {summary.rated} "
+        "did), nobody's errors can be estimated, and a label needs all its votes to be equal."
     ]
     if not math.isnan(alpha.value):
         said.append(

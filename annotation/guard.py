@@ -2,7 +2,7 @@
 
 FiftyOne has no login, serves any file of the machine at ``/media`` and runs operators for any page
 that asks. Behind this gate a request needs the secret of the link (as a cookie), a Host that is
-known, no foreign Origin, and asks for pictures of the dataset only.
+known, no foreign Origin, and asks for pictures of the dataset and operators of the screen only.
 """
 
 import hmac
@@ -24,6 +24,13 @@ App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[N
 _TYPES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
 _POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; frame-ancestors 'none'"
 _EDITS = ("PATCH", "PUT", "DELETE")
+_OURS = "@gazebench/label/"  # operators of our plugin
+_APPS = (  # those of FiftyOne that its App runs when it opens, and when it shows a face; they read
+    "@voxel51/operators/get_label_schemas",
+    "@voxel51/operators/list_workspaces",
+)
+_PLACEMENTS = "/operators/resolve-placements"  # the only path below /operators/ that runs none
+_MOST = 4 << 20  # bytes of a request to an operator; the most votes in one are 0.2 MB
 _HOUR = "private, max-age=3600"
 _FOREVER = b"private, max-age=31536000, immutable"  # of files whose name has a digest
 
@@ -63,15 +70,21 @@ class Guard:
         if scope["type"] != "http":
             return  # FiftyOne opens no sockets
         answer = self._answer(scope)
+        path = scope["path"]
+        if answer is None and path.startswith("/operators/") and path != _PLACEMENTS:
+            body = await _body(receive)
+            answer = _refusal(body)
+            receive = _once_more(body, receive)
         if answer is None:
-            await self._app(scope, receive, _confined(send, scope["path"]))
+            await self._app(scope, receive, _confined(send, path))
         else:
             await _respond(send, *answer)
 
     def _answer(self, scope: Scope) -> tuple[int, dict[str, str], bytes] | None:
         """What the gate says itself; None lets the request through."""
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
-        path, query = scope["path"], parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        path, words = scope["path"], scope.get("query_string", b"").decode("latin-1")
+        query = parse_qs(words, keep_blank_values=True)
         if not gate.is_for_us(headers, self._hosts):
             return _page(403, "This address is not known here.")
         if path == "/gazebench/health":
@@ -82,6 +95,8 @@ class Guard:
             return _page(
                 403, "Please open the link that you were sent; it is the key to this page."
             )
+        if "\n" in path:  # FiftyOne's routes match with a line break at their end as well
+            return _page(404, "No such page.")
         if scope["method"] in _EDITS or path == "/tag":  # others would see it in their App
             return _page(403, "Votes are given in the panel Label; nothing else is edited here.")
         if path == "/gazebench/screen.js":
@@ -92,7 +107,7 @@ class Guard:
             return 303, {"location": self._home}, b""
         if self._index and path == unquote(self._home).partition("?")[0]:
             return self._first_page()
-        if path == "/media" and not self._is_ours(query.get("filepath", [""])[0]):
+        if path == "/media" and not self._is_ours(query.get("filepath", [])):
             return _page(404, "No such picture.")
         return None
 
@@ -131,11 +146,46 @@ class Guard:
             return _page(404, "This picture cannot be read.")
         return 200, {"content-type": _TYPES[file.suffix], "cache-control": _HOUR}, data
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_ours(self, names: list[str]) -> bool:
+        """Whether they name one picture of the dataset; of several FiftyOne takes the last."""
         try:
-            return Path(name).resolve().is_relative_to(self._images)
+            return len(names) == 1 and Path(names[0]).resolve().is_relative_to(self._images)
         except (OSError, ValueError):
             return False
+
+
+async def _body(receive: Any) -> bytes:
+    """The body of a request; one that is too long is cut off behind the limit."""
+    body, is_whole = b"", False
+    while not is_whole and len(body) <= _MOST:
+        message = await receive()
+        body += message.get("body", b"")
+        is_whole = not message.get("more_body", False)
+    return body
+
+
+def _refusal(body: bytes) -> tuple[int, dict[str, str], bytes] | None:
+    """What is said to a request for an operator that is not for volunteers; None: it is."""
+    if len(body) > _MOST:
+        return _page(413, "This is too much at once.")
+    try:
+        content = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        content = None
+    operator = content.get("operator_uri") if isinstance(content, dict) else None
+    if isinstance(operator, str) and (operator.startswith(_OURS) or operator in _APPS):
+        return None
+    return _page(403, "Only the panel Label runs anything here.")
+
+
+def _once_more(body: bytes, receive: Any) -> Any:
+    """As ``receive``, beginning with a body that was read already."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receiving() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return receiving
 
 
 def _confined(send: Any, path: str) -> Any:

@@ -1,14 +1,14 @@
 """Votes from files into ``votes.sqlite``; labels without a name go to ``labels.csv``."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gazebench.annotation import examples, imports
 from gazebench.annotation.imports import Said
 from gazebench.annotation.labels import ImportReport, import_csv
-from gazebench.annotation.meant import first_few, resolve
+from gazebench.annotation.meant import Resolved, first_few, resolve
 from gazebench.annotation.votes import Event, Round, Votes, now
 from gazebench.dataset import Manifest, read_heading
 from gazebench.errors import InputError
@@ -22,7 +22,8 @@ class VotesReport:
 
     read: int
     new: int
-    quarantined: int
+    quarantined: int  # lines about faces in quarantine, left out
+    gone: int  # of those read, events on faces that are in quarantine or gone: kept
     unlabelled: int  # lines that say nothing
     annotators: tuple[str, ...]
 
@@ -70,25 +71,31 @@ def import_votes(
 ) -> VotesReport:
     """Add the votes of a file to those of ``dataset``; the same file again adds nothing.
 
-    ``annotator``: whose votes they are, where the file does not say.
+    ``annotator``: whose votes they are, where the file does not say. A line that is no event, as
+    it has no id, says what its person holds now: it is a new vote unless that stands already.
 
     Raises:
         InputError: a line that cannot be used, is about no portrait, or contradicts another line.
     """
     manifest = Manifest.load(dataset)
     lines = imports.read(path, mapping)
-    practice = [said for said in lines if _is_practice(said)]
-    resolved = resolve(manifest, path, [s for s in lines if not _is_practice(s)])
-    found = [*((said.name, said) for said in practice), *resolved.found]
+    practice = [(said.name, said) for said in lines if _is_practice(said)]
+    others = [said for said in lines if not _is_practice(said)]
+    resolved = Resolved([])
+    if others or not practice:
+        resolved = resolve(manifest, path, others, keep_events=True)
+    found = [*practice, *resolved.found]
+    found.sort(key=lambda pair: not pair[1].event)  # events first: what else is said is said now
     _check(path, found, annotator)
     events = list(_events(path, found, annotator))
     with Votes.open(dataset) as votes:
-        new = votes.add(events)
+        new = votes.add(_unsaid(votes, events, {said.event for _, said in found}))
     people = tuple(sorted({event.annotator for event in events}))
     return VotesReport(
         read=len(events),
         new=len(new),
         quarantined=resolved.quarantined,
+        gone=resolved.gone,
         unlabelled=resolved.unlabelled,
         annotators=people,
     )
@@ -96,6 +103,24 @@ def import_votes(
 
 def _is_practice(said: Said) -> bool:
     return said.round == Round.TRAINING and said.name in examples.ids()
+
+
+def _unsaid(votes: Votes, events: Sequence[Event], named: Set[str]) -> list[Event]:
+    """The events without those that say what their person holds already.
+
+    Events whose ids the file ``named`` are all kept. Any other that changes what stands gets an id
+    that follows from what it changes: X, then Y, then X again are three votes.
+    """
+    last = {(e.annotator, e.portrait, e.round): e for _, e in votes.events()}
+    found: list[Event] = []
+    for event in events:
+        before = last.get((event.annotator, event.portrait, event.round))
+        if event.event in named or before is None:
+            found.append(event)
+        elif before.vote != event.vote:
+            again = str(uuid.uuid5(_IDS, f"{event.event}\n{before.event}"))
+            found.append(replace(event, event=again))
+    return found
 
 
 def _check(path: Path, found: Sequence[tuple[str, Said]], annotator: str) -> None:

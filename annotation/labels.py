@@ -75,12 +75,12 @@ def import_csv(
     manifest = Manifest.load(dataset)
     with store.locked(dataset):
         resolved = resolve(manifest, path, imports.read(path, mapping))
-        read = _agreed(path, resolved.found)
+        read = agreed(path, resolved.found)
         return _merge(manifest, read, resolved, name=str(path), replace=replace)
 
 
-def _agreed(path: Path, found: list[tuple[str, Said]]) -> dict[str, str]:
-    """One label for each portrait.
+def agreed(path: Path, found: list[tuple[str, Said]], advice: str = "") -> dict[str, str]:
+    """One label for each portrait; ``advice`` ends the sentence on lines that contradict.
 
     Raises:
         InputError: a line that is not a label, such as ``undo``, or lines that contradict.
@@ -100,7 +100,7 @@ def _agreed(path: Path, found: list[tuple[str, Said]]) -> dict[str, str]:
                 f"{earlier.where}"
             )
     if contradictions:
-        raise InputError(f"{path}, {first_few(contradictions)}")
+        raise InputError(f"{path}, {first_few(contradictions)}{advice}")
     return {id_: said.vote for id_, said in labels.items()}
 
 
@@ -160,16 +160,22 @@ def read_rows(dataset: Path) -> dict[str, Label]:
     """The lines of ``DATASET/labels.csv`` by id; empty where there is none.
 
     Raises:
-        InputError: damaged.
+        InputError: damaged, or with a label that does not exist.
     """
     path = dataset / "labels.csv"
     labels = read_labels(path)  # which refuses two labels for one portrait
     if not labels:
         return {}
-    return {
-        row["id"]: Label(label=row["label"], **{name: row.get(name) or "" for name in _COUNTED})
-        for _, row in read_csv(path, ("id", "label"))
-    }
+    rows: dict[str, Label] = {}
+    for line, row in read_csv(path, ("id", "label")):
+        if row["label"] not in LABELS:
+            raise InputError(
+                f"{path}, line {line}: {row['id']!r} has the label {row['label']!r}; it must be "
+                f"one of {', '.join(LABELS)}: correct that line, or remove it"
+            )
+        counted = {name: row.get(name) or "" for name in _COUNTED}
+        rows[row["id"]] = Label(label=row["label"], **counted)
+    return rows
 
 
 def write_rows(dataset: Path, rows: Mapping[str, Label]) -> None:

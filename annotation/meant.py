@@ -1,12 +1,12 @@
 """Which portraits the names of a file mean."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from gazebench.annotation.imports import Said
-from gazebench.dataset import Manifest, read_csv
-from gazebench.dataset.tables import Names
+from gazebench.dataset import Manifest, names, read_csv
 from gazebench.errors import InputError
 
 _SHOWN = 5
@@ -16,42 +16,52 @@ class Resolved(NamedTuple):
     """The lines of a file, and what they are about."""
 
     found: list[tuple[str, Said]]  # with the portrait's id
-    quarantined: int  # lines about faces in quarantine
-    unlabelled: int  # lines that say nothing
-    renamed: list[tuple[str, str]]  # names that are written otherwise in the dataset, with the ids
+    quarantined: int = 0  # lines about faces in quarantine, left out
+    gone: int = 0  # of ``found``, events on faces that are in quarantine or gone
+    unlabelled: int = 0  # lines that say nothing
+    renamed: Sequence[tuple[str, str]] = ()  # names that the dataset writes otherwise, with the ids
 
 
-def resolve(manifest: Manifest, path: Path, lines: Sequence[Said]) -> Resolved:
+def resolve(
+    manifest: Manifest, path: Path, lines: Sequence[Said], *, keep_events: bool = False
+) -> Resolved:
     """What the lines of a file are about.
 
     A name may have folders and an ending that the dataset's has not, and lack zeros in front, as
-    spreadsheets take them away, where that can mean one portrait only.
+    spreadsheets take them away, where that can mean one portrait only; see ``names.chosen``.
+    ``keep_events``: an event on a face that is in quarantine or gone is found by its own name.
 
     Raises:
-        InputError: a name that no portrait has, or that may mean two; nothing is left but
-            quarantined faces.
+        InputError: a name that no portrait has, or that may mean two, or names in one line that
+            mean two; nothing is left but quarantined faces; no name is one of this dataset.
     """
-    meant = Names(_names(manifest))
-    resolved = Resolved([], 0, sum(not said.vote for said in lines), [])
-    unknown: list[str] = []
-    quarantined = 0
+    known = names.Names(_names(manifest))
+    found: list[tuple[str, Said]] = []
+    unknown: list[tuple[str, bool]] = []  # names for a message, and whether they are kept
+    quarantined = gone = 0
     for said in (said for said in lines if said.vote):
-        faces = meant.find(said.name)
-        if not faces:
-            unknown.append(f"{said.where}: {said.name!r}")
-        elif len(faces) > 1:
-            raise InputError(_ambiguous_sentence(path, said, faces))
-        elif (id_ := next(iter(faces))) is None:
+        given = said.names or (("", said.name),)
+        meant = names.chosen(known.find, given, f"{path}, {said.where}", _shown)
+        is_kept = keep_events and bool(said.event)
+        if not meant.keys:
+            unknown.append((f"{said.where}: {meant.quoted}", is_kept))
+        if (id_ := next(iter(meant.keys), None)) is not None:
+            found.append((id_, replace(said, name=meant.name)))
+        elif is_kept:
+            found.append((said.name, said))
+            gone += 1
+        elif meant.keys:
             quarantined += 1
-        else:
-            resolved.found.append((id_, said))
-    if unknown:
-        raise InputError(_unknown_sentence(path, unknown, len(lines), manifest))
-    if not resolved.found:
+    refused = [name for name, is_kept in unknown if not is_kept]
+    if unknown and (refused or len(unknown) == len(lines)):
+        refused = refused or [name for name, _ in unknown]
+        raise InputError(_unknown_sentence(path, refused, len(lines), manifest))
+    if not found:
         raise InputError(f"{path}: no label of a portrait of {manifest.root}")
-    plain = {(p.id, name) for p in manifest.portraits for name in (p.id, p.source_name)}
-    renamed = [(s.name, id_) for id_, s in resolved.found if (id_, s.name) not in plain]
-    return resolved._replace(quarantined=quarantined, renamed=renamed)
+    plain = {(p.id, p.source_name) for p in manifest.portraits}
+    renamed = [(s.name, id_) for id_, s in found if s.name != id_ and (id_, s.name) not in plain]
+    unlabelled = sum(not said.vote for said in lines)
+    return Resolved(found, quarantined, gone, unlabelled, renamed)
 
 
 def _names(manifest: Manifest) -> Iterator[tuple[str, str | None]]:
@@ -64,9 +74,8 @@ def _names(manifest: Manifest) -> Iterator[tuple[str, str | None]]:
         yield row["source_name"], None
 
 
-def _ambiguous_sentence(path: Path, said: Said, faces: set[str | None]) -> str:
-    which = " and ".join(sorted(id_ or "a quarantined face" for id_ in faces))
-    return f"{path}, {said.where}: {said.name!r} may mean {which}; give the other of its two names"
+def _shown(id_: str | None) -> str:
+    return id_ or "a quarantined face"
 
 
 def _unknown_sentence(path: Path, unknown: list[str], lines: int, manifest: Manifest) -> str:

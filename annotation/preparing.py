@@ -9,15 +9,18 @@ from typing import Literal
 from gazebench import store
 from gazebench.annotation import imports, proposals, server
 from gazebench.annotation.faces import Faces
+from gazebench.annotation.imports import Said
+from gazebench.annotation.labels import agreed
 from gazebench.annotation.meant import resolve
 from gazebench.annotation.proposals import Proposals
 from gazebench.annotation.session import FOLDER, Plan, Session, check_gold, check_names
-from gazebench.annotation.votes import VOTES, Votes
+from gazebench.annotation.votes import UNDO, VOTES, Round, Votes
 from gazebench.dataset import Manifest, read_heading
 from gazebench.errors import InputError
 
 GOLD_SHARE = 0.02  # of the portraits
 _LEAST_GOLD = 10
+_ADVICE = "; gold is one label for a portrait: leave out those that people differ on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +91,23 @@ def _before(dataset: Path) -> Session | None:
 
 
 def _gold(dataset: Path, path: Path, faces: Faces) -> Mapping[str, str]:
-    found = resolve(Manifest.load(dataset), path, imports.read(path)).found
-    known = {id_: said.vote for id_, said in found if said.vote in VOTES}
+    lines = [said for said in imports.read(path) if said.round in (Round.LABEL, Round.ADJUDICATE)]
+    found = _standing(resolve(Manifest.load(dataset), path, lines).found)
+    known = {id_: label for id_, label in agreed(path, found, _ADVICE).items() if label in VOTES}
     check_gold(known, set(faces.ids))
     if not known:
         raise InputError(f"{path}: has no label that can be gold")
     most = max(_LEAST_GOLD, round(GOLD_SHARE * len(faces.ids)))
     chosen = Random(0).sample(sorted(known), min(most, len(known)))
     return {id_: known[id_] for id_ in sorted(chosen)}
+
+
+def _standing(found: list[tuple[str, Said]]) -> list[tuple[str, Said]]:
+    """Of events, the last of each person on each face, where it took back none; other lines all."""
+    held: dict[object, tuple[str, Said]] = {}
+    for place, (id_, said) in enumerate(found):
+        held[(said.annotator, id_, said.round) if said.event else place] = id_, said
+    return [(id_, said) for id_, said in held.values() if said.vote != UNDO]
 
 
 def _faces_each(session: Session, faces: Faces) -> float:

@@ -16,8 +16,9 @@ from gazebench.annotation.votes import UNDO, VOTES, Event, Round
 SURE = 0.9  # least posterior of a label
 AMBIGUOUS = "ambiguous"
 PAUSE_MS = 60_000  # a longer look was a pause, and does not count as speed
+PEOPLE_FOR_RATES = 3  # with fewer, error rates cannot be told from the portraits' own labels
+VOTES_FOR_RATES = 20  # least of a person whose error rates can be told
 _Key = TypeVar("_Key", str, tuple[str, str])
-_PEOPLE_FOR_RATES = 3  # with fewer, error rates cannot be told from the portraits' own labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ class Summary:
     kappas: tuple[Kappa, ...]
     majority: Mapping[str, int]  # labels that the plain majority would give
     by_number: Mapping[int, int]  # votes on a portrait → portraits
+    rated: int  # people with votes enough for an estimate of their error rates
     adjudicator: str = ""
     events: int = 0
     gold: Mapping[str, str] = field(default_factory=dict)
@@ -92,14 +94,16 @@ def summarise(
     """The summary of ``events`` in the order of their commits, on the ``portraits`` that are there.
 
     A portrait is decided on when ``min_votes`` people voted on it. Its label is Dawid and Skene's
-    where that is at least 0.9 probable, and else "ambiguous". Where fewer than three people voted
-    in all, nobody's error rates can be estimated, and a label needs all its votes to be the same.
+    where that is at least 0.9 probable, and else "ambiguous". Where fewer than three people have
+    20 votes or more that stand, nobody's error rates can be estimated, and a label needs all its
+    votes to be the same.
     """
     gold = gold or {}
     read = _sorted_out(events, set(portraits))
     table = agreement.ratings({key: e.vote for key, e in read.current.items()}, VOTES)
     number = table.counts.sum(axis=1)
-    decisions = _decisions(table, read, min_votes)
+    rated = int(((table.values != MISSING).sum(axis=0) >= VOTES_FOR_RATES).sum())
+    decisions = _decisions(table, read, min_votes, alone=rated < PEOPLE_FOR_RATES)
     labels = {decision.portrait: decision.label for decision in decisions}
     return Summary(
         people=tuple(_person(name, read, labels, gold) for name in table.annotators),
@@ -110,6 +114,7 @@ def summarise(
         kappas=tuple(agreement.kappas(table)),
         majority=_majority(table, min_votes),
         by_number=dict(sorted(Counter(number.tolist()).items())),
+        rated=rated,
         adjudicator=", ".join(sorted({e.annotator for e in read.adjudicated.values()})),
         events=read.number,
         gold=gold,
@@ -138,13 +143,13 @@ def _hold(held: dict[_Key, Event], key: _Key, event: Event) -> None:
         held[key] = event
 
 
-def _decisions(table: Ratings, read: _Read, min_votes: int) -> list[Decision]:
+def _decisions(table: Ratings, read: _Read, min_votes: int, *, alone: bool) -> list[Decision]:
+    """``alone``: a label needs all its votes to be the same."""
     if not table.portraits:
         return []
     posterior = consensus.dawid_skene(table).posterior
     counts = table.counts
     number = counts.sum(axis=1)
-    alone = len(table.annotators) < _PEOPLE_FOR_RATES
     found: list[Decision] = []
     for row, portrait in enumerate(table.portraits):
         said = _said(table, row)

@@ -44,8 +44,8 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS latest ON events (round, annotator, portrait, number);
 """
 _REPAIR = (
-    "put back a copy, or the files that `gazebench label export` wrote with "
-    "`gazebench label import`"
+    f"move it away, with {FILE}-wal and {FILE}-shm where they are; then put back a copy, or run "
+    "`gazebench label import` with the files that `gazebench label export` or labelling pages wrote"
 )
 _FIELDS = "event, annotator, portrait, vote, milliseconds, time, round, client"
 _CURRENT = f"""

@@ -2,6 +2,7 @@
 
 import http.client
 import itertools
+import json
 import os
 import random
 import resource
@@ -9,8 +10,10 @@ import shutil
 import signal
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -28,6 +31,8 @@ from benchmarks.label_servers import (
     status_or_none,
     until_saved,
 )
+from gazebench.annotation.app_dataset import name_of
+from gazebench.annotation.faces import Faces
 from gazebench.annotation.processes import wait
 from gazebench.annotation.votes import UNDO, Event, Votes
 
@@ -54,7 +59,7 @@ def prepared(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def served(prepared: Path) -> Iterator[Served]:
-    with serving(prepared, number=2) as served:
+    with serving(prepared, "--allow-host", "label.example.org", number=2) as served:
         yield served
 
 
@@ -90,12 +95,52 @@ def test_votes_are_stored_and_nobody_forges_them(served: Served) -> None:
     for path in ("/", "/datasets/x", "/media?filepath=/etc/passwd", "/gazebench/faces/00000"):
         assert status_of(link, path) == 403
     assert status_of(link, "/gazebench/health", Host="evil.example") == 403
+    assert status_of(link, "/gazebench/health", Host="label.example.org") == 200
     for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}):
         with pytest.raises(RefusedError, match="403"):
             ana.post("progress", {}, **headers)
     for path in ("/etc/passwd", str(served.dataset / "images/../votes.sqlite")):
         with pytest.raises(RefusedError, match="404"):
             ana.get(f"/media?filepath={quote(path)}")
+
+
+def post(client: Client, path: str, **content: object) -> Any:
+    """What an address of FiftyOne's own answers."""
+    body = json.dumps(content).encode()
+    kind = {"content-type": "application/json"}
+    return json.loads(client._open(urllib.request.Request(client.base + path, body, kind)))
+
+
+def made(name: str, **words: object) -> dict[str, object]:
+    """An object that FiftyOne is asked to make."""
+    return {"_cls": name, "kwargs": list(words.items())}
+
+
+def test_fiftyone_runs_nothing_else_and_shows_no_file(served: Served, tmp_path: Path) -> None:
+    ana = Client(served.links["ana"])
+    ours = next((served.dataset / "images").iterdir())
+    key = quote(str(served.dataset / "labelling" / "key"))
+    for path in (f"/media?filepath={quote(str(ours))}&filepath={key}", f"/media%0A?filepath={key}"):
+        with pytest.raises(RefusedError, match="404"):
+            ana.get(path)
+    for path in ("execute", "execute/generator", "resolve-type"):
+        with pytest.raises(RefusedError, match="403"):
+            post(ana, f"/operators/{path}", operator_uri="@voxel51/operators/list_files")
+    uri = "@voxel51/operators/list_workspaces"
+    name = name_of(Faces.read(served.dataset))
+    assert post(ana, "/operators/execute", operator_uri=uri, dataset_name=name)["result"]
+
+    count = made("fiftyone.core.aggregations.Count")
+    limited = made("fiftyone.core.stages.Limit", limit=3)
+    found = post(ana, "/aggregate", dataset=name, view=[limited], aggregations=[count])
+    assert found == {"aggregate": [3]}
+    mark = tmp_path / "mark"
+    touch = made("subprocess.Popen", args=["touch", str(mark)])
+    copied = made("fiftyone.core.stages.Mongo", pipeline=[{"$out": "copied"}])
+    for view, asked in (([touch], count), ([copied], count), ([], touch)):
+        with pytest.raises(RefusedError, match="500"):
+            post(ana, "/aggregate", dataset=name, view=view, aggregations=[asked])
+    assert not wait(mark.exists, 2)
 
 
 def test_pictures_with_odd_names_are_served(served: Served) -> None:

@@ -141,6 +141,14 @@ def test_preparing_again_adds_people_and_keeps_the_plan(ready: Path) -> None:
     assert (ready / "labelling" / "key").stat().st_mode & 0o777 == 0o600
 
 
+def test_without_the_app_a_page_for_a_volunteer_comes_next(ready: Path) -> None:
+    done = gazebench("label", "prepare", ready, "--annotators", "chen", "--no-app")
+    [words] = [line for line in done.output.splitlines() if line.startswith("next: gazebench ")]
+    assert words.endswith(f"label pack {ready} --annotator chen")
+    out = ("--out", ready.with_name("p.html"))
+    assert gazebench(*words.removeprefix("next: gazebench ").split(), *out).exit_code == 0
+
+
 def test_known_labels_are_slipped_in(ready: Path, demo_portraits: Path) -> None:
     words = ("label", "prepare", ready, "--annotators", "ana", "--no-app", "--gold")
     done = gazebench(*words, ready / "labels.csv")
@@ -271,12 +279,16 @@ def test_a_port_in_use_is_named() -> None:
             server.check_ports([port])
 
 
-def ask(gate: Guard, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """What the gate answers; an application behind it says 299."""
+def ask(
+    gate: Guard, path: str, body: bytes = b"", /, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """What the gate answers; an application behind it says 299 and the body that it got."""
     sent: list[dict[str, Any]] = []
+    parts = [body[:20], body[20:]]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request"}
+        part = parts.pop(0)
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
@@ -296,8 +308,12 @@ def ask(gate: Guard, path: str, **headers: str) -> tuple[int, dict[str, str], by
 
 
 async def behind(scope: Any, receive: Any, send: Any) -> None:
+    body, message = b"", {"more_body": True}
+    while message["more_body"]:
+        message = await receive()
+        body += message["body"]
     await send({"type": "http.response.start", "status": 299, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
@@ -394,6 +410,55 @@ def test_pictures_of_the_dataset_and_no_others(gate: Guard, desk: Desk, ready: P
         assert ask(gate, f"/media?filepath={path}", cookie=COOKIE)[0] == 404
     for name in ("faces/../../labelling/key", "faces/%2e%2e%2fkey", "examples/x", "other"):
         assert ask(gate, f"/gazebench/{name}", cookie=COOKIE)[0] == 404
+
+
+def test_of_several_pictures_in_one_address_none_is_shown(gate: Guard, desk: Desk) -> None:
+    """FiftyOne would take the last one."""
+    ours, key = desk.faces.path(desk.faces.ids[0]), desk.dataset / "labelling" / "key"
+    for paths in ((ours, key), (key, ours), (ours, ours), (ours, ""), ()):
+        query = "&".join(f"filepath={path}" for path in paths)
+        assert ask(gate, f"/media?{query}", cookie=COOKIE)[0] == 404
+
+
+def test_a_line_break_at_the_end_is_another_path(gate: Guard) -> None:
+    """To FiftyOne's routes it is the same one."""
+    for path in ("/media\n?filepath=/etc/passwd", "/tag\n", "/operators/execute\n"):
+        assert ask(gate, path, cookie=COOKIE, method="POST")[0] == 404
+
+
+RUNS = ("execute", "execute/generator", "resolve-type", "resolve-execution-options")
+
+
+@pytest.mark.parametrize("path", [*RUNS, "subscribe-execution-store", "another"])
+def test_only_operators_of_the_panel_run(gate: Guard, path: str) -> None:
+    def status(body: bytes) -> tuple[int, bytes]:
+        answer = ask(gate, f"/operators/{path}", body, cookie=COOKIE, method="POST")
+        return answer[0], answer[2]
+
+    for name in ("@gazebench/label/vote", "@voxel51/operators/list_workspaces"):
+        body = json.dumps({"operator_uri": name, "params": {"events": ["ü"] * 500}}).encode()
+        assert status(body) == (299, body)
+    theirs = "@voxel51/operators/list_files"
+    for content in (
+        {"operator_uri": theirs, "params": {}},
+        {"operator_uri": "@voxel51/operators/delete_selected_samples"},
+        {"operator_uri": {"$symbol": theirs}},
+        {"operator_uri": None},
+        {"params": {"operator_uri": "@gazebench/label/vote"}},
+        [theirs],
+    ):
+        assert status(json.dumps(content).encode())[0] == 403
+    ours = '"operator_uri": "@gazebench/label/vote"'
+    for body in (f'{{{ours}, "operator_uri": "{theirs}"}}', f"{{{ours}", "", "[" * 100_000):
+        assert status(body.encode())[0] == 403
+    assert status(json.dumps(ours).encode("utf-16"))[0] == 403
+    assert status(b" " * (5 << 20) + b"{}")[0] == 413
+
+
+def test_the_app_may_list_operators_and_their_places(gate: Guard) -> None:
+    for path in ("/operators", "/operators/resolve-placements"):
+        body = b'{"dataset_name": "d", "view": []}'
+        assert ask(gate, path, body, cookie=COOKIE, method="POST")[::2] == (299, body)
 
 
 def test_a_pipe_is_no_picture_and_no_key(gate: Guard, desk: Desk, ready: Path) -> None:

@@ -10,6 +10,8 @@ from labelling import event
 
 from gazebench.annotation.finalize import finalize
 from gazebench.annotation.labels import Label, import_csv, read_rows
+from gazebench.annotation.status import Watch, facts_of
+from gazebench.annotation.summary import VOTES_FOR_RATES
 from gazebench.annotation.votes import UNDO, Event, Round, Votes
 from gazebench.dataset import Manifest, read_labels
 from gazebench.errors import InputError
@@ -139,6 +141,43 @@ def test_two_people_who_differ_are_ambiguous(bare: Path) -> None:
     assert found[ids(bare)[5]] == "ambiguous"
 
 
+def test_a_person_of_few_votes_says_nothing_of_error_rates(bare: Path) -> None:
+    """B says X of everything; which of two people is wrong, 19 votes of a third do not tell."""
+    said = {id_: "Y" if n % 3 else "X" for n, id_ in enumerate(ids(bare))}
+    add(bare, *(event(id_, vote, "a") for id_, vote in said.items()))
+    add(bare, *(event(id_, "X", "b") for id_ in said))
+    first, *others = list(said)[:VOTES_FOR_RATES]
+    add(bare, *(event(id_, said[id_], "c") for id_ in others))
+    differing = {id_ for id_, vote in said.items() if vote == "Y"}
+    assert _ambiguous(bare) == differing
+    rule = "Where fewer than 3 annotators gave 20 votes or more (here 2 did)"
+    assert rule in " ".join((bare / "README.md").read_text().split())
+    add(bare, event(first, said[first], "c"))
+    assert not _ambiguous(bare) & {*others}
+    assert "(here 3 did)" in " ".join((bare / "README.md").read_text().split())
+
+
+def _ambiguous(dataset: Path) -> set[str]:
+    finalize(dataset)
+    found = read_labels(dataset / "labels.csv")
+    return {id_ for id_, label in found.items() if label == "ambiguous"}
+
+
+@pytest.mark.parametrize("label", ["x", "", "Z"])
+def test_a_label_that_does_not_exist_is_named_and_nothing_is_written(
+    voted: Path, label: str
+) -> None:
+    a, b = ids(voted)[:2]
+    text = f"id,label\n{a},X\n{b},{label}\n"
+    (voted / "labels.csv").write_text(text)
+    before = {path: path.read_bytes() for path in voted.glob("*.*") if path.is_file()}
+    done = gazebench("label", "finalize", voted)
+    assert done.exit_code == 3, done.output
+    path = voted / "labels.csv"
+    assert f"{path}, line 3: {b!r} has the label {label!r}; it must be one of X, Y," in done.output
+    assert before.items() <= {p: p.read_bytes() for p in voted.glob("*.*") if p.is_file()}.items()
+
+
 def test_an_adjudicator_decides(voted: Path) -> None:
     first = ids(voted)[0]
     add(voted, event(first, "X", "organiser", Round.ADJUDICATE))
@@ -205,6 +244,20 @@ def test_the_commands_tell_the_numbers(voted: Path) -> None:
     add(voted, *(event(ids(voted)[5], "Y", who) for who in "abc"))
     again = gazebench("label", "finalize", voted)
     assert f"{ids(voted)[5]}: X → Y" in again.output
+
+
+def test_a_page_of_the_status_counts_as_finalize_does(voted: Path) -> None:
+    a, b = ids(voted)[:2]
+    add(voted, *(event(a, UNDO, who) for who in "abc"))
+    path = voted.with_name("l.csv")
+    path.write_text(f"id,label\n{a},Y\n{b},Y\n")  # the second has votes
+    import_csv(voted, path)
+    assert gazebench("label", "prepare", voted, "--annotators", "a", "--no-app").exit_code == 0
+    with Votes.open(voted) as votes:
+        shown = facts_of(voted, Watch(voted, votes).look())["counts"]
+    finalize(voted)
+    assert shown == json.loads((voted / "agreement.json").read_text())["counts"]
+    assert sum(shown.values()) == 24
 
 
 def test_status_shows_everybody(voted: Path, tmp_path: Path) -> None:

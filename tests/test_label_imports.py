@@ -58,6 +58,15 @@ def test_words_mean_what_one_says(tmp_path: Path) -> None:
         said(path, **{"1": "Q"})
 
 
+def test_two_words_may_be_exchanged(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,label\na,X\nb,Y\nc,r\n")
+    assert [vote for _, vote, _ in said(path, X="Y", y="X")] == ["Y", "X", "reject"]
+    assert [vote for _, vote, _ in said(path, u="R", R="u")] == ["X", "Y", "unsure"]
+    with pytest.raises(InputError, match="--map Q=camera: 'camera' is not X"):
+        said(path, camera="X", Q="camera")
+
+
 def test_the_lists_of_celebgaze_are_labels(tmp_path: Path) -> None:
     (tmp_path / "1.txt").write_text("a-1 10 20 30 40\r\n\r\nb-2 10 20 30 40\r\n")
     (tmp_path / "0.txt").write_text("c-3 10 20 30 40\n")

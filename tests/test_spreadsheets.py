@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gazebench import sources
 from gazebench.annotation.importing import import_votes
 from gazebench.annotation.labels import import_csv
-from gazebench.dataset import Manifest, read_labels, tables
+from gazebench.dataset import Manifest, names, read_labels
 from gazebench.errors import InputError
 
 CASES = Path(__file__).parents[2] / "shared" / "cases"
@@ -174,9 +174,9 @@ NAMES = st.lists(st.text("ab01./\\-é ", min_size=1, max_size=6), min_size=1, un
 
 
 @given(NAMES)
-def test_a_name_always_means_itself(names: list[str]) -> None:
-    known = tables.Names(zip(names, names, strict=True))
-    assert [known.find(name) for name in names] == [{name} for name in names]
+def test_a_name_always_means_itself(every: list[str]) -> None:
+    known = names.Names(zip(every, every, strict=True))
+    assert [known.find(name) for name in every] == [{name} for name in every]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_name_always_means_itself(names: list[str]) -> None:
     ],
 )
 def test_a_name_means_no_other_picture(known: list[str], name: str, meant: set[str]) -> None:
-    assert tables.Names(zip(known, known, strict=True)).find(name) == meant
+    assert names.Names(zip(known, known, strict=True)).find(name) == meant
 
 
 def test_a_label_of_the_file_is_the_one_imported(bare: Path, two: tuple[str, str]) -> None:

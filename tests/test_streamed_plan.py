@@ -320,3 +320,26 @@ def test_four_times_the_names_take_no_more_memory(named: Path, tmp_path: Path, w
     found = [number * (2 if words else 1) for number in (few, many)]  # of two shards
     assert found == pytest.approx(list(SIZES.values()), rel=0.03)
     assert growth < 15  # MB
+
+
+OTHERWISE = """
+from pathlib import Path
+from gazebench.sources import SourceFace, SpooledFaces
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
+def found(number):
+    names = [f"{n // 1000:03}/{n:07}" for n in range(0, number, 20)]
+    every = (f"{n // 1000:03}/{n:07}.jpg" for n in range(number))
+    faces = SpooledFaces(SourceFace(id=n.replace("/", "-"), name=n, path=Path("x")) for n in every)
+    return sum(len(faces.called(f"/data/{name}.png")) for name in names)
+print(found(20_000))
+before = peak()
+print(found(80_000), peak() - before)
+"""
+
+
+def test_names_that_are_written_otherwise_take_no_more_memory(tmp_path: Path) -> None:
+    few, many, growth = map(float, scripted(tmp_path, OTHERWISE).split())
+    assert (few, many) == (1000, 4000)
+    assert growth < 15  # MB

@@ -226,6 +226,7 @@ def test_an_animation_begins_without_a_jump(demo_portraits: Path) -> None:
     photographer = Photographer(TASK, align="ffhq", finder="dlib")
     for name in AWAY[:3]:
         batch = photographer.open(demo_portraits / f"{name}.jpg").batch("cpu")
+        assert isinstance(method, Undo)
         made = method.animate(batch, [0.02, 0.98, 1.0])[0] - batch.image
         first, near, whole = made.abs().sum((1, 2, 3))
         assert 0 < first < 0.1 * whole

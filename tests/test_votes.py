@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gazebench.annotation.exporting import export
+from gazebench.annotation.importing import import_votes
 from gazebench.annotation.votes import FILE, UNDO, Event, Round, Votes, now
+from gazebench.dataset import Manifest
 from gazebench.errors import DiskError, InputError
 
 
@@ -106,6 +109,20 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"not a database" * 100)
     with pytest.raises(InputError, match="damaged"), Votes.open(tmp_path):
         pass
+
+
+def test_a_damaged_file_says_how_votes_are_brought_back(dataset: Path, tmp_path: Path) -> None:
+    id_ = Manifest.load(dataset).portraits[0].id
+    with Votes.open(dataset) as votes:
+        votes.add([event(id_, "X"), event("gone", "Y")])
+    export(dataset, copy := tmp_path / "copy.jsonl", "jsonl")
+    (dataset / FILE).write_bytes(b"not a database" * 100)
+    with pytest.raises(InputError) as raised:
+        import_votes(dataset, copy)
+    assert f"move it away, with {FILE}-wal and {FILE}-shm where they are; then" in str(raised.value)
+    for path in dataset.glob(f"{FILE}*"):
+        path.rename(tmp_path / path.name)
+    assert import_votes(dataset, copy).new == 2
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from gazebench.errors import InputError
 from gazebench.reading import read_bytes
 
 MAX_BYTES = 1 << 30
-_SHORT = {"u": "unsure", "r": "reject"}  # the keys of the labelling screen
 CHOICES = f"{', '.join(LABELS[:-1])} or {LABELS[-1]}"
 
 
@@ -17,7 +16,7 @@ CHOICES = f"{', '.join(LABELS[:-1])} or {LABELS[-1]}"
 class Said:
     """One line: somebody, or nobody in particular, says something of a face."""
 
-    name: str  # portrait id or source name
+    name: str  # portrait id or source name, the first where the line has several
     vote: str  # one of LABELS, "" where nothing is said, or "undo" in a list of events
     where: str  # for messages: "line 7"
     annotator: str = ""
@@ -26,6 +25,7 @@ class Said:
     event: str = ""  # "" where the file has no such thing
     round: str = "label"
     client: str = "import"
+    names: tuple[tuple[str, str], ...] = ()  # columns and names, where they come from columns
 
 
 def meaning(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -34,11 +34,11 @@ def meaning(mapping: Mapping[str, str]) -> dict[str, str]:
     Raises:
         InputError: ``mapping`` leads to something that is not a label.
     """
-    words = {**_SHORT, **{label.lower(): label for label in LABELS}}
+    words = dict(tables.LABEL_WORDS)
     for word, label in mapping.items():
-        if label.strip().lower() not in words:
+        if label.strip().lower() not in tables.LABEL_WORDS:
             raise InputError(f"--map {word}={label}: {label!r} is not {CHOICES}")
-        words[word.strip().lower()] = words[label.strip().lower()]
+        words[word.strip().lower()] = tables.LABEL_WORDS[label.strip().lower()]
     return words
 
 

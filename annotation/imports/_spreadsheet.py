@@ -3,15 +3,23 @@
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from gazebench.annotation.imports._lines import Said, label_of
-from gazebench.dataset import tables
+from gazebench.dataset import names, tables
 from gazebench.errors import InputError
 
-_NAMES = ("id", "source_name", "name", "file", "image", "filename", "file_name", "image_id")
-_VALUES = ("label", "domain", "vote")
 _PEOPLE = ("annotator", "rater", "worker")
 _DURATIONS = ("milliseconds", "ms")
+
+
+class _Columns(NamedTuple):
+    """Which columns of a table say what."""
+
+    names: tuple[str, ...]
+    value: str
+    person: str  # "" where it has none
+    duration: str  # likewise
 
 
 def read(path: Path, text: str, words: Mapping[str, str]) -> list[Said]:
@@ -23,11 +31,16 @@ def read(path: Path, text: str, words: Mapping[str, str]) -> list[Said]:
     rows = list(tables.rows(path, io.StringIO(text, newline="")))
     if not rows:
         raise InputError(f"{path}: has no lines below its header")
-    name, value = _column(path, rows, _NAMES), _column(path, rows, _VALUES)
-    person, duration = _optional(rows, _PEOPLE), _optional(rows, _DURATIONS)
-    if rows[0][1].keys() >= {"event", "number"}:
+    first = rows[0][1]
+    columns = _Columns(
+        names=names.columns(path, first),
+        value=tables.column(path, first, tables.LABEL_COLUMNS),
+        person=_optional(first, _PEOPLE),
+        duration=_optional(first, _DURATIONS),
+    )
+    if first.keys() >= {"event", "number"}:
         rows.sort(key=lambda line: _number(line[1]["number"], path, f"line {line[0]}") or 0)
-    found = [_said(path, line, row, (name, value, person, duration), words) for line, row in rows]
+    found = [_said(path, line, row, columns, words) for line, row in rows]
     if not any(said.vote for said in found):
         raise InputError(f"{path}: no line has a label; the first is {found[0].where}: label ''")
     return found
@@ -37,21 +50,22 @@ def _said(
     path: Path,
     line: int,
     row: Mapping[str, str | None],
-    columns: tuple[str, str, str, str],
+    columns: _Columns,
     words: Mapping[str, str],
 ) -> Said:
-    name, value, person, duration = columns
-    where = f"line {line}"
-    is_undo = row.get("event") and (row[value] or "").strip().lower() == "undo"
-    who = (row.get(person) or "").strip()
-    if person and not who:
-        raise InputError(f"{path}, {where}: the column {person} is empty")
+    where, vote = f"line {line}", row[columns.value]
+    is_undo = row.get("event") and (vote or "").strip().lower() == "undo"
+    who = (row.get(columns.person) or "").strip()
+    if columns.person and not who:
+        raise InputError(f"{path}, {where}: the column {columns.person} is empty")
+    called = names.cells(row, columns.names)
     return Said(
-        name=tables.plain(row[name]),
-        vote="undo" if is_undo else _vote(row[value], words, path, where),
+        name=called[0][1],
+        names=called,
+        vote="undo" if is_undo else _vote(vote, words, path, where),
         where=where,
         annotator=who,
-        milliseconds=_number(row.get(duration), path, where),
+        milliseconds=_number(row.get(columns.duration), path, where),
         time=(row.get("time") or "").strip(),
         event=(row.get("event") or "").strip(),
         round=(row.get("round") or "label").strip(),
@@ -73,13 +87,5 @@ def _number(text: str | None, path: Path, where: str) -> int | None:
         raise InputError(f"{path}, {where}: {text!r} is not a number") from None
 
 
-def _column(path: Path, rows: list[tuple[int, tables.Row]], names: Iterable[str]) -> str:
-    found = _optional(rows, names)
-    if not found:
-        columns = ", ".join(filter(None, rows[0][1]))
-        raise InputError(f"{path}: no column {' or '.join(names)}; it has: {columns}")
-    return found
-
-
-def _optional(rows: list[tuple[int, tables.Row]], names: Iterable[str]) -> str:
-    return next((name for name in names if name in rows[0][1]), "")
+def _optional(row: tables.Row, columns: Iterable[str]) -> str:
+    return next((column for column in columns if column in row), "")

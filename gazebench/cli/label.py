@@ -117,7 +117,10 @@ def prepare(
             f"order learned from {learned.x:,} X and {learned.y:,} Y of the train half (AUC "
             f"{learned.auc:.2f}): {len(learned.probable):,} of its faces are drawn by it"
         )
-    say_next("label", "pack" if no_app else "serve", dataset)
+    if no_app:
+        say_next("label", "pack", dataset, "--annotator", names[0])
+    else:
+        say_next("label", "serve", dataset)
 
 
 @command.command()
@@ -254,8 +257,9 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
     Also: the file of a labelling page (`label pack`), `label export`, the lists of CelebGaze (0.txt
     and 1.txt), Label Studio's JSON (choices), "CVAT for images" (tags).
 
-    An unknown name or a contradiction is an error that names it, and nothing is written. The same
-    file again changes nothing.
+    An unknown name or a contradiction is an error that names it, and nothing is written; votes of
+    `label export` and labelling pages on faces that are gone are kept. The same file again changes
+    nothing.
     """
     from gazebench.annotation.importing import VotesReport, import_file
 
@@ -266,6 +270,11 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
             f"{report.read:,} votes of {', '.join(report.annotators)} read, {report.new:,} new; "
             f"{report.quarantined:,} on quarantined faces left out"
         )
+        if report.gone:
+            click.echo(
+                f"{report.gone:,} of the votes read are on faces that are in quarantine or gone; "
+                "they are kept and count for nothing"
+            )
         if report.unlabelled:
             click.echo(f"{report.unlabelled:,} lines without a vote left out")
         say_next("label", "finalize", dataset)

@@ -1,22 +1,24 @@
 """Tables that people make: CSV as spreadsheets and scripts write it.
 
-Comma, semicolon, tab or bar; UTF-8 or UTF-16; any case and blanks in the header; names with folders
-or endings, or without the zeros that a spreadsheet takes away. `read_csv` reads our own files.
+Comma, semicolon, tab or bar; UTF-8 or UTF-16; any case and blanks in the header. What the names of
+pictures in them mean: ``names``. `read_csv` reads our own files.
 """
 
 import csv
 import io
 import itertools
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import cast
 
+from gazebench.dataset.manifest import LABELS
 from gazebench.errors import InputError
 from gazebench.reading import opened
 
-Key = TypeVar("Key")
+LABEL_COLUMNS = ("label", "domain", "vote")
+# small letters; also the keys of the labelling screen
+LABEL_WORDS = {**{label.lower(): label for label in LABELS}, "u": "unsure", "r": "reject"}
 Row = dict[str, str | None]
 _MARKS = (",", ";", "\t", "|")
 _HOW = 'open it and choose "Save as", type "CSV UTF-8"'
@@ -24,9 +26,6 @@ _SPREADSHEETS = {
     b"PK\x03\x04": f"is a spreadsheet (xlsx or ods), not a table of text; {_HOW}",
     b"\xd0\xcf\x11\xe0": f"is a spreadsheet (xls), not a table of text; {_HOW}",
 }
-_PICTURE = re.compile(r"(.+)\.(jpe?g|png|webp|bmp|tiff?|jfif|avif|heic)", re.IGNORECASE)
-_NUMBER = re.compile(r"([0-9]{1,18})([.,]0+)?")
-_AS_TEXT = re.compile(r"=\"(.*)\"|'([0-9]+)")  # how a spreadsheet is told to keep zeros in front
 
 
 def read(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -42,10 +41,9 @@ def read(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str, st
             file.seek(0)
             text = io.TextIOWrapper(file, encoding=encoding, newline="")
             for line, row in rows(path, text, columns):
-                full = {name: cell for name, cell in row.items() if cell is not None}
-                if len(full) < len(row):
+                if None in row.values():
                     raise InputError(f"{path}, line {line}: has not as many cells as the header")
-                yield line, full
+                yield line, cast("dict[str, str]", row)
     except UnicodeError:
         raise InputError(no_text(path)) from None
     except OSError as error:
@@ -85,6 +83,19 @@ def rows(
         raise InputError(f"{path}, line {line}: no table ({error})") from None
 
 
+def column(path: Path, row: Mapping[str, str | None], names: Sequence[str]) -> str:
+    """The first of ``names`` that the table with this row has as a column.
+
+    Raises:
+        InputError: it has none of them.
+    """
+    for name in names:
+        if name in row:
+            return name
+    has = ", ".join(filter(None, row))
+    raise InputError(f"{path}: no column {' or '.join(names)}; it has: {has}")
+
+
 def encoding_of(path: Path, head: bytes) -> str:
     """UTF-8, with or without a byte order mark, or UTF-16; ``head``: the first bytes of the file.
 
@@ -115,57 +126,3 @@ def _delimiter(header: str) -> str:
 
 def _column(name: str | None) -> str:
     return re.sub(r"[\s-]+", "_", (name or "").strip().lower())
-
-
-def stem(name: str) -> str:
-    """A name without folders and without the ending of a picture."""
-    return _parts(name)[-1]
-
-
-def plain(cell: str | None) -> str:
-    """A name as it is meant: without blanks around it, and without the marks of a text cell."""
-    name = (cell or "").strip()
-    found = _AS_TEXT.fullmatch(name)
-    return (found[1] or found[2] or "").strip() if found else name
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    *folders, base = name.replace("\\", "/").removeprefix("./").split("/")
-    found = _PICTURE.fullmatch(base)
-    return *folders, found[1] if found else base
-
-
-class Names(Generic[Key]):
-    """What names of pictures mean, first as they are, then in the forms they take elsewhere."""
-
-    def __init__(self, meant: Iterable[tuple[str, Key]]) -> None:
-        self._exact: dict[str, set[Key]] = defaultdict(set)
-        self._stems: dict[str, set[tuple[tuple[str, ...], Key]]] = defaultdict(set)
-        self._numbers: dict[int, set[Key]] = defaultdict(set)
-        for name, key in meant:
-            self._exact[name].add(key)
-            parts = _parts(name.lower())
-            self._stems[parts[-1]].add((parts, key))
-            if number := _NUMBER.fullmatch(parts[-1]):
-                self._numbers[int(number[1])].add(key)
-
-    def find(self, name: str) -> set[Key]:
-        """Every key that a name may mean: one for a plain name, several where it is ambiguous.
-
-        In turn: the name itself; without ending and without folders that only one side has, in
-        any case of letters; a number without the zeros in front.
-        """
-        if found := self._exact.get(name):
-            return found
-        parts = _parts(name.lower())
-        alike = self._stems.get(parts[-1], ())
-        if found := {key for others, key in alike if _agree(parts, others)}:
-            return found
-        number = _NUMBER.fullmatch(parts[-1]) if len(parts) == 1 else None
-        return self._numbers.get(int(number[1]), set()) if number else set()
-
-
-def _agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether two paths may be the same, seen from different folders."""
-    shared = min(len(one), len(other))
-    return one[-shared:] == other[-shared:]

@@ -183,8 +183,10 @@ class Evaluation:
         self.check()
         checked(card, MethodCard, run)
         portraits = portraits_to_correct(self.manifest)
-        partial = {"allow_partial": allow_partial, "remedy": "" if allow_partial else PARTLY}
-        made = Predictions.check(folder, self.manifest, portraits, **partial)
+        remedy = "" if allow_partial else PARTLY
+        made = Predictions.check(
+            folder, self.manifest, portraits, allow_partial=allow_partial, remedy=remedy
+        )
         entry = Entry(run=run, name=run, folder=self.runs / run, trained=False)
         refuse_taken(entry, folder, self.methods, overwrite=self.overwrite)
         with store.locked(entry.folder):
@@ -233,17 +235,17 @@ class Evaluation:
         portraits = portraits_to_correct(self.manifest)
         return Predictions.check(self.runs / result.run / "predictions", self.manifest, portraits)
 
-    def _of_camera(self, folder: Path, **words: str) -> Predictions | None:
+    def _of_camera(self, folder: Path, *, remedy: str = "") -> Predictions | None:
         """What a method made of the domain-X test portraits; None where there are none."""
         portraits = portraits_of_camera(self.manifest)
         if not portraits:
             return None
-        words["what"] = "domain-X test portraits"
-        return Predictions.check(folder, self.manifest, portraits, **words)
+        what = "domain-X test portraits"
+        return Predictions.check(folder, self.manifest, portraits, what=what, remedy=remedy)
 
-    def _animated(self, folder: Path, **words: str) -> Animations:
+    def _animated(self, folder: Path, *, remedy: str = "") -> Animations:
         portraits = portraits_to_animate(self.manifest)
-        return Animations.check(folder, self.manifest, portraits, **words)
+        return Animations.check(folder, self.manifest, portraits, remedy=remedy)
 
     @cached_property
     def _names(self) -> list[str]:
@@ -270,8 +272,10 @@ class Evaluation:
                 correct(contender, self._pixels, **flags)
                 write_for_figures(contender, self._pixels, **flags)
             portraits = portraits_to_correct(self.manifest)
-            folder, again = entry.folder, {"remedy": _AGAIN}
-            made = Predictions.check(folder / "predictions", self.manifest, portraits, **again)
+            folder = entry.folder
+            made = Predictions.check(
+                folder / "predictions", self.manifest, portraits, remedy=_AGAIN
+            )
             path = folder / "scores.json"
             there = (
                 None if self.overwrite else kept(path, self.manifest, contender, made, self.metrics)
@@ -279,9 +283,9 @@ class Evaluation:
             if there and set(self._names) <= there.scores.keys():
                 return replace(there, notes=contender.notes, traits=self._traits), made
             costs, facts = read_facts(folder)
-            camera = self._of_camera(folder / OF_CAMERA, **again)
+            camera = self._of_camera(folder / OF_CAMERA, remedy=_AGAIN)
             moves = animates(type(contender.method))
-            animated = self._animated(folder / animation.FOLDER, **again) if moves else None
+            animated = self._animated(folder / animation.FOLDER, remedy=_AGAIN) if moves else None
             result = self._scored(entry, contender.card, made, facts, there, camera, animated)
             if (
                 there

@@ -45,10 +45,14 @@ class Animations:
             InputError: missing, foreign, unreadable or wrong-size pictures, listed by name.
         """
         what = "domain-Y test portraits that are animated"
-        words = {"what": what, "remedy": remedy}
-        places = (folder / name_of(alpha) for alpha in ALPHAS)
-        found = (Predictions.check(place, manifest, portraits, **words) for place in places)
-        return cls(points=tuple(found))
+        return cls(
+            points=tuple(
+                Predictions.check(
+                    folder / name_of(alpha), manifest, portraits, what=what, remedy=remedy
+                )
+                for alpha in ALPHAS
+            )
+        )
 
     @property
     def portraits(self) -> tuple[Portrait, ...]:

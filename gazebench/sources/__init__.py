@@ -1,6 +1,7 @@
 """Where source faces come from: each module reads one layout of folders; its file name is its name.
 
-It uses `dataset` for points and attributes, and no other room; `curation` and `landmarks` use it.
+It uses `dataset` for points, names and attributes, and no other room; `curation` and `landmarks`
+use it.
 """
 
 import contextlib

@@ -6,10 +6,11 @@ import re
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
-from gazebench.dataset import LABELS, tables
+from gazebench.dataset import LABELS, names, tables
 from gazebench.dataset.boxes import Point
 from gazebench.errors import InputError
 from gazebench.sources import _temporary
@@ -28,7 +29,7 @@ _Value = TypeVar("_Value")
 class _Given(Protocol[_Value]):
     """What a file says of each face."""
 
-    columns: ClassVar[tuple[str, ...]]  # the first is the face's name
+    columns: ClassVar[tuple[str, ...]]  # that must be there, beside the face's name
 
     def put(self, place: int, value: _Value, /) -> bool:
         """Whether it is the value of that place: it had none, or the same."""
@@ -43,9 +44,9 @@ class _Given(Protocol[_Value]):
 def with_eye_points(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
     """The faces with the points of a CSV file; a face that it does not name has none.
 
-    Columns: ``name`` (source name or id), ``left_x``, ``left_y``, ``right_x``, ``right_y`` and,
-    if wanted, ``mouth_x``, ``mouth_y``: pixels of the source picture, (0, 0) the centre of the
-    first one.
+    Columns: ``name`` (source name or id, or another of ``names.COLUMNS``), ``left_x``, ``left_y``,
+    ``right_x``, ``right_y`` and, if wanted, ``mouth_x``, ``mouth_y``: pixels of the source picture,
+    (0, 0) the centre of the first one.
 
     Raises:
         InputError: a column or value that is missing or no number, a name that no picture or
@@ -62,7 +63,8 @@ def with_eye_points(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
 def with_labels(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
     """The faces with the labels of a CSV file; a face that it does not name has none.
 
-    Columns: ``id`` (source name or id) and ``label`` (X, Y, unsure or reject, whatever the case).
+    Columns and words are those of `label import`: ``id`` (source name or id) and ``label`` (X, Y,
+    unsure or reject, whatever the case), or what people call them, see ``names`` and ``tables``.
 
     Raises:
         InputError: a column that is missing, another label, a name that no picture or several
@@ -78,7 +80,7 @@ def with_labels(faces: Iterable[SourceFace], path: Path) -> SpooledFaces:
 class _Labels:
     """Labels by the place of their face."""
 
-    columns: ClassVar[tuple[str, ...]] = ("id", "label")
+    columns: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self._labels: dict[int, str] = {}
@@ -92,19 +94,18 @@ class _Labels:
 
     @staticmethod
     def parse(row: dict[str, str], path: Path, line: int) -> str | None:
-        meant = {label.lower(): label for label in LABELS}
-        given = row["label"].strip()
-        if not given:
-            return None
-        if given.lower() not in meant:
-            raise InputError(f"{path}, line {line}: label {given!r}, expected {', '.join(LABELS)}")
-        return meant[given.lower()]
+        word = row[tables.column(path, row, tables.LABEL_COLUMNS)].strip()
+        label = tables.LABEL_WORDS.get(word.lower())
+        if word and not label:
+            where, way = f"{path}, line {line}", "`gazebench label import --map` takes other words"
+            raise InputError(f"{where}: label {word!r}, expected {', '.join(LABELS)}; {way}")
+        return label
 
 
 class _Points:
     """Values by the place of their face, on disk."""
 
-    columns: ClassVar[tuple[str, ...]] = ("name", *EYES)
+    columns: ClassVar[tuple[str, ...]] = EYES
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -139,21 +140,21 @@ def _placed(face: SourceFace, values: _Values | None) -> SourceFace:
 def _read(path: Path, there: SpooledFaces, given: _Given[_Value]) -> None:
     unknown: list[str] = []  # the first ones
     lines = strangers = 0
+    columns: tuple[str, ...] = ()
     for line, row in tables.read(path, given.columns):
         lines += 1
-        name, value = row[given.columns[0]].strip(), given.parse(row, path, line)
+        where = f"{path}, line {line}"
+        columns = columns or names.columns(path, row)
+        value = given.parse(row, path, line)
         if value is None:
             continue
-        meant = there.called(name) or there.called(tables.stem(name))
-        if len(meant) > 1:
-            which = " and ".join(sorted(id_ for _, id_ in meant))
-            raise InputError(f"{path}, line {line}: {name!r} may mean {which}; give the other name")
-        if not meant:
+        meant = names.chosen(there.called, names.cells(row, columns), where, itemgetter(1))
+        if not meant.keys:
             strangers += 1
             if strangers <= _SHOWN:
-                unknown.append(f"line {line}: {name!r}")
-        elif not given.put(meant[0][0], value):
-            raise InputError(f"{path}, line {line}: {name!r} is listed twice, with two values")
+                unknown.append(f"line {line}: {meant.quoted}")
+        elif not given.put(next(iter(meant.keys))[0], value):
+            raise InputError(f"{where}: {meant.quoted} is listed twice, with two values")
     if strangers:
         more = f" and {strangers - _SHOWN} more" if strangers > _SHOWN else ""
         raise InputError(f"{path}: names that no picture has: {', '.join(unknown)}{more}")

@@ -11,7 +11,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, overload
 
+from gazebench.dataset import names
 from gazebench.dataset.boxes import Point
+from gazebench.sources._called import Called, CalledFaces
 from gazebench.sources._face import SourceFace
 from gazebench.sources._temporary import database, sentences
 
@@ -37,7 +39,8 @@ class SpooledFaces(Sequence[SourceFace]):
     def __init__(self, faces: Iterable[SourceFace]) -> None:
         self._db = database()
         weakref.finalize(self, self._db.close)
-        self._length, self._given, self._is_indexed = 0, Counter[str](), False
+        self._length, self._given = 0, Counter[str]()
+        self._called = CalledFaces(self._db)
         with sentences():
             self._db.execute(_SCHEMA)
             self._db.executemany("INSERT INTO faces VALUES (?, ?, ?, ?, ?)", self._rows(faces))
@@ -63,14 +66,10 @@ class SpooledFaces(Sequence[SourceFace]):
         """How many faces have a value where it may be left out, such as an ``identity``."""
         return self._given[field]
 
-    def called(self, name: str) -> list[tuple[int, str]]:
-        """Place and id of each face whose name or id is ``name``."""
-        if not self._is_indexed:
-            with sentences():
-                self._db.execute("CREATE INDEX names ON faces (name)")
-                self._db.execute("CREATE INDEX ids ON faces (id)")
-            self._is_indexed = True
-        return self._all("SELECT place, id FROM faces WHERE name = ? OR id = ?", name, name)
+    def called(self, name: str) -> set[Called]:
+        """Place and id of each face that ``name`` may mean, see ``dataset.names.find``."""
+        with sentences():
+            return names.find(self._called, name)
 
     def _rows(self, faces: Iterable[SourceFace]) -> Iterator[tuple[int, str, str, bytes, str]]:
         for face in faces:

@@ -1,0 +1,138 @@
+"""Votes that come once more: tables that were corrected, exports of a dataset that changed."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from build_runs import build, gazebench
+from labelling import event
+from PIL import Image
+
+from gazebench.annotation import imports
+from gazebench.annotation.exporting import export
+from gazebench.annotation.importing import import_votes
+from gazebench.annotation.votes import UNDO, Event, Round, Votes
+from gazebench.dataset import Manifest
+from gazebench.errors import InputError
+
+
+@pytest.fixture
+def bare(dataset: Path) -> Path:
+    (dataset / "labels.csv").unlink()
+    return dataset
+
+
+def ids(dataset: Path) -> list[str]:
+    return [p.id for p in Manifest.load(dataset).portraits]
+
+
+def table(dataset: Path, vote: str, name: str = "ana") -> Path:
+    path = dataset.with_name(f"{name}-{vote}.csv")
+    path.write_text("id,label,annotator\n" + "".join(f"{i},{vote},{name}\n" for i in ids(dataset)))
+    return path
+
+
+def standing(dataset: Path) -> set[str]:
+    with Votes.open(dataset) as votes:
+        return {e.vote for e in votes.current()}
+
+
+def test_a_table_is_what_its_people_hold_now_whenever_it_comes(bare: Path) -> None:
+    x, y = table(bare, "X"), table(bare, "Y")
+    for path, new in ((x, 24), (x, 0), (y, 24), (y, 0), (x, 24), (x, 0), (y, 24)):
+        assert import_votes(bare, path).new == new
+    assert standing(bare) == {"Y"}
+    for form in ("csv", "jsonl"):
+        export(bare, out := bare.with_name(f"all.{form}"), form)
+        assert import_votes(bare, out).new == 0
+    assert standing(bare) == {"Y"}
+
+
+def test_a_vote_taken_back_is_there_again_with_its_table(bare: Path) -> None:
+    path = table(bare, "X")
+    import_votes(bare, path)
+    with Votes.open(bare) as votes:
+        votes.add([event(id_, UNDO) for id_ in ids(bare)])
+    assert [import_votes(bare, path).new for _ in range(2)] == [24, 0]
+    assert standing(bare) == {"X"}
+
+
+def test_lines_that_were_added_to_an_export_come_after_it(bare: Path) -> None:
+    a, b = ids(bare)[:2]
+    with Votes.open(bare) as votes:
+        votes.add([event(a, "X"), event(b, "X")])
+    export(bare, out := bare.with_name("out.csv"), "csv")
+    columns = out.read_text().splitlines()[0].split(",")
+    cells = {"id": a, "annotator": "ana", "vote": "Y"}
+    with out.open("a") as file:
+        file.write(",".join(cells.get(column, "") for column in columns) + "\n")
+    (bare / "votes.sqlite").unlink()
+    assert [import_votes(bare, out).new for _ in range(2)] == [3, 0]
+    with Votes.open(bare) as votes:
+        assert {e.portrait: e.vote for e in votes.current()} == {a: "Y", b: "X"}
+
+
+@pytest.fixture
+def fewer(faces: Path, tmp_path: Path) -> tuple[Path, list[Event]]:
+    """A dataset, and votes on a face in quarantine, on one that is gone and on one there."""
+    Image.new("RGB", (256, 256)).save(faces / "blank.png")
+    build(faces, root := tmp_path / "dataset", "--limit", 13)
+    there = ids(root)[0]
+    said = [event("blank", "X"), event(there, "Y"), event("gone", "X"), event("gone", UNDO)]
+    return root, [*said, event(there, "X", "bo")]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_votes_on_faces_that_are_gone_come_with_an_export(fewer, form: str) -> None:
+    root, said = fewer
+    with Votes.open(root) as votes:
+        votes.add(said)
+    export(root, out := root.with_name(f"out.{form}"), form)
+    (root / "votes.sqlite").unlink()
+    done = gazebench("label", "import", root, out)
+    assert done.exit_code == 0, done.output
+    assert "5 votes of ana, bo read, 5 new; 0 on quarantined faces left out" in done.output
+    assert (
+        "3 of the votes read are on faces that are in quarantine or gone; they are" in done.output
+    )
+    with Votes.open(root) as votes:
+        assert [e for _, e in votes.events()] == said
+    assert import_votes(root, out).new == 0
+
+
+def test_votes_that_are_all_on_quarantined_faces_or_practice_are_kept(fewer) -> None:
+    root, (blank, *_) = fewer
+    practice = event("example-00525", "X", round_=Round.TRAINING)
+    for made, gone in ((blank, 1), (practice, 0)):
+        path = root.with_name("page.json")
+        path.write_text(json.dumps({"format": imports.FORMAT, "events": [asdict(made)]}))
+        report = import_votes(root, path)
+        assert (report.read, report.new, report.gone, report.quarantined) == (1, 1, gone, 0)
+
+
+def test_tables_that_people_type_are_held_to_their_names(fewer) -> None:
+    root, _ = fewer
+    there = ids(root)[0]
+    path = root.with_name("t.csv")
+    path.write_text(f"id,annotator,vote\n{there},ana,X\nblank,ana,X\n")
+    report = import_votes(root, path)
+    assert (report.read, report.gone, report.quarantined) == (1, 0, 1)
+    path.write_text(f"id,annotator,vote\n{there},ana,X\nstranger,ana,X\n")
+    with pytest.raises(InputError, match=r"names that no portrait .* has: line 3: 'stranger'"):
+        import_votes(root, path)
+
+
+def test_votes_of_another_dataset_are_known_as_such(bare: Path) -> None:
+    path = bare.with_name("x.jsonl")
+    path.write_text("".join(json.dumps(asdict(event(n, "X"))) + "\n" for n in ("one", "another")))
+    with pytest.raises(InputError, match="'another'; these are labels for another dataset"):
+        import_votes(bare, path)
+    assert not (bare / "votes.sqlite").exists()
+
+
+def test_labels_of_events_are_on_portraits_that_are_there(bare: Path) -> None:
+    path = bare.with_name("t.csv")
+    path.write_text(f"id,vote,event\n{ids(bare)[0]},X,1\nstranger,X,2\n")
+    assert "line 3: 'stranger'" in gazebench("label", "import", bare, path).output
+    assert not (bare / "labels.csv").exists()
