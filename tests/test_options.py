@@ -53,6 +53,7 @@ def test_a_precision_is_kept_in_the_recipe(small_dataset: Path, tmp_path: Path) 
     assert recipe["precision"] == "bf16"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("one_thread")
 def test_shipped_weights_are_evaluated_in_a_process_of_their_own(
     small_dataset: Path, tmp_path: Path

@@ -305,7 +305,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 if number % 1000 == 0:
                     (root / top / name).parent.mkdir(parents=True)
                 os.close(os.open(f"{root}/{top}/{name}", os.O_CREAT | os.O_WRONLY))
-                eyes.write(f"{name},{number / 7:.3f},120,195,120\n")
+                eyes.write(f"{name},{number / 70000:.3f},120,195,120\n")
     yield root
     shutil.rmtree(root)  # pytest keeps the folders of its last runs
 

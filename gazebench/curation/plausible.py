@@ -15,7 +15,7 @@ from gazebench.landmarks import FaceError
 from gazebench.sources import SourceFace, SpooledFaces
 
 SAMPLE = 32  # pictures in which a finder looks for the eyes itself
-_READ = 100_000  # lines whose points are looked at
+_READ = 10_000  # first lines whose points are looked at: a list is right or wrong as a whole
 _FAR = 0.4  # of the inter-ocular distance: no list that fits is so far off
 _SOME = 0.25  # share of the sample that may be so
 _MANY = 10  # pictures that do not all have their eyes in one place
