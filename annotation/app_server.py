@@ -41,6 +41,7 @@ async def _serve(desk: Desk, settings: dict[str, Any]) -> None:
     operators.sit_down(desk)
     for kind in (ViewStage, Aggregation):
         _confine(kind)
+    _import_nothing()
     set_port(settings["port"])
     fiftyone.app.debug = False  # no stack trace to whoever asks
     index = Path(fiftyone.__file__ or "").with_name("static") / "index.html"
@@ -78,6 +79,20 @@ def _confine(kind: Any) -> None:
         return make(content)
 
     kind._from_dict = made
+
+
+def _import_nothing() -> None:
+    """Have FiftyOne look up stages that are named among its own; it would import any module."""
+    from fiftyone.core import stages  # pyright: ignore[reportMissingImports]
+    from fiftyone.server import mutation  # pyright: ignore[reportMissingImports]
+
+    class Known:
+        @staticmethod
+        def get_class(name: str) -> object:
+            module, _, found = name.rpartition(".")
+            return getattr(stages, found, None) if module == stages.__name__ else None
+
+    mutation.etau = Known
 
 
 if __name__ == "__main__":

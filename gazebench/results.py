@@ -233,7 +233,7 @@ class _Facts(BaseModel, strict=True):
     """What reports read of a provenance, where it is there; other keys may be anything."""
 
     step: int = 0
-    images: int = 0
+    images: int | None = None  # null in runs of early checkpoints
     training_seconds: float = 0.0
     parts: dict[str, _PartFacts] = {}
     predictions_sha256: str = ""

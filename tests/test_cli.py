@@ -127,21 +127,13 @@ def test_every_error_has_a_documented_exit_code() -> None:
 
 
 @pytest.mark.parametrize("words", [("metrics",), ("--help",), ("correct", "--help")], ids=" ".join)
-def test_output_that_finds_no_space_is_a_sentence_and_its_code(
-    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with (
-        contextlib.suppress(OSError),  # it cannot be closed either
-        Path("/dev/full").open("w") as full,
-        monkeypatch.context() as patch,
-    ):
-        patch.setattr(sys, "stdout", full)
-        with pytest.raises(SystemExit) as stop:
-            cli.main(list(words))
-    assert stop.value.code == 5
-    said = capsys.readouterr().err
-    assert said.startswith("gazebench: the output: no space left")
-    assert said.count("\n") == 1
+def test_output_that_finds_no_space_is_a_sentence_and_its_code(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "gazebench", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 5
+    assert done.stderr.startswith("gazebench: the output: no space left")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_fault_of_ours_is_no_sentence_and_its_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -403,8 +403,14 @@ def test_a_dataset_with_an_unknown_label_is_a_sentence(dataset: Path, tmp_path: 
     text = (dataset / "labels.csv").read_text()
     (dataset / "labels.csv").write_text(text.replace(",X\n", ",maybe\n", 1))
     said = export(dataset, tmp_path / "out", "parquet", code=3)
-    assert "label: Input should be 'X', 'Y', 'unsure' or 'reject'" in said
+    assert "label: Input should be 'X', 'Y', 'unsure', 'reject' or 'ambiguous'" in said
     assert "gazebench verify" in said
+
+
+def test_every_label_that_finalize_writes_is_exported(dataset: Path, tmp_path: Path) -> None:
+    text = (dataset / "labels.csv").read_text()
+    (dataset / "labels.csv").write_text(text.replace(",X\n", ",ambiguous\n", 1))
+    export(dataset, tmp_path / "out", "parquet")
 
 
 def test_a_folder_with_other_files_is_not_touched(small_dataset: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ It uses every room. A command's module is imported when the command is called or
 what is heavy inside the command, so that ``gazebench --help`` answers at once.
 """
 
+import contextlib
 import importlib
 import io
 import os
@@ -52,6 +53,8 @@ class _Commands(click.Group):
             return super().main(*args, **settings)
         except OSError as error:  # of what a command prints, --help too, or a library writes
             if full := store.full_disk(error, error.filename or "the output"):
+                with contextlib.suppress(OSError, ValueError):  # what is left would fail at the end
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 _end(full)
             raise
 

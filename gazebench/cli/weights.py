@@ -38,9 +38,7 @@ def _list_trained() -> None:
     from gazebench.weights import trained
 
     if trained.names():
-        click.echo(
-            "\nTrained methods in the package, for `correct --method NAME` and `animate NAME`:"
-        )
+        click.echo("\nTrained methods in the package, for `correct --method NAME PHOTO`:")
     for card in map(trained.card, trained.names()):
         told = [name for name in _TOLD if name in card.scores]
         scores = ", ".join(f"{name} {card.scores[name]:.3g}" for name in told or card.scores)

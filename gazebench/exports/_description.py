@@ -80,7 +80,7 @@ class Exported:
     sha256: Sha256  # of the dataset's image file
     identity: str | None
     split: Literal["train", "test"]
-    label: Literal["X", "Y", "unsure", "reject"] | None
+    label: Literal["X", "Y", "unsure", "reject", "ambiguous"] | None
     left_eye: Corners
     right_eye: Corners
     left_center: Pair
