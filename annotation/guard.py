@@ -30,7 +30,11 @@ _APPS = (  # those of FiftyOne that its App runs when it opens, and when it show
     "@voxel51/operators/list_workspaces",
 )
 _PLACEMENTS = "/operators/resolve-placements"  # the only path below /operators/ that runs none
-_MOST = 4 << 20  # bytes of a request to an operator; the most votes in one are 0.2 MB
+_SHARED = (  # what GraphQL would change of the dataset as others see it
+    *("createSavedView", "deleteSavedView", "updateSavedView"),
+    *("setSidebarGroups", "setDatasetColorScheme"),
+)
+_MOST = 4 << 20  # bytes of a request that is looked into; the most votes in one are 0.2 MB
 _HOUR = "private, max-age=3600"
 _FOREVER = b"private, max-age=31536000, immutable"  # of files whose name has a digest
 
@@ -71,9 +75,10 @@ class Guard:
             return  # FiftyOne opens no sockets
         answer = self._answer(scope)
         path = scope["path"]
-        if answer is None and path.startswith("/operators/") and path != _PLACEMENTS:
+        look = _rule(scope["method"], path)
+        if answer is None and look:
             body = await _body(receive)
-            answer = _refusal(body)
+            answer = _refusal(body, look)
             receive = _once_more(body, receive)
         if answer is None:
             await self._app(scope, receive, _confined(send, path))
@@ -97,7 +102,8 @@ class Guard:
             )
         if "\n" in path:  # FiftyOne's routes match with a line break at their end as well
             return _page(404, "No such page.")
-        if scope["method"] in _EDITS or path == "/tag":  # others would see it in their App
+        is_tag = path == "/tag" or (path.startswith("/dataset/") and path.endswith("/tags"))
+        if scope["method"] in _EDITS or is_tag:  # others would see it in their App
             return _page(403, "Votes are given in the panel Label; nothing else is edited here.")
         if path == "/gazebench/screen.js":
             return 200, {"content-type": "text/javascript"}, app_page.SCREEN.read_bytes()
@@ -164,18 +170,36 @@ async def _body(receive: Any) -> bytes:
     return body
 
 
-def _refusal(body: bytes) -> tuple[int, dict[str, str], bytes] | None:
-    """What is said to a request for an operator that is not for volunteers; None: it is."""
+def _rule(method: str, path: str) -> Callable[[Any], bool] | None:
+    """What says whether a request's content is for volunteers; None: its body is not read."""
+    if path.startswith("/operators/") and path != _PLACEMENTS:
+        return _runs_ours
+    return _changes_nothing_shared if method == "POST" and path == "/graphql" else None
+
+
+def _runs_ours(content: Any) -> bool:
+    operator = content.get("operator_uri") if isinstance(content, dict) else None
+    return isinstance(operator, str) and (operator.startswith(_OURS) or operator in _APPS)
+
+
+def _changes_nothing_shared(content: Any) -> bool:
+    query = content.get("query", "") if isinstance(content, dict) else None
+    return isinstance(query, str) and not any(name in query for name in _SHARED)
+
+
+def _refusal(
+    body: bytes, is_for_volunteers: Callable[[Any], bool]
+) -> tuple[int, dict[str, str], bytes] | None:
+    """What is said to a request whose content is not for volunteers; None: it is."""
     if len(body) > _MOST:
         return _page(413, "This is too much at once.")
     try:
-        content = json.loads(body.decode())
+        content = json.loads(body.decode()) if body else {}
     except (ValueError, RecursionError):
         content = None
-    operator = content.get("operator_uri") if isinstance(content, dict) else None
-    if isinstance(operator, str) and (operator.startswith(_OURS) or operator in _APPS):
+    if is_for_volunteers(content):
         return None
-    return _page(403, "Only the panel Label runs anything here.")
+    return _page(403, "Only the panel Label runs or changes anything here.")
 
 
 def _once_more(body: bytes, receive: Any) -> Any:

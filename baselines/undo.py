@@ -176,7 +176,7 @@ class Undo(TrainableMethod, Forgets):
         crops = Crops.around(pair, (HEIGHT, WIDTH))
         eyes = crops.cut(plain)  # (2, 3, h, w)
         change = self._change(eyes, crops, pair, way)
-        whole = min(way * self.config.strength, 1.0)
+        whole = min(abs(way), 1.0)
         if whole < 1:  # what G repaints of eyes that stay: an animation begins without a jump
             change -= (1 - whole) * self._change(eyes, crops, pair, 0.0)
         return crops.put(image, change.to(image.dtype), boxes)

@@ -193,7 +193,7 @@ class Animator(Protocol):
     """A method that also moves the gaze."""
 
     def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
-        """Images between the gaze of the source (0) and its correction (1), (N, A, 3, H, W).
+        """Images from the gaze of the source (0) to one at the camera (1), (N, A, 3, H, W).
 
         In [-1, 1]. At 0 a method may give the source itself, or its own picture of it.
         """

@@ -98,6 +98,13 @@ def dataset(small_dataset: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_dataset, tmp_path / "dataset"))
 
 
+@pytest.fixture
+def bare(dataset: Path) -> Path:
+    """The same without labels."""
+    (dataset / "labels.csv").unlink()
+    return dataset
+
+
 def choose(
     portraits: Path, settings: DatasetSettings, wanted: Mapping[tuple[str, str], int]
 ) -> dict[str, str]:

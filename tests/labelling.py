@@ -14,7 +14,11 @@ from gazebench.annotation.faces import Faces
 from gazebench.annotation.queue import Queue, Task
 from gazebench.annotation.session import Plan, Session
 from gazebench.annotation.votes import Event, Round, now
-from gazebench.dataset import Heading
+from gazebench.dataset import Heading, Manifest
+
+
+def ids(dataset: Path) -> list[str]:
+    return [portrait.id for portrait in Manifest.load(dataset).portraits]
 
 
 def has_fiftyone() -> bool:

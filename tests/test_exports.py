@@ -3,6 +3,7 @@ import importlib
 import json
 import sys
 import tarfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -411,6 +412,8 @@ def test_every_label_that_finalize_writes_is_exported(dataset: Path, tmp_path: P
     text = (dataset / "labels.csv").read_text()
     (dataset / "labels.csv").write_text(text.replace(",X\n", ",ambiguous\n", 1))
     export(dataset, tmp_path / "out", "parquet")
+    described = exports.read_description(tmp_path / "out").portraits
+    assert Counter(portrait.label for portrait in described)["ambiguous"] == 1
 
 
 def test_a_folder_with_other_files_is_not_touched(small_dataset: Path, tmp_path: Path) -> None:

@@ -451,8 +451,21 @@ def test_only_operators_of_the_panel_run(gate: Guard, path: str) -> None:
     ours = '"operator_uri": "@gazebench/label/vote"'
     for body in (f'{{{ours}, "operator_uri": "{theirs}"}}', f"{{{ours}", "", "[" * 100_000):
         assert status(body.encode())[0] == 403
-    assert status(json.dumps(ours).encode("utf-16"))[0] == 403
+    assert status(f"{{{ours}}}".encode())[0] == 299
+    assert status(f"{{{ours}}}".encode("utf-16"))[0] == 403
     assert status(b" " * (5 << 20) + b"{}")[0] == 413
+
+
+def test_nobody_changes_what_others_see(gate: Guard) -> None:
+    def status(path: str, content: object) -> int:
+        return ask(gate, path, json.dumps(content).encode(), cookie=COOKIE, method="POST")[0]
+
+    for name in ("deleteSavedView", "updateSavedView", "setSidebarGroups"):
+        assert status("/graphql", {"query": f"mutation {{ x: {name}(a: 1) }}"}) == 403
+    for content in ([{"query": "mutation { setSpaces }"}], {"query": None}, "mutation"):
+        assert status("/graphql", content) == 403
+    assert status("/graphql", {"query": "mutation { setSpaces(a: 1) }"}) == 299
+    assert status("/dataset/1/sample/2/tags", {}) == 403
 
 
 def test_the_app_may_list_operators_and_their_places(gate: Guard) -> None:

@@ -9,24 +9,14 @@ from typing import Any
 
 import pytest
 from build_runs import gazebench
-from labelling import event
+from labelling import event, ids
 
 from gazebench.annotation import imports
 from gazebench.annotation.exporting import export
 from gazebench.annotation.importing import has_annotators, import_votes
 from gazebench.annotation.votes import UNDO, Votes
-from gazebench.dataset import LABELS, Manifest, read_labels
+from gazebench.dataset import LABELS, read_labels
 from gazebench.errors import InputError
-
-
-@pytest.fixture
-def bare(dataset: Path) -> Path:
-    (dataset / "labels.csv").unlink()
-    return dataset
-
-
-def ids(dataset: Path) -> list[str]:
-    return [p.id for p in Manifest.load(dataset).portraits]
 
 
 def said(path: Path, **words: str) -> list[tuple[str, str, str]]:

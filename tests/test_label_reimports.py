@@ -6,25 +6,14 @@ from pathlib import Path
 
 import pytest
 from build_runs import build, gazebench
-from labelling import event
+from labelling import event, ids
 from PIL import Image
 
 from gazebench.annotation import imports
 from gazebench.annotation.exporting import export
 from gazebench.annotation.importing import import_votes
 from gazebench.annotation.votes import UNDO, Event, Round, Votes
-from gazebench.dataset import Manifest
 from gazebench.errors import InputError
-
-
-@pytest.fixture
-def bare(dataset: Path) -> Path:
-    (dataset / "labels.csv").unlink()
-    return dataset
-
-
-def ids(dataset: Path) -> list[str]:
-    return [p.id for p in Manifest.load(dataset).portraits]
 
 
 def table(dataset: Path, vote: str, name: str = "ana") -> Path:

@@ -3,23 +3,13 @@ from typing import Any
 
 import pytest
 from build_runs import build, gazebench
+from labelling import ids
 from PIL import Image
 
 from gazebench import store
 from gazebench.annotation.labels import ImportReport, import_csv
-from gazebench.dataset import Manifest, read_labels
+from gazebench.dataset import read_labels
 from gazebench.errors import BusyError, InputError
-
-
-@pytest.fixture
-def bare(dataset: Path) -> Path:
-    """The dataset without labels."""
-    (dataset / "labels.csv").unlink()
-    return dataset
-
-
-def ids(dataset: Path) -> list[str]:
-    return [p.id for p in Manifest.load(dataset).portraits]
 
 
 def bring(dataset: Path, *lines: str, header: str = "id,label", **options: Any) -> ImportReport:

@@ -153,6 +153,20 @@ def test_quarantined_pictures_are_shown_from_where_they_are(faces: Path, tmp_pat
         assert page.count("not shown") == hidden
 
 
+def test_a_shipped_name_in_the_place_of_a_run_is_that_method(faces: Path, tmp_path: Path) -> None:
+    photo = sorted(faces.iterdir())[0]
+    refused = gazebench("animate", "prgan", "--photo", photo, tmp_path / "out.png")
+    assert refused.exit_code == 3
+    assert "Traceback" not in refused.output
+    assert "undo" in refused.output  # which can
+
+
+def test_a_pattern_that_is_none_is_a_sentence(faces: Path, tmp_path: Path) -> None:
+    done = gazebench("correct", f"{faces}/**.nothing", "--out", tmp_path / "out")
+    assert done.exit_code == 3
+    assert "**.nothing: " in done.output
+
+
 @pytest.mark.parametrize("what", ["method", "metric"])
 def test_a_check_shows_where_a_file_fails(what: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("1 / 0\n")

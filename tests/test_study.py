@@ -196,6 +196,14 @@ def test_a_folder_of_others_is_no_place_for_a_study(made: Path, tmp_path: Path) 
     assert mine.read_bytes() == b"precious"
 
 
+def test_a_file_called_key_does_not_make_a_folder_ours(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "pictures").mkdir(parents=True)
+    (tmp_path / "mine" / "key").write_text("of the front door")
+    done = run("create", made.parent / "runs", made.parent / "dataset", tmp_path / "mine")
+    assert (done.exit_code, "holds other files" in done.output) == (3, True)
+    assert (tmp_path / "mine" / "pictures").is_dir()
+
+
 def test_a_creation_that_was_interrupted_begins_again(made: Path, tmp_path: Path) -> None:
     (tmp_path / "s" / "pictures").mkdir(parents=True)
     (tmp_path / "s" / "pictures" / "00000.jpg").touch()
@@ -261,7 +269,7 @@ def test_only_the_studys_key_makes_tokens() -> None:
 def test_rules_exclude_and_say_why(study: Path) -> None:
     left = iter(range(1000))
     kept = answer_all(study, attentive_by(lambda q: METHODS[next(left) % 5]))
-    answer_all(study, lambda q: q.options[next(left) % 5])  # fails catch trials
+    answer_all(study, lambda q: [o for o in q.options if o != SOURCE][next(left) % 4])  # no catch
     answer_all(study, attentive_by(lambda q: METHODS[next(left) % 5]), seconds=0.3)
     answer_all(study, attentive_by(lambda q: q.options[2]))  # always in the middle
     with Answers.open(study) as answers:

@@ -227,9 +227,10 @@ def test_an_animation_begins_without_a_jump(demo_portraits: Path) -> None:
     for name in AWAY[:3]:
         batch = photographer.open(demo_portraits / f"{name}.jpg").batch("cpu")
         assert isinstance(method, Undo)
-        made = method.animate(batch, [0.02, 0.98, 1.0])[0] - batch.image
-        first, near, whole = made.abs().sum((1, 2, 3))
+        made = method.animate(batch, [-0.02, 0.02, 0.98, 1.0])[0] - batch.image
+        before, first, near, whole = made.abs().sum((1, 2, 3))
         assert 0 < first < 0.1 * whole
+        assert 0 < before < 0.1 * whole
         assert near > 0.9 * whole
 
 

@@ -66,7 +66,8 @@ def run(
         lambda: _train(dataset, runs, tables, steps, quiet),
     )
     evaluated = announcer.step(
-        f"gazebench eval {dataset} {runs} " + " ".join(f"--method {name}" for name in compared()),
+        f"gazebench eval {dataset} {runs} --shipped "
+        + " ".join(f"--method {name}" for name in compared()),
         lambda: pipeline.evaluate(
             dataset, runs, methods=compared(), shipped=True, quiet=quiet, command=command
         ),

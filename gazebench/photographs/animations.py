@@ -17,6 +17,7 @@ from gazebench.photographs import choosing
 from gazebench.photographs.correct import notes, unchanged
 from gazebench.photographs.moving import Frames, Mover, animated
 from gazebench.plugins import Collection
+from gazebench.weights import trained as shipped
 
 FIRST = 6  # portraits that are shown where no id is given
 
@@ -41,6 +42,8 @@ def chosen(
         InputError: no run, no checkpoint that can be read, no such method, or two of them.
         MethodError: the method cannot; those that can are named.
     """
+    if run is not None and name is None and not run.exists() and str(run) in shipped.names():
+        run, name = None, str(run)  # as if it were given by --method
     if run is None:
         name = name or choosing.BEST
         if name in plugins.names(collection):

@@ -112,7 +112,10 @@ def _matches(pattern: Path) -> list[Path]:
     first = next((i for i, part in enumerate(parts) if set(part) & set("*?[")), None)
     if first is None:
         return []
-    found = sorted(Path(*parts[:first]).glob(str(Path(*parts[first:]))))
+    try:
+        found = sorted(Path(*parts[:first]).glob(str(Path(*parts[first:]))))
+    except ValueError as error:  # such as "**.jpg", until Python 3.13
+        raise InputError(f"{text_name(pattern)}: {error}") from None
     hidden = parts[-1].startswith(".")  # asked for; else left out, as a shell does
     return [path for path in found if hidden or not path.name.startswith(".")]
 

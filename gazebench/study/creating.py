@@ -88,7 +88,7 @@ def _refuse_others(study: Path) -> None:
     """Make sure that ``study`` holds nothing but what an interrupted creation leaves."""
     with store.asking(study):
         names = {path.name for path in study.iterdir()} if study.exists() else set()
-    begun = {KEY, PICTURES} if KEY in names else set[str]()
+    begun = {KEY, PICTURES} if KEY in names and Keyring.is_one(study) else set[str]()
     if others := sorted(name for name in names - begun if not name.startswith(".")):
         raise InputError(f"{study}: holds other files, such as {others[0]}; give a new folder")
 

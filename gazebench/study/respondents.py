@@ -1,6 +1,7 @@
 """Who answers: a random name and a code that only this study's key can make. Nothing personal."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import re
@@ -30,6 +31,13 @@ class Keyring:
         """
         if not (study / KEY).exists():
             store.write_private(study / KEY, secrets.token_hex(32))
+
+    @classmethod
+    def is_one(cls, study: Path) -> bool:
+        """Whether the file that is called as a key is one that ``create`` made."""
+        with contextlib.suppress(OSError):
+            return bool(re.fullmatch(rb"[0-9a-f]{64}", (study / KEY).read_bytes()))
+        return False
 
     @classmethod
     def of(cls, study: Path) -> "Keyring":
