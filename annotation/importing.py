@@ -106,20 +106,26 @@ def _is_practice(said: Said) -> bool:
 
 
 def _unsaid(votes: Votes, events: Sequence[Event], named: Set[str]) -> list[Event]:
-    """The events without those that say what their person holds already.
+    """The events without those that say what their person holds already, stored or in ``events``.
 
     Events whose ids the file ``named`` are all kept. Any other that changes what stands gets an id
     that follows from what it changes: X, then Y, then X again are three votes.
     """
-    last = {(e.annotator, e.portrait, e.round): e for _, e in votes.events()}
+    stored = [event for _, event in votes.events()]
+    last = {(e.annotator, e.portrait, e.round): e for e in stored}
+    known = {e.event for e in stored}
     found: list[Event] = []
     for event in events:
         before = last.get((event.annotator, event.portrait, event.round))
-        if event.event in named or before is None:
-            found.append(event)
-        elif before.vote != event.vote:
+        if event.event not in named and before is not None:
+            if before.vote == event.vote:
+                continue
             again = str(uuid.uuid5(_IDS, f"{event.event}\n{before.event}"))
-            found.append(replace(event, event=again))
+            event = replace(event, event=again)
+        found.append(event)
+        if event.event not in known:  # one that is stored stands where it was
+            known.add(event.event)
+            last[event.annotator, event.portrait, event.round] = event
     return found
 
 

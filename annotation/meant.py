@@ -28,20 +28,22 @@ def resolve(
     """What the lines of a file are about.
 
     A name may have folders and an ending that the dataset's has not, and lack zeros in front, as
-    spreadsheets take them away, where that can mean one portrait only; see ``names.chosen``.
+    spreadsheets take them away, where that can mean one portrait only; see ``names.chosen``. An
+    event that gazebench wrote is on the portrait of just its name: where that is gone, a portrait
+    of a similar name is another.
     ``keep_events``: an event on a face that is in quarantine or gone is found by its own name.
 
     Raises:
         InputError: a name that no portrait has, or that may mean two, or names in one line that
-            mean two; nothing is left but quarantined faces; no name is one of this dataset.
+            mean two; an export whose names lost their zeros; nothing is left but quarantined
+            faces; no name is one of this dataset.
     """
-    known = names.Names(_names(manifest))
+    known = _Known(_names(manifest))
     found: list[tuple[str, Said]] = []
     unknown: list[tuple[str, bool]] = []  # names for a message, and whether they are kept
     quarantined = gone = 0
     for said in (said for said in lines if said.vote):
-        given = said.names or (("", said.name),)
-        meant = names.chosen(known.find, given, f"{path}, {said.where}", _shown)
+        meant = _meant(known, said, path)
         is_kept = keep_events and bool(said.event)
         if not meant.keys:
             unknown.append((f"{said.where}: {meant.quoted}", is_kept))
@@ -52,6 +54,7 @@ def resolve(
             gone += 1
         elif meant.keys:
             quarantined += 1
+    _check_zeros(known, path, lines)
     refused = [name for name, is_kept in unknown if not is_kept]
     if unknown and (refused or len(unknown) == len(lines)):
         refused = refused or [name for name, _ in unknown]
@@ -62,6 +65,38 @@ def resolve(
     renamed = [(s.name, id_) for id_, s in found if s.name != id_ and (id_, s.name) not in plain]
     unlabelled = sum(not said.vote for said in lines)
     return Resolved(found, quarantined, gone, unlabelled, renamed)
+
+
+class _Known(names.Names[str | None]):
+    """Portraits by their names, a quarantined face being None."""
+
+    def exported(self, name: str) -> set[str | None]:
+        """The portrait with this id, else those with this source name."""
+        found = self.exact(name)
+        return {name} if name in found else found
+
+
+def _meant(known: _Known, said: Said, path: Path) -> names.Meant[str | None]:
+    where = f"{path}, {said.where}"
+    if said.is_exported:
+        return names.chosen(known.exported, (("", said.name),), where, _shown)
+    return names.chosen(known.find, said.names or (("", said.name),), where, _shown)
+
+
+def _check_zeros(known: _Known, path: Path, lines: Sequence[Said]) -> None:
+    """Refuse an export in which numbers lost their zeros: their faces would seem to be gone."""
+    exported = [said for said in lines if said.is_exported and said.names]  # of a table
+    if any(said.name.startswith("0") for said in exported):
+        return
+    for said in exported:
+        alike = known.find(said.name)
+        ids = sorted(id_ for id_ in alike if id_)
+        if ids and isinstance(alike, names.Counted) and not known.exact(said.name):
+            raise InputError(
+                f"{path}, {said.where}: no portrait is called {said.name!r} and one is {ids[0]!r}: "
+                "a spreadsheet took the zeros away; give the file as `gazebench label export` "
+                "wrote it, or export with --to jsonl"
+            )
 
 
 def _names(manifest: Manifest) -> Iterator[tuple[str, str | None]]:

@@ -1,18 +1,22 @@
 """How far a labelling session is: each volunteer's progress, speed and agreement."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gazebench.annotation import finalize
+from gazebench.annotation import finalize, proposals
 from gazebench.annotation.faces import Faces
 from gazebench.annotation.queue import Progress, Queue
-from gazebench.annotation.session import Session
+from gazebench.annotation.session import FOLDER, Session
 from gazebench.annotation.summary import Person, Summary, summarise
-from gazebench.annotation.votes import Votes
+from gazebench.annotation.votes import Event, Votes
 
 _HOUR_MS = 3_600_000
 _MIN_VOTES = 2  # that a portrait needs to be decided
+_PLAN = ("dataset.json", "manifest.csv", f"{FOLDER}/session.json")  # below the dataset
+_LABELS = ("labels.csv", f"{FOLDER}/{proposals.FILE}")  # of these a page tells too
+_Stamps = tuple[tuple[int, ...] | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,10 @@ def facts_of(dataset: Path, status: Status) -> dict[str, Any]:
 
 
 class Watch:
-    """Looks at the votes of a dataset again and again; only what is new is read."""
+    """Looks at the votes of a dataset again and again; only what is new is read.
+
+    Other processes may import, count, prepare or build meanwhile: what they change is noticed.
+    """
 
     def __init__(self, dataset: Path, votes: Votes) -> None:
         """``votes``: those of ``dataset``.
@@ -48,16 +55,23 @@ class Watch:
             InputError: not prepared, or a damaged manifest.
         """
         self._votes = votes
-        self._session = Session.load(dataset)
-        self._faces = Faces.read(dataset)
-        names = self._session.annotators
-        self._queues = {name: Queue(name, self._session, self._faces) for name in names}
-        self._events = []
-        self._seen = 0
+        self._dataset = dataset
+        self._plan = self._labels = _Stamps()
         self._newest: Status | None = None
+        self._begin()
 
     def look(self) -> Status:
-        """The session as it is now; the same object as before where no votes came."""
+        """The session as it is now; the same object as before where nothing changed.
+
+        Where only labels changed, which are no part of it, it is equal to the one before.
+
+        Raises:
+            InputError: the session, or the manifest, was damaged meanwhile.
+        """
+        labels = _stamps(self._dataset, _LABELS)
+        plan = _stamps(self._dataset, _PLAN)
+        if plan != self._plan and None not in plan:  # else it is being built again
+            self._begin()
         seen = self._seen
         for number, event in self._votes.events(self._seen):
             self._seen = number
@@ -66,7 +80,20 @@ class Watch:
                 queue.apply(event)
         if self._newest is None or self._seen > seen:
             self._newest = self._count()
+        elif labels != self._labels:
+            self._newest = replace(self._newest)
+        self._labels = labels
         return self._newest
+
+    def _begin(self) -> None:
+        self._plan = _stamps(self._dataset, _PLAN)
+        self._session = Session.load(self._dataset)
+        self._faces = Faces.read(self._dataset)
+        names = self._session.annotators
+        self._queues = {name: Queue(name, self._session, self._faces) for name in names}
+        self._events: list[Event] = []
+        self._seen = 0
+        self._newest = None
 
     def _count(self) -> Status:
         gold = self._session.plan.gold
@@ -75,6 +102,19 @@ class Watch:
         )
         progress = {name: queue.progress for name, queue in self._queues.items()}
         return Status(summary=summary, progress=progress)
+
+
+def _stamps(dataset: Path, names: Iterable[str]) -> _Stamps:
+    """What changes when one of the files is written again."""
+    return tuple(_stamp(dataset / name) for name in names)
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def faces_per_hour(person: Person) -> float | None:

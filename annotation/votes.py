@@ -178,15 +178,16 @@ class Votes:
             return True
         query = f"SELECT {_FIELDS} FROM events WHERE event = ?"
         stored = _event(self._db.execute(query, (event.event,)).fetchone())
-        if _said(stored) != _said(event):
+        if said(stored) != said(event):
             raise RefusedVoteError(
-                f"{self._path}: event {event.event} is stored as {_said(stored)} and now comes "
-                f"as {_said(event)}; an event never changes"
+                f"{self._path}: event {event.event} is stored as {said(stored)} and now comes "
+                f"as {said(event)}; an event never changes"
             )
         return False
 
 
-def _said(event: Event) -> tuple[str, str, str, str]:
+def said(event: Event) -> tuple[str, str, str, str]:
+    """Who says what of which face, and why asked: what is the same in events of one id."""
     return event.annotator, event.portrait, event.vote, event.round
 
 

@@ -200,7 +200,7 @@ def logits_of(discriminator: nn.Module, seen: Sequence[tuple[Tensor, Tensor]]) -
 
 
 def between(start: Tensor, end: Tensor, alpha: float) -> Tensor:
-    """(1 - alpha) start + alpha end; outside 0 to 1 it continues in a straight line."""
+    """From alpha 0, the start, to 1, the end; outside them it continues in a straight line."""
     return (1 - alpha) * start + alpha * end
 
 
@@ -284,7 +284,7 @@ def around(eyes: Tensor, height: int, width: int, side: int) -> Tensor:
 
 
 def seen(batch: Batch, shrink: int) -> tuple[Tensor, Tensor]:
-    """The portraits and their windows as a network sees them: in full (1) or halved (2)."""
+    """The portraits and their windows as a network sees them: ``shrink`` 1 in full, 2 halved."""
     if shrink == 1:
         return batch.image, batch.eyes
     return halved(batch.image), snapped(batch.eyes) // 2

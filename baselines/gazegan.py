@@ -167,7 +167,7 @@ class GazeGAN(TrainableMethod):
         return torch.where(batch.mask > 0, painted, batch.image)
 
     def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
-        """G_y at codes between those of the source (0) and its correction (1), (N, A, 3, H, W)."""
+        """G_y, from alpha 0, the portrait's own codes, to 1, its correction's: (N, A, 3, H, W)."""
         view = self._view(batch)
         content = self._content(view.patches)
         corrected = view.eyes_of(self._painted("G_x", view, content))
@@ -181,7 +181,7 @@ class GazeGAN(TrainableMethod):
         return torch.stack(images, 1)
 
     def codes(self, batch: Batch, alphas: Sequence[float]) -> Mapping[str, Tensor]:
-        """R between the source's (0) and its correction's (1); c of y and of y with a tilde."""
+        """R from alpha 0, the portrait's, to 1, its correction's; c of y and of y with a tilde."""
         view = self._view(batch)
         content = self._content(view.patches)
         corrected = view.eyes_of(self._painted("G_x", view, content))
@@ -194,7 +194,7 @@ class GazeGAN(TrainableMethod):
         }
 
     def pictures(self, batch: Batch) -> Tensor:
-        """Both eyes as the gaze moves from the source to its correction, (N, 5, 3, h, 2w)."""
+        """Both eyes at each of ``ALPHAS``: the gaze moves to its correction, (N, 5, 3, h, 2w)."""
         return eye_strips(self.animate(batch, ALPHAS), batch.eyes)
 
     def training_step(self, draw: Draw) -> dict[str, Tensor]:

@@ -193,7 +193,7 @@ class GazeGANV2(TrainableMethod):
         return self._whole(batch, scene, self._painted(scene, "G_x", scene.content))
 
     def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
-        """G_y at codes r between those of the source (0) and its correction (1), made fine.
+        """G_y, from alpha 0, the portrait's own code r, to 1, its correction's, made fine.
 
         (N, A, 3, H, W); any alpha, outside 0 to 1 it extrapolates.
         """
@@ -209,7 +209,7 @@ class GazeGANV2(TrainableMethod):
         return torch.stack(images, 1)
 
     def codes(self, batch: Batch, alphas: Sequence[float]) -> Mapping[str, Tensor]:
-        """R between the source's (0) and its correction's (1); c of y and of y with a tilde."""
+        """R from alpha 0, the portrait's, to 1, its correction's; c of y and of y with a tilde."""
         scene = self._scene(batch)
         angles = self._angle(scene.view.patches), self._angle(self._corrected(scene).eyes)
         made = self._painted(scene, "G_y", torch.cat([angles[0], scene.content], 1))
@@ -220,7 +220,7 @@ class GazeGANV2(TrainableMethod):
         }
 
     def pictures(self, batch: Batch) -> Tensor:
-        """Both eyes as the gaze moves from the source to its correction, (N, 5, 3, h, 2w)."""
+        """Both eyes at each of ``ALPHAS``: the gaze moves to its correction, (N, 5, 3, h, 2w)."""
         return eye_strips(self.animate(batch, ALPHAS), batch.eyes)
 
     def training_step(self, draw: Draw) -> dict[str, Tensor]:

@@ -125,7 +125,7 @@ class IrisWarp(UsesBank, Tells, Forgets):
         return self.animate(batch, [1.0])[:, 0]
 
     def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
-        """Irises at shares of the way from the source (0) to the camera (1), (N, A, 3, H, W)."""
+        """Irises at shares of the way from the source, 0, to the camera, 1, (N, A, 3, H, W)."""
 
         def ways(pair: EyePair) -> list[Way]:
             shifts, lid = self._way(pair)

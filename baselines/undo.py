@@ -145,7 +145,7 @@ class Undo(TrainableMethod, Forgets):
         return self.animate(batch, [1.0])[:, 0]
 
     def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
-        """Eyes at shares of the way from the source (0) to the camera (1), (N, A, 3, H, W)."""
+        """Eyes at shares of the way from the source, 0, to the camera, 1, (N, A, 3, H, W)."""
         made = batch.image[:, None].repeat(1, len(alphas), 1, 1, 1)
         for row, (image, boxes) in enumerate(zip(batch.image, _boxes(batch), strict=True)):
             pixels = _pixels(image)

@@ -1,14 +1,15 @@
-"""What a step and a correction of every method take on a GPU, as Markdown for benchmarks/gpu.md.
+"""What a step and a correction take on a GPU, as Markdown for benchmarks/gpu.md.
 
     python benchmarks/bench_gpu.py [--seconds 3] [--minutes 5] [--res 256 512] [--method NAME ...]
 
-Portraits are drawn, so that no dataset is needed; settings and batches are those of the tracks
-celebgaze (256 px) and celebhqgaze (512 px), networks of other runs have random weights. A step is
-the engine's: batches, updates, its one wait for the device. Rows come in the order of the list
-below, and with --minutes those that no longer fit are named at the end. The loader's share is what
-drawing a step's portraits takes by itself, over the step; the GPU's loader reads ahead, so that up
-to 100 % costs nothing. The last table has corrections per second at batch 1 and the ratio of
-GazeGANV2 to GazeGAN beside the paper's, 38.40 / 30.29 at 256 px and 27.70 / 23.20 at 512.
+Of PAM and every method that is trained but `undo`, which learns from eyes that it finds in a
+dataset on the disk. Portraits are drawn, so that none is needed; settings and batches are those of
+the tracks celebgaze (256 px) and celebhqgaze (512 px), networks of other runs have random weights.
+A step is the engine's: batches, updates, its one wait for the device. Rows come in the order of the
+list below, and with --minutes those that no longer fit are named at the end. The loader's share is
+what drawing a step's portraits takes by itself, over the step; the GPU's loader reads ahead, so
+that up to 100 % costs nothing. The last table has corrections per second at batch 1 and the ratio
+of GazeGANV2 to GazeGAN beside the paper's, 38.40 / 30.29 at 256 px and 27.70 / 23.20 at 512.
 """
 
 import argparse

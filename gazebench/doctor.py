@@ -2,8 +2,12 @@
 
 import importlib.util
 import platform
+import re
+import signal
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -12,15 +16,25 @@ from typing import Literal
 from gazebench import store, weights
 from gazebench.errors import GazebenchError
 
-EXTRAS = {
-    "label": "fiftyone",
-    "cluster": "distributed",
-    "face-alignment": "face_alignment",
-    "tensorboard": "tensorboard",
-    "export": "pyarrow",
-    "video": "av",
-    "provenance": "c2pa",
+EXTRAS = {  # what each brings and gazebench imports; a test compares them with pyproject.toml
+    "label": ("fiftyone",),
+    "study": ("starlette", "uvicorn"),
+    "cluster": ("distributed",),
+    "face-alignment": ("face_alignment",),
+    "tensorboard": ("tensorboard",),
+    "export": ("pyarrow.parquet",),
+    "heif": ("pillow_heif",),
+    "video": ("av",),
+    "provenance": ("c2pa", "cryptography"),
 }
+NATIVE = {  # what gazebench always needs and may be installed without working: module by package
+    "dlib-bin": "dlib",
+    "pyvips[binary]": "pyvips",
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "imagecodecs": "imagecodecs",
+}
+_TRY = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+_LONGEST = 180  # seconds that an import may take, on a busy machine
 _OPENCV = (
     "opencv-python",
     "opencv-python-headless",
@@ -28,6 +42,7 @@ _OPENCV = (
     "opencv-contrib-python-headless",
 )
 _LEAST_GB = 5.0
+_AT_ONCE = 3  # imports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +56,20 @@ class Finding:
 
 
 def examine(folder: Path) -> Iterator[Finding]:
-    """Findings on Python, torch, weights, disk (of ``folder``), extras and OpenCV builds."""
+    """Findings on Python, torch, what is written in C, weights, disk (of ``folder``), extras.
+
+    Then on OpenCV builds. What may end a process is imported in one of its own.
+    """
     yield _python()
     yield _torch()
     yield _torchvision()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield from pool.map(_native, *zip(*NATIVE.items(), strict=True))
     yield from map(_weight, weights.names())
     for place in dict.fromkeys((folder.absolute(), weights.cache_folder())):
         yield _disk(place)
-    for extra, module in EXTRAS.items():
-        yield _extra(extra, module)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield from pool.map(_extra, *zip(*EXTRAS.items(), strict=True))
     yield _opencv()
 
 
@@ -117,14 +137,63 @@ def _disk(place: Path) -> Finding:
     )
 
 
-def _extra(extra: str, module: str) -> Finding:
-    there = importlib.util.find_spec(module) is not None
+def _native(package: str, module: str) -> Finding:
+    fault = "is not installed" if _is_absent(module) else _import_fault([module])
+    return Finding(
+        name=module.partition(".")[0],
+        state="bad" if fault else "ok",
+        text=fault or "works",
+        fix=_mend(fault, f"python -m pip install --force-reinstall '{package}'"),
+    )
+
+
+def _extra(extra: str, modules: Sequence[str]) -> Finding:
+    absent = [module.partition(".")[0] for module in modules if _is_absent(module)]
+    install = f"python -m pip install 'gazebench[{extra}]'"
+    if absent:
+        text = f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
+        return Finding(name=f"extra {extra}", state="note", text=text, fix=install)
+    names = " and ".join(module.partition(".")[0] for module in modules)
+    fault = _import_fault(modules)
     return Finding(
         name=f"extra {extra}",
-        state="ok" if there else "note",
-        text=f"{module} is {'there' if there else 'not installed'}",
-        fix="" if there else f"python -m pip install 'gazebench[{extra}]'",
+        state="bad" if fault else "ok",
+        text=f"{names}: {fault}" if fault else f"{names} there",
+        fix=_mend(fault, install.replace("install", "install --upgrade")),
     )
+
+
+def _is_absent(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is None
+
+
+def _import_fault(modules: Sequence[str]) -> str:
+    """Why installed modules cannot be imported, "" where they can."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _TRY, *modules],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"does not work: its import takes more than {_LONGEST} seconds"
+    if done.returncode == 0:
+        return ""
+    if done.returncode < 0:
+        return f"does not work: its import was ended by {signal.Signals(-done.returncode).name}"
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return f"does not work: {said[-1] if said else f'exit code {done.returncode}'}"
+
+
+def _mend(fault: str, install: str) -> str:
+    """What to do about a fault; pip cannot help where a library of the system is missing."""
+    missing = re.search(r"(\S+\.so[.\d]*): cannot open shared object file", fault)
+    if missing:
+        return f"install your system's package that has {missing[1]}"
+    return install if fault else ""
 
 
 def _opencv() -> Finding:

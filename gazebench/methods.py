@@ -193,7 +193,7 @@ class Animator(Protocol):
     """A method that also moves the gaze."""
 
     def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
-        """Images from the gaze of the source (0) to one at the camera (1), (N, A, 3, H, W).
+        """Images from alpha 0, the gaze of the source, to 1, at the camera, (N, A, 3, H, W).
 
         In [-1, 1]. At 0 a method may give the source itself, or its own picture of it.
         """
@@ -217,7 +217,7 @@ class ShowsCodes(Protocol):
     def codes(self, batch: Batch, alphas: Sequence[float]) -> Mapping[str, Tensor]:
         """Codes of portraits of domain Y, one row per portrait.
 
-        "r": of the gaze, (N, A, k), between that of the source (0) and that of its correction (1);
+        "r": of the gaze, (N, A, k), from alpha 0, that of the source, to 1, that of its correction;
         "c": of the content, (N, k); "c_made": of the content of the reconstruction, (N, k).
         """
         ...

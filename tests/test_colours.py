@@ -21,6 +21,7 @@ from profiles import (
     grey_profile,
     rgb_profile,
     seen_as_srgb,
+    to_d50,
 )
 from torch import Tensor
 from toy_methods.still import Still
@@ -323,6 +324,110 @@ def test_grey_and_transparency_stay(mode: str, demo_portraits: Path, tmp_path: P
     for eye in eyes:
         there = after[round(eye.y), round(eye.x)][: len(expected)]
         assert there == pytest.approx(expected, abs=3)
+
+
+# profiles by which no file can be written
+
+
+def one_way(primaries: Primaries, gamma: float, *, grey: bool = False) -> bytes:
+    """An input profile that leads from its pixels to XYZ by a table, and has none back.
+
+    ICC.1:2001-04, 6.5.9 (lut16Type); only ``A2B0`` and what every profile has.
+    """
+    inputs = 1 if grey else 3
+    whole = grey_profile(gamma) if grey else rgb_profile(primaries, gamma)
+    levels = np.stack(np.meshgrid(*[[0, 1]] * inputs, indexing="ij"), -1).reshape(-1, inputs)
+    light = levels @ to_d50(primaries).T if inputs == 3 else levels * to_d50(primaries).sum(1)
+    curve = (np.linspace(0, 1, 1024) ** gamma * 65535).round().astype(">u2").tobytes()
+    unit = b"".join(struct.pack(">i", 65536 * (place % 4 == 0)) for place in range(9))
+    table = b"mft2" + bytes(4) + bytes([inputs, 3, 2, 0]) + unit + struct.pack(">HH", 1024, 2)
+    table += inputs * curve + (light * 32768).round().clip(0, 65535).astype(">u2").tobytes()
+    table += 3 * struct.pack(">HH", 0, 65535)
+    count = struct.unpack_from(">I", whole, 128)[0]
+    tags = [struct.unpack_from(">4sII", whole, 132 + 12 * number) for number in range(count)]
+    kept = {n: whole[at : at + size] for n, at, size in tags if n in (b"wtpt", b"cprt", b"desc")}
+    kept[b"A2B0"] = table
+    index, body, place = b"", b"", 132 + 12 * len(kept)
+    for name, content in kept.items():
+        index += name + struct.pack(">II", place + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    size = struct.pack(">I", place + len(body))
+    return (
+        size + whole[4:12] + b"scnr" + whole[16:128] + struct.pack(">I", len(kept)) + index + body
+    )
+
+
+def large(profile: bytes) -> bytes:
+    """The profile with 1.5 MB behind its tags, as large tables would take."""
+    more = np.random.default_rng(0).bytes(1_500_000)
+    return struct.pack(">I", len(profile) + len(more)) + profile[4:] + more
+
+
+def test_a_profile_that_leads_one_way_is_read_by() -> None:
+    found = original(encoded(colours(), icc_profile=one_way(DISPLAY_P3, 2.2)), "x")
+    assert not found.note  # a dataset has nothing to say: its portraits are right
+    expected = seen_as_srgb(np.asarray(colours()), DISPLAY_P3, 2.2)
+    apart = np.abs(np.asarray(found.on_black()) - expected)
+    assert apart.mean() < 1
+    assert apart.max() <= 16  # at the edge of the gamut, where littleCMS cuts off later
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+@pytest.mark.parametrize("fault", ["one way", "over 1 MB"])
+def test_what_cannot_be_written_in_its_colours_becomes_srgb_and_stops_no_other(
+    fault: str, ending: str, demo_portraits: Path, tmp_path: Path
+) -> None:
+    odd, plain = tmp_path / "odd.jpg", tmp_path / "plain.png"
+    face = read_picture(sorted(demo_portraits.glob("*.jpg"))[0]).resize((500, 500))
+    profile = (
+        one_way(DISPLAY_P3, 2.2) if fault == "one way" else large(rgb_profile(DISPLAY_P3, 2.2))
+    )
+    face.save(odd, quality=95, icc_profile=profile)
+    face.save(plain)
+    places = {photo: tmp_path / f"{photo.stem}-out{ending}" for photo in (odd, plain)}
+    photographer = Photographer(TASK, align="ffhq", finder="dlib")
+    red, notes = Red(Red.Config(), TASK), list[str]()  # type: ignore[arg-type]
+    how: Any = {"weights_sha256": "", "device": "cpu", "note": notes.append}
+    assert correct(red, photographer, places, **how) == {}
+    (note,) = notes
+    assert note.startswith(f"{odd}: its colour profile ")
+    assert fault in note
+    assert note.endswith("; written as sRGB")
+    with Image.open(places[odd]) as after:
+        assert (after.mode, "icc_profile" in after.info) == ("RGB", False)
+    before, after = (np.asarray(read_picture(p), int) for p in (odd, places[odd]))
+    changed = np.abs(before - after).max(2) > (40 if ending == ".jpg" else 0)
+    assert 0 < changed.mean() < 0.05  # the rest looks as it did
+    (portrait,) = photographer.open(odd).portraits
+    back = align.invert(portrait.transform)
+    for eye in (portrait.left_center, portrait.right_center):
+        x, y = (round(value) for value in align.apply(back, eye))
+        assert after[y, x] == pytest.approx((255, 0, 0), abs=9 if ending == ".jpg" else 0)
+    written = places[odd].stat().st_mtime_ns
+    assert correct(red, photographer, places, **how) == {}
+    assert places[odd].stat().st_mtime_ns == written  # kept
+
+
+def test_grey_that_cannot_be_written_in_its_curve_stays_grey(
+    demo_portraits: Path, tmp_path: Path
+) -> None:
+    face = read_picture(sorted(demo_portraits.glob("*.jpg"))[0]).resize((500, 500)).convert("L")
+    profile = one_way(DISPLAY_P3, 1.4, grey=True)
+    face.save(tmp_path / "a.png", icc_profile=profile)
+    before = original((tmp_path / "a.png").read_bytes(), "a")
+    expected = seen_as_srgb(np.asarray(face.convert("RGB")), DISPLAY_P3, 1.4)
+    assert np.abs(np.asarray(before.on_black()) - expected).mean() < 1
+    after = before.to_write()
+    assert (after.pixels.mode, after.colours.profile) == ("L", None)
+    assert np.array_equal(np.asarray(after.on_black()), np.asarray(before.on_black()))
+    assert "one way" in after.note
+
+
+@pytest.mark.parametrize("profile", [None, rgb_profile(DISPLAY_P3, 2.2), grey_profile(1.0)])
+def test_a_profile_that_leads_both_ways_is_kept(profile: bytes | None) -> None:
+    image = colours().convert("L" if profile == grey_profile(1.0) else "RGB")
+    found = original(encoded(image, icc_profile=profile), "x")
+    assert found.to_write() is found
 
 
 CASES = Path(__file__).parents[2] / "shared" / "cases"

@@ -191,6 +191,29 @@ def test_a_name_that_is_no_utf_8_is_told_as_text(photo: Path, tmp_path: Path) ->
     assert r"l\xe9.jpg" in (out / "index.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Photo.png", "photo.jpg"),
+        ("caf\u00e9.jpg", "cafe\u0301.png"),  # an accent in one sign, and in two
+        ("STRASSE.jpg", "stra\u00dfe.jpg"),
+    ],
+)
+def test_names_that_are_one_on_many_disks_are_one(one: str, other: str, tmp_path: Path) -> None:
+    pair = [tmp_path / one, tmp_path / other]
+    with pytest.raises(InputError, match=f"{one} and .*{other}: both would become"):
+        destinations(pair, tmp_path / "out")
+    apart = [tmp_path / "a.png", tmp_path / "\u00e4.png"]
+    assert len(set(destinations(apart, tmp_path / "out").values())) == 2
+
+
+def test_a_photograph_in_capitals_is_not_written_over(tmp_path: Path) -> None:
+    camera = tmp_path / "IMG_1.JPG"
+    with pytest.raises(InputError, match=r"IMG_1\.jpg: is one of the photographs"):
+        destinations([camera], tmp_path, ending=".jpg")
+    assert destinations([camera], tmp_path) == {camera: tmp_path / "IMG_1.png"}
+
+
 # JPEG
 
 

@@ -1,6 +1,8 @@
 """The demo, from the shipped portraits to the page, with a training of a few steps."""
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +38,7 @@ def demo(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         result = CliRunner().invoke(main, ["demo", str(out), "--steps", "3", "--quiet"])
         assert result.exit_code == 0, result.output
         assert str(out / "board" / "index.html") in result.output
+        (out / "said.txt").write_text(result.output)
         yield out
 
 
@@ -43,6 +46,47 @@ def test_every_shipped_portrait_has_one_label(demo_portraits: Path) -> None:
     names = [row["id"] for _, row in read_csv(demo_portraits / "labels.csv", ("id", "label"))]
     assert sorted(names) == sorted(path.name for path in demo_portraits.glob("*.jpg"))
     assert len(names) == 128
+
+
+def commands(said: str) -> list[list[str]]:
+    """The words after ``gazebench`` of each command that the demo printed."""
+    return [shlex.split(line)[2:] for line in said.splitlines() if line.startswith("$ gazebench ")]
+
+
+class EnoughError(Exception):
+    """The demo has said enough."""
+
+
+def test_the_dataset_s_command_has_the_settings_of_the_demo(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        gazebench.demo.run(tmp_path / "a demo", command="gazebench demo", say=say)
+    (words,) = commands("\n".join(said))
+    planned = CliRunner().invoke(main, [*words, "--dry-run"])
+    assert planned.exit_code == 0, planned.output
+    wanted = config.read(gazebench.demo.SETTINGS)["dataset"]
+    for key, value in wanted.items():
+        assert re.search(rf"{key} *[=:] *\"?{value}\b", planned.output), (key, planned.output)
+
+
+@pytest.mark.long
+def test_the_commands_that_are_printed_are_those_that_run(demo: Path) -> None:
+    said = commands((demo / "said.txt").read_text())
+    assert [words[0] for words in said] == ["build-dataset", "label", "train", "eval", "report"]
+    names = ("demo-256/dataset.json", "runs/undo/predictions.json", "runs/prgan/predictions.json")
+    before = {name: (demo / name).stat().st_mtime_ns for name in names}
+    written = [demo / name for name in ("demo-256/labels.csv", "board/index.html")]
+    texts = [path.read_bytes() for path in written]
+    for words in said:  # another setting would be refused
+        again = CliRunner().invoke(main, words)
+        assert again.exit_code == 0, again.output
+    assert {name: (demo / name).stat().st_mtime_ns for name in names} == before
+    assert [path.read_bytes() for path in written] == texts
 
 
 def scores(demo: Path, run: str) -> dict[str, dict[str, float]]:

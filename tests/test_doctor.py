@@ -1,11 +1,15 @@
 """The doctor finds what is wrong and says how to mend it."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from gazebench import cli, doctor
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +19,7 @@ def findings() -> dict[str, doctor.Finding]:
 
 def test_the_parts_that_matter_are_looked_at(findings: dict[str, doctor.Finding]) -> None:
     assert {"python", "torch", "torchvision", "opencv", "extra label"} <= set(findings)
+    assert {"dlib", "pyvips", "ai_edge_litert", "imagecodecs"} <= set(findings)
     assert any(name.startswith("weights ") for name in findings)
     assert any(name.startswith("disk ") for name in findings)
 
@@ -25,6 +30,49 @@ def test_this_machine_is_ready(findings: dict[str, doctor.Finding]) -> None:
 
 def test_all_that_is_not_fine_names_its_mend(findings: dict[str, doctor.Finding]) -> None:
     assert all(f.fix for f in findings.values() if f.state != "ok")
+
+
+def test_every_extra_is_looked_at(findings: dict[str, doctor.Finding]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].keys() - {"dev"}
+    assert doctor.EXTRAS.keys() == extras
+    assert {f"extra {extra}" for extra in extras} <= set(findings)
+    needed = {re.split(r"[<>=]", dependency)[0] for dependency in project["dependencies"]}
+    assert doctor.NATIVE.keys() <= needed
+
+
+BROKEN = {
+    "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')": (
+        "ImportError: libGL.so.1: cannot open shared object file",
+        "install your system's package that has libGL.so.1",
+    ),
+    "import os, signal; os.kill(os.getpid(), signal.SIGILL)": ("ended by SIGILL", "pip install"),
+    "raise SystemExit(3)": ("exit code 3", "pip install"),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_what_is_installed_and_cannot_be_imported_is_bad(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_here.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # of the process that imports it
+    sentence, fix = BROKEN[text]
+    for found in (
+        doctor._native("broken-here", "broken_here"),
+        doctor._extra("label", ("broken_here",)),
+    ):
+        assert found.state == "bad"
+        assert "does not work: " in found.text
+        assert sentence in found.text
+        assert fix in found.fix
+
+
+def test_what_is_not_installed_is_a_note_for_an_extra_and_bad_for_what_is_needed() -> None:
+    absent = doctor._extra("study", ("no_such_thing", "uvicorn"))
+    assert (absent.state, absent.text) == ("note", "no_such_thing is not installed")
+    assert doctor._native("no-such-thing", "no_such_thing").state == "bad"
 
 
 def test_two_opencv_builds_are_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import report_runs
 import toy_methods
+from build_runs import gazebench, quick_build, quick_source
 from training_folders import make_dataset
 
 from gazebench import training
@@ -132,3 +133,23 @@ def test_a_report_names_the_change_and_leaves_the_pictures_out(tmp_path: Path) -
     (note,) = write_report(runs, tmp_path / "out").notes
     assert "was changed after it was built (images/face-000.png: other content)" in note
     assert str(tmp_path) not in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_labels_of_faces_that_a_filter_took_out_are_no_damage(
+    demo_portraits: Path, tmp_path: Path
+) -> None:
+    source, out = quick_source(demo_portraits, tmp_path, 8), tmp_path / "out"
+    quick_build(source, out, "--labels", source.with_name("labels.csv"))
+    sharpness = sorted(p.measures.sharpness or 0.0 for p in Manifest.load(out).portraits)
+    less = f"dataset.filter.min_sharpness={sharpness[4]}"
+    quick_build(source, out, "--set", less, "--overwrite")
+    rows = (out / "labels.csv").read_text().splitlines()[1:]
+    there = {p.id for p in Manifest.load(out).portraits}
+    assert len(there) < len(rows) == 8
+    checked = gazebench("verify", out, "--quiet")
+    assert checked.exit_code == 0, checked.output
+    with (out / "labels.csv").open("a") as file:
+        file.write("stranger,X\n")
+    checked = gazebench("verify", out, "--quiet")
+    assert checked.exit_code == InputError.exit_code
+    assert "labels.csv: 'stranger' is not a portrait of this dataset;" in checked.output

@@ -1,6 +1,8 @@
 """From votes to labels.csv, to the report and to the dataset's card."""
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -244,6 +246,54 @@ def test_the_commands_tell_the_numbers(voted: Path) -> None:
     add(voted, *(event(ids(voted)[5], "Y", who) for who in "abc"))
     again = gazebench("label", "finalize", voted)
     assert f"{ids(voted)[5]}: X → Y" in again.output
+
+
+def test_watching_notices_what_other_commands_change(voted: Path) -> None:
+    prepare = ("label", "prepare", voted, "--no-app", "--annotators")
+    gazebench(*prepare, "a")
+    path = voted.with_name("l.csv")
+    path.write_text("".join(["id,label\n", *(f"{id_},reject\n" for id_ in ids(voted))]))
+    add(voted, *(event(id_, UNDO, who) for id_ in ids(voted)[:2] for who in "abc"))
+    with Votes.open(voted) as votes:
+        watch = Watch(voted, votes)
+        first = watch.look()
+        assert watch.look() is first
+        assert facts_of(voted, first)["counts"]["reject/train"] == 1
+        assert gazebench("label", "import", voted, path).exit_code == 0
+        second = watch.look()
+        assert second is not first
+        assert second == first  # no vote came
+        assert watch.look() is second
+        counts = facts_of(voted, second)["counts"]
+        assert counts["reject/train"] + counts["reject/test"] == 3
+        gazebench(*prepare, "dora")
+        assert list(watch.look().progress) == ["a", "dora"]
+        assert len(watch.look().summary.decisions) == 22
+        without = (voted / "manifest.csv").read_text().replace(f"{ids(voted)[5]},", "gone,", 1)
+        (voted / "dataset.json").rename(voted / "away")
+        (voted / "manifest.csv").write_text(without)
+        assert len(watch.look().summary.decisions) == 22  # it is being built
+        (voted / "away").rename(voted / "dataset.json")
+        assert len(watch.look().summary.decisions) == 21
+
+
+def test_a_watched_page_is_written_again_after_an_import(voted: Path, tmp_path: Path) -> None:
+    gazebench("label", "prepare", voted, "--no-app", "--annotators", "a")
+    add(voted, *(event(ids(voted)[0], UNDO, who) for who in "abc"))
+    path, page = voted.with_name("l.csv"), tmp_path / "status.html"
+    path.write_text(f"id,label\n{ids(voted)[0]},reject\n")
+    words = [sys.executable, "-m", "gazebench", "label", "status", voted, "--watch", "--page", page]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watch:
+        try:
+            assert watch.stdout is not None
+            assert "a 23 of 24" in watch.stdout.readline()
+            assert watch.stdout.readline() == f"{page}: written\n"
+            before = page.read_text()
+            gazebench("label", "import", voted, path)
+            assert watch.stdout.readline() == f"{page}: written\n"  # and no line of votes
+            assert page.read_text() != before
+        finally:
+            watch.kill()
 
 
 def test_a_page_of_the_status_counts_as_finalize_does(voted: Path) -> None:

@@ -13,6 +13,7 @@ from gazebench.annotation import imports
 from gazebench.annotation.exporting import export
 from gazebench.annotation.importing import import_votes
 from gazebench.annotation.votes import UNDO, Event, Round, Votes
+from gazebench.dataset import Manifest
 from gazebench.errors import InputError
 
 
@@ -98,6 +99,79 @@ def test_votes_that_are_all_on_quarantined_faces_or_practice_are_kept(fewer) -> 
         path.write_text(json.dumps({"format": imports.FORMAT, "events": [asdict(made)]}))
         report = import_votes(root, path)
         assert (report.read, report.new, report.gone, report.quarantined) == (1, 1, gone, 0)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_votes_on_faces_that_are_gone_go_to_no_face_of_a_similar_name(bare, form: str) -> None:
+    there = ids(bare)[0]
+    assert there.isdigit()
+    similar = [f"0{there}", f"sub/{there}", f"{there}.png", f"{there}.JPG", there.lstrip("0")]
+    said = [event(there, "Y"), *(event(name, "X") for name in similar)]
+    with Votes.open(bare) as votes:
+        votes.add(said)
+    export(bare, out := bare.with_name(f"out.{form}"), form)
+    (bare / "votes.sqlite").unlink()
+    report = import_votes(bare, out)
+    assert (report.new, report.gone) == (6, 5)
+    assert import_votes(bare, out).new == 0
+    with Votes.open(bare) as votes:
+        assert [e for _, e in votes.events()] == said
+    words = ("label", "prepare", bare, "--annotators", "ana", "--no-app", "--gold", out)
+    refused = gazebench(*words)  # nor as known labels
+    assert refused.exit_code == 3
+    assert f"names that no portrait of {bare} has: " in refused.output
+
+
+def test_an_event_is_on_the_portrait_of_its_id(bare: Path) -> None:
+    a, b = ids(bare)[:2]
+    path = bare / "manifest.csv"
+    source = Manifest.load(bare).portraits[1].source_name
+    path.write_text(path.read_text().replace(f",{source},", f",{a},"))
+    with Votes.open(bare) as votes:
+        votes.add([event(a, "X")])
+    export(bare, out := bare.with_name("out.csv"), "csv")
+    (bare / "votes.sqlite").unlink()
+    assert import_votes(bare, out).gone == 0
+    with Votes.open(bare) as votes:
+        assert [e.portrait for _, e in votes.events()] == [a]
+    out.write_text(f"id,annotator,vote\n{a},ana,X\n")
+    with pytest.raises(InputError, match=f"'{a}' may mean {a} and {b}"):
+        import_votes(bare, out)
+
+
+def test_an_export_whose_names_lost_their_zeros_is_refused(bare: Path) -> None:
+    said = [event(id_, "X") for id_ in ids(bare)]
+    with Votes.open(bare) as votes:
+        votes.add(said)
+    export(bare, out := bare.with_name("out.csv"), "csv")
+    (bare / "votes.sqlite").unlink()
+    a, short = ids(bare)[0], ids(bare)[0].lstrip("0")
+    text = out.read_text()
+    for id_ in ids(bare):
+        text = text.replace(f",{id_},", f",{id_.lstrip('0')},")
+    out.write_text(text)
+    sentence = f"line 2: no portrait is called '{short}' and one is '{a}': a spreadsheet took"
+    with pytest.raises(InputError, match=sentence):
+        import_votes(bare, out)
+    assert not (bare / "votes.sqlite").exists()
+
+
+def test_lines_below_events_are_what_is_said_last(bare: Path) -> None:
+    a = ids(bare)[0]
+    path = bare.with_name("t.csv")
+    line = f"id,annotator,vote,event\n{a},ana,X,\n"
+    path.write_text(line)
+    assert import_votes(bare, path).new == 1
+    path.write_text(f"{line}{a},ana,Y,later\n")
+    assert [import_votes(bare, path).new for _ in range(2)] == [2, 0]
+    assert standing(bare) == {"X"}
+    path.write_text(f"{line}{a},ana,undo,taken\n")
+    assert [import_votes(bare, path).new for _ in range(2)] == [2, 0]
+    assert standing(bare) == {"X"}
+    (bare / "votes.sqlite").unlink()
+    path.write_text(f"{line}{a},ana,X,same\n")  # says what the event says
+    assert [import_votes(bare, path).new for _ in range(2)] == [1, 0]
+    assert standing(bare) == {"X"}
 
 
 def test_tables_that_people_type_are_held_to_their_names(fewer) -> None:

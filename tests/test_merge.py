@@ -1,13 +1,19 @@
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from build_runs import gazebench, tree_hash
+from labelling import event, ids
 from PIL import Image
 
 from gazebench import store
+from gazebench.annotation.labels import read_rows
+from gazebench.annotation.proposals import Proposals
+from gazebench.annotation.session import Plan, Session
+from gazebench.annotation.votes import UNDO, Event, Votes
 from gazebench.curation.journal import Journal
 from gazebench.curation.portraitist import BuildOutcome
 from gazebench.curation.shards import shard_of
@@ -216,6 +222,154 @@ def test_labels_of_the_merged_dataset_stay(shards, tmp_path: Path) -> None:
     (tmp_path / "out" / "labels.csv").write_text(f"id,label\n{first},reject\n")
     merge(tmp_path / "out", *shards, flags=("--overwrite",))
     assert read_labels(tmp_path / "out" / "labels.csv") == {first: "reject"}
+
+
+def prepare(dataset: Path, names: str, *words: object) -> None:
+    done = gazebench("label", "prepare", dataset, "--no-app", "--annotators", names, *words)
+    assert done.exit_code == 0, done.output
+
+
+def events_of(dataset: Path) -> list[Event]:
+    with Votes.open(dataset) as votes:
+        return [event for _, event in votes.events()]
+
+
+@pytest.fixture
+def worked(shards) -> list[Path]:
+    """The shards, each with a session, with votes that were counted, and with gold."""
+    for shard, names in zip(shards, ("ana,bo", "bo,chen", "dora,ana"), strict=True):
+        one, other = names.split(",")
+        made = [event(id_, "X", who) for who in (one, other) for id_ in ids(shard)]
+        again = [event(ids(shard)[0], vote, one) for vote in (UNDO, "X")]
+        with Votes.open(shard) as votes:
+            votes.add([*made, *again, event("gone", "Y", other)])
+        assert gazebench("label", "finalize", shard).exit_code == 0
+        prepare(shard, names, "--votes", 3, "--gold", shard / "labels.csv")
+    return shards
+
+
+def test_the_work_on_shards_comes_along(worked, tmp_path: Path) -> None:
+    before = [events_of(shard) for shard in worked]
+    rows = {id_: row for shard in worked for id_, row in read_rows(shard).items()}
+    gold = {k: v for shard in worked for k, v in Session.load(shard).plan.gold.items()}
+    done = merge(out := tmp_path / "out", *worked)
+    assert done.exit_code == 0, done.output
+    number = sum(map(len, before))
+    assert f"{number} votes of the shards, {number} of them new" in done.output
+    assert f"{len(rows)} labels of the shards written to {out / 'labels.csv'}" in done.output
+    assert "keep the shards" not in done.output
+    for sentence in ("ana voted in .*1, .*3 and is one", "bo voted in .*1, .*2 and is one"):
+        assert re.search(sentence, done.output)
+    assert done.output.endswith(f"next: gazebench label finalize {out}\n")
+    for shard in worked:
+        shutil.rmtree(shard)
+    for events in before:  # each in its order
+        assert [e for e in events_of(out) if e in events] == events
+    assert sorted(events_of(out), key=lambda e: e.time) == events_of(out)
+    assert read_rows(out) == rows
+    assert {(row.votes, row.origin) for row in rows.values()} == {("2", "votes")}
+    session = Session.load(out)
+    assert session.annotators == ("ana", "bo", "chen", "dora")
+    assert (session.plan.votes, dict(session.plan.gold)) == (3, gold)
+    assert "0 new labels, 0 changed" in gazebench("label", "finalize", out).output
+    assert gazebench("label", "status", out).exit_code == 0
+
+
+def test_votes_that_came_later_come_with_the_same_command(worked, tmp_path: Path) -> None:
+    merge(out := tmp_path / "out", *worked)
+    again = merge(out, *worked)
+    assert "complete already; nothing to do" in again.output
+    assert "0 of them new" in again.output
+    assert "keep the shards" not in again.output
+    assert "next: " not in again.output
+    (first,) = (e for e in events_of(worked[1]) if e.vote == UNDO)
+    for dataset, vote in ((worked[1], "Y"), (out, "reject")):
+        with Votes.open(dataset) as votes:
+            votes.add([event(first.portrait, vote, first.annotator)])
+    gazebench("label", "finalize", worked[1], "--min-votes", 1)
+    done = merge(out, *worked, flags=("--overwrite",))
+    assert " 1 of them new" in done.output
+    assert {"Y", "reject"} <= {e.vote for e in events_of(out)}
+    assert f"1 labels of the shards are not in it or others there, such as {first.portrait}:" in (
+        done.output
+    )
+    assert "keep the shards until that is done" in done.output
+    path = worked[1] / "labels.csv"
+    assert gazebench("label", "import", out, path, "--replace").exit_code == 0
+    assert "keep the shards" not in merge(out, *worked).output
+
+
+def test_a_merge_that_stopped_before_the_votes_goes_on(worked, tmp_path: Path) -> None:
+    image = next((worked[2] / "images").iterdir())
+    image.rename(tmp_path / "kept.png")
+    out = tmp_path / "out"
+    assert merge(out, *worked).exit_code == 3
+    assert not (out / "votes.sqlite").exists()
+    (tmp_path / "kept.png").rename(image)
+    (out / "labelling").write_text("a file where the session goes")
+    stopped = merge(out, *worked)
+    assert stopped.exit_code == 3
+    assert "labelling: is a file where a folder is needed" in stopped.output
+    (out / "labelling").unlink()
+    done = merge(out, *worked)
+    assert "labelling session of ana, bo, chen, dora" in done.output
+    assert len(events_of(out)) == sum(len(events_of(shard)) for shard in worked)
+    assert read_rows(out).keys() == {id_ for shard in worked for id_ in read_rows(shard)}
+
+
+def test_shards_labelled_by_other_plans_give_no_session(worked, tmp_path: Path) -> None:
+    prepare(worked[1], "bo", "--votes", 2)
+    done = merge(out := tmp_path / "out", *worked)
+    assert done.exit_code == 0
+    assert f"labelled by another plan than {worked[0]} (votes: 3 → 2)" in done.output
+    assert f"`gazebench label prepare {out} --annotators ana,bo,chen,dora`" in done.output
+    assert "keep the shards until that is done" in done.output
+    assert not (out / "labelling").exists()
+    assert len(events_of(out)) == sum(len(events_of(shard)) for shard in worked)
+    prepare(out, "ana,bo,chen,dora")
+    assert "keep the shards" not in merge(out, *worked).output
+
+
+def test_a_session_of_the_merged_dataset_stays(worked, tmp_path: Path) -> None:
+    merge(out := tmp_path / "out", *shards_without_sessions(worked, tmp_path))
+    prepare(out, "eve")
+    done = merge(out, *worked)
+    assert Session.load(out).annotators == ("eve",)
+    for sentence in (
+        f"`gazebench label prepare {out} --annotators ana,bo,chen,dora` adds them",
+        f"the labelling session of {out} keeps its plan (votes: 2 → 3 in the shards)",
+        "faces with a known label are not in the session",
+        "keep the shards until that is done",
+    ):
+        assert sentence in done.output
+
+
+def shards_without_sessions(shards: list[Path], folder: Path) -> list[Path]:
+    copies = [Path(shutil.copytree(shard, folder / "copies" / shard.name)) for shard in shards]
+    for copy in copies:
+        shutil.rmtree(copy / "labelling")
+    return copies
+
+
+def test_an_order_that_was_learned_is_learned_again(shards, tmp_path: Path) -> None:
+    Session(annotators=("ana",), plan=Plan(order="active")).save(shards[0])
+    Proposals(x=20, y=20, auc=0.8, probable={}).save(shards[0])
+    done = merge(out := tmp_path / "out", *shards)
+    assert f"`gazebench label prepare {out} --annotators ana --order active` learns" in done.output
+
+
+def test_events_of_one_id_that_differ_are_refused_before_anything_is_written(
+    shards, tmp_path: Path
+) -> None:
+    for shard in shards[:2]:
+        path = tmp_path / "t.csv"
+        path.write_text(f"id,annotator,vote,event\n{ids(shard)[0]},ana,X,1\n")
+        assert gazebench("label", "import", shard, path).exit_code == 0
+    refused = merge(out := tmp_path / "out", *shards)
+    assert refused.exit_code == 7
+    assert f"{shards[1] / 'votes.sqlite'}: event 1 is ('ana'," in refused.output
+    assert f"`gazebench label export {shards[1]} votes.csv`, change them there" in refused.output
+    assert not out.exists()
 
 
 @pytest.fixture

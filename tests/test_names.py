@@ -64,6 +64,12 @@ READ = [
     (TWO, "id,name,label\n000001,Ann,X", "000001.jpg"),
     (["07.jpg", "007.jpg"], "id,image,label\n7,07.jpg,X", "07.jpg"),
     (["x/a.jpg", "y/a.jpg"], "id,image,label\ny-a,a.jpg,X", "y/a.jpg"),
+    (TWO, "id,label\n0001,X", "000001.jpg"),
+    (TWO, "id,image,label\n0001,000001.png,X", "000001.jpg"),
+    (TWO, "id,image,label\n0009,000002.jpg,X", "000002.jpg"),
+    (["1.jpg", "ann.jpg", "bo.jpg"], "id,label\n1,X", "1.jpg"),
+    (["1.jpg", "ann.jpg", "bo.jpg"], "id,image,label\n1,ann.jpg,X", "ann.jpg"),
+    (["1.jpg", "ann.jpg", "bo.jpg"], "id,image,label\n1,1.jpg,X", "1.jpg"),
 ]
 REFUSED = [
     (["A/x.jpg", "x.png"], "id,label\na/x.jpg,X", "line 2: 'a/x.jpg' may mean A-x and x; give"),
@@ -86,6 +92,18 @@ REFUSED = [
     ),
     (TWO, "id,image,label\n1,stranger.jpg,X", "has: line 2: image 'stranger.jpg'"),
     (TWO, "id,name,label\n1,Ann,X", "has: line 2: name 'Ann'"),
+    (TWO, "id,name,label\n0001,Ann,X", "has: line 2: name 'Ann'"),
+    (TWO, "id,image,label\n0001,stranger.jpg,X", "has: line 2: image 'stranger.jpg'"),
+    (TWO, "id,image,label\n000001,stranger.jpg,X", "has: line 2: image 'stranger.jpg'"),
+    (TWO, "id,image_id,label\n0009,2,X", "has: line 2: id '0009'"),
+    (
+        TWO,
+        "id,image,label\n0001,000002.jpg,X",
+        "names different portraits: id '0001' is 000001, image '000002.jpg' is 000002; leave",
+    ),
+    (["01.jpg", "ann.jpg", "bo.jpg"], "id,label\n1,X", "has: line 2: '1'"),
+    (["01.jpg", "ann.jpg", "bo.jpg"], "id,image,label\n01,cat.jpg,X", "has: line 2: image 'cat"),
+    (["1.jpg", "ann.jpg", "bo.jpg"], "id,name,label\n1,Cy,X", "has: line 2: name 'Cy'"),
     (["07.jpg", "a/1.jpg", "b/1.jpg"], "id,file,label\n7,1.jpg,X", "file '1.jpg' may mean a-1 and"),
     (TWO, "who,label\na,X", "no column id or source_name or name"),
     (TWO, "id,gaze\n1,X", "no column label or domain or vote; it has: id, gaze"),
@@ -142,7 +160,9 @@ def test_names_on_disk_mean_what_they_mean_in_memory(known: list[str], name: str
     listed = faces(known)
     pairs = [(called, face.id) for face in listed for called in (face.id, face.name)]
     expected = names.Names(pairs).find(name)
-    assert {id_ for _, id_ in SpooledFaces(listed).called(name)} == expected
+    found = SpooledFaces(listed).called(name)
+    assert {id_ for _, id_ in found} == expected
+    assert type(found) is type(expected)
 
 
 def parts(name: str) -> tuple[str, ...]:

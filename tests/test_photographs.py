@@ -16,6 +16,7 @@ import toy_methods
 from build_runs import gazebench
 from markupsafe import escape
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from toy_methods.still import Still
 from training_folders import make_dataset
@@ -31,8 +32,8 @@ from gazebench.errors import InputError, MethodError, RefusedError
 from gazebench.landmarks import FaceError
 from gazebench.methods import Task
 from gazebench.pages import policy
-from gazebench.photographs import Photograph, Photographer, Pixels
-from gazebench.photographs.correct import correct, destinations
+from gazebench.photographs import Photograph, Photographer, Pixels, before_after, choosing
+from gazebench.photographs.correct import RECIPE, correct, destinations, mark_of
 from gazebench.weights import trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -190,6 +191,45 @@ def test_what_is_done_is_kept_and_what_is_not_the_same_is_refused(
         correct(red(), photographer, {photo: place}, **other)
     assert correct(red(), photographer, {photo: place}, overwrite=True, **other) == {}
     assert place.stat().st_mtime_ns > written
+
+
+def marked(place: Path, mark: dict[str, Any]) -> None:
+    """Give a corrected PNG another mark."""
+    with Image.open(place) as picture:
+        info = PngInfo()
+        info.add_text("gazebench", json.dumps(mark))
+        picture.save(place, pnginfo=info)
+
+
+@pytest.mark.parametrize("recipe", [None, RECIPE - 1, RECIPE + 1])
+def test_what_another_version_made_is_refused(
+    photographer: Photographer, photo: Path, tmp_path: Path, recipe: int | None
+) -> None:
+    place = tmp_path / "out.png"
+    assert correct(red(), photographer, {photo: place}, **BY) == {}
+    mark = mark_of(place) or {}
+    assert mark.pop("recipe") == RECIPE
+    marked(place, mark if recipe is None else {**mark, "recipe": recipe})
+    with pytest.raises(RefusedError, match=r"another version of gazebench; --overwrite"):
+        correct(red(), photographer, {photo: place}, **BY)
+    assert correct(red(), photographer, {photo: place}, overwrite=True, **BY) == {}
+    assert (mark_of(place) or {})["recipe"] == RECIPE
+    assert correct(red(), photographer, {photo: place}, **BY) == {}
+
+
+SEEN = {1: [179, 110, 112, 214, 133, 117, 89, 131]}  # by recipe: grey of pieces of the eyes' row
+
+
+def test_a_correction_that_looks_otherwise_is_of_another_recipe(
+    demo_portraits: Path, tmp_path: Path
+) -> None:
+    photo = demo_portraits / f"{AWAY[1]}.jpg"
+    assert gazebench("correct", photo, "--out", tmp_path, "--device", "cpu").exit_code == 0
+    with Image.open(tmp_path / f"{AWAY[1]}.png") as picture:
+        eyes = picture.convert("L").crop((mark_of(tmp_path / f"{AWAY[1]}.png") or {})["area"])
+    row = np.asarray(eyes.resize((8, 3), Image.Resampling.BOX))[1]
+    why = "corrections have changed: raise RECIPE in photographs/correct.py, and add what is seen"
+    assert row.tolist() == pytest.approx(SEEN[RECIPE], abs=2), why
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg"])
@@ -440,6 +480,38 @@ def test_a_page_of_a_large_photograph_has_the_limit_of_the_command(
     done = gazebench("correct", large, "--out", tmp_path / "out", *words)
     assert done.exit_code == 0, done.output
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_a_correction_larger_than_any_photograph_is_on_the_page(
+    demo_portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, out = demo_portraits / f"{AWAY[0]}.jpg", tmp_path / "out"
+    monkeypatch.setattr(pictures, "MAX_BYTES", photo.stat().st_size)
+    words = ("correct", photo, "--out", out, "--page", "--quiet", "--device", "cpu")
+    for _ in range(2):
+        done = gazebench(*words)
+        assert done.exit_code == 0, done.output
+        assert (out / f"{AWAY[0]}.png").stat().st_size > photo.stat().st_size
+        assert (out / "index.html").read_text().count("data:image/jpeg") == 4
+
+
+def test_a_page_names_what_it_cannot_show_and_shows_the_others(
+    demo_portraits: Path, tmp_path: Path
+) -> None:
+    gone, torn, good = (tmp_path / f"{name}.jpg" for name in ("gone", "torn", "good"))
+    places = {photo: tmp_path / "out" / f"{photo.stem}.png" for photo in (gone, torn, good)}
+    for photo in places:
+        shutil.copy(demo_portraits / f"{AWAY[0]}.jpg", photo)
+    assert gazebench("correct", *places, "--out", tmp_path / "out", "--quiet").exit_code == 0
+    gone.unlink()  # while others are corrected
+    places[torn].write_bytes(places[torn].read_bytes()[:9000])
+    by = choosing.of_name(baselines, "identity", {}, None, torch.device("cpu"))
+    page = before_after.write(places, tmp_path / "out", by).read_text()
+    assert page.count("data:image/jpeg") == 4
+    assert "<p>cannot be shown: No such file or directory</p>" in page
+    assert "<p>cannot be shown: damaged picture" in page
+    assert "3 of 3 photographs corrected" in page
+    assert str(tmp_path) not in page
 
 
 MINE = '''

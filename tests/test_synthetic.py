@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from build_runs import gazebench
 from PIL import Image, ImageDraw
+from test_build_kills import KILLED_AT
 
 from gazebench.dataset import Domain, Manifest, read_csv
 from gazebench.dataset.boxes import Point, mean_point
@@ -246,6 +247,89 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert refused.exit_code == 3
     assert "holiday.jpg" in refused.output
     assert content(tmp_path) == {"holiday.jpg": b"mine"}
+
+
+def hand_made(folder: Path) -> str:
+    """Somebody's own list in the form of truth.csv, of their own pictures."""
+    text = (folder / "truth.csv").read_text()
+    for number in range(4):
+        name = f"drawn-{number:05}.png"
+        (folder / "images" / name).rename(folder / "images" / f"me-{number}.png")
+        text = text.replace(name, f"me-{number}.png")
+    (folder / "truth.csv").write_text(text)
+    return "truth.csv, which is not as"
+
+
+def another_order(folder: Path) -> str:
+    head, *lines = (folder / "truth.csv").read_text().splitlines(keepends=True)
+    (folder / "truth.csv").write_text("".join([head, *reversed(lines)]))
+    return "truth.csv, which is not as"
+
+
+def own_numbers(folder: Path) -> str:
+    text = (folder / "truth.csv").read_text()
+    (folder / "truth.csv").write_text(text.replace("person-0000,", "person-0000,0", 1))
+    return "truth.csv, which is not as"
+
+
+def own_labels(folder: Path) -> str:
+    (folder / "labels.csv").write_text("id,label\nmine,X\n")
+    return "labels.csv, which is not as"
+
+
+def another_list(folder: Path) -> str:
+    (folder / "truth.csv").write_text("image,answer\n1.png,42\n")
+    return "truth.csv"
+
+
+@pytest.mark.parametrize("flags", [(), ("--overwrite",)])
+@pytest.mark.parametrize(
+    "change", [hand_made, another_order, own_numbers, own_labels, another_list]
+)
+def test_a_list_that_was_not_drawn_is_refused_and_nothing_deleted(
+    change, flags: tuple[str, ...], tiny: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(tiny, tmp_path / "out"))
+    said, before = change(out), content(out)
+    words = ("--count", 4, "--size", 64, "--workers", 1, "--quiet", *flags)
+    refused = gazebench("synthesize", out, *words)
+    assert refused.exit_code == InputError.exit_code, refused.output
+    assert said in refused.output
+    assert content(out) == before
+
+
+def test_overwrite_deletes_what_was_drawn_and_no_other_file(tiny: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(tiny, tmp_path / "out"))
+    for name in ("images/holiday.jpg", "images/drawn-00009.png", "notes.txt"):
+        (out / name).write_bytes(b"mine")
+    words = ("--count", 3, "--size", 64, "--seed", 5, "--workers", 1, "--quiet", "--overwrite")
+    assert gazebench("synthesize", out, *words).exit_code == 0
+    mine = {name for name, data in content(out).items() if data == b"mine"}
+    assert mine == {"images/holiday.jpg", "images/drawn-00009.png", "notes.txt"}
+    drawn = {f"images/drawn-0000{number}.png" for number in range(3)}
+    assert content(out).keys() == {*mine, *drawn, "truth.csv", "labels.csv"}
+    assert (out / "images" / "drawn-00001.png").read_bytes() == DrawnPortrait(5, 1, 64).png()
+
+
+@pytest.mark.slow
+def test_a_kill_before_any_step_of_an_overwrite_leaves_a_folder_that_can_be_finished(
+    tiny: Path, tmp_path: Path
+) -> None:
+    words = ["--count", "3", "--size", "64", "--seed", "5", "--workers", "1", "--overwrite"]
+
+    def killed_at(place: int, out: Path) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-c", KILLED_AT, str(place), "synthesize", "--quiet", out]
+        return subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+
+    whole = killed_at(0, Path(shutil.copytree(tiny, tmp_path / "whole")))
+    steps = int(whole.stdout.rpartition("steps ")[2])
+    assert steps > 10
+    for place in range(1, steps + 1):
+        out = Path(shutil.copytree(tiny, tmp_path / f"out{place}"))
+        assert killed_at(place, out).returncode == -signal.SIGKILL
+        again = gazebench("synthesize", out, *words, "--quiet")
+        assert again.exit_code == 0, (place, again.output)
+        assert content(out) == content(tmp_path / "whole")
 
 
 def test_an_odd_size_is_refused(tmp_path: Path) -> None:

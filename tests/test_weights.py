@@ -3,8 +3,10 @@
 import dataclasses
 import http.server
 import io
+import os
 import pickle
 import socket
+import subprocess
 import sys
 import tarfile
 import threading
@@ -16,6 +18,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from build_runs import gazebench
 from click.testing import CliRunner
 
 from gazebench import weights
@@ -434,6 +437,63 @@ def test_a_cache_folder_that_cannot_be_is_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("GAZEBENCH_WEIGHTS", str(tmp_path / ("long" * 80)))
     with pytest.raises(InputError, match="long"):
         weights.verify("vgg16")
+
+
+def unusable(fault, tmp_path):
+    """A cache folder that cannot be: even root may not have it."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    parent = {"too long": "long" * 80, "a file": "file", "a loop": "loop"}[fault]
+    return tmp_path / parent / "weights"
+
+
+@pytest.mark.parametrize("words", [["list"], ["verify"], ["path", "vgg16"], ["fetch", "vgg16"]])
+def test_a_cache_folder_that_cannot_be_looked_into_ends_no_command_as_a_traceback(
+    words, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("GAZEBENCH_WEIGHTS", str(unusable("too long", tmp_path)))
+    done = gazebench("weights", *words)
+    assert done.exit_code in (InputError.exit_code, MissingPartError.exit_code)
+    assert done.output.endswith("set GAZEBENCH_WEIGHTS to a folder for weights\n")
+
+
+@pytest.mark.parametrize("fault", ["too long", "a file", "a loop"])
+def test_nothing_is_fetched_for_a_cache_folder_that_cannot_be(fault, monkeypatch, tmp_path):
+    folder = unusable(fault, tmp_path)
+    monkeypatch.setenv("GAZEBENCH_WEIGHTS", str(folder))
+    tiny = entry()  # whose address nobody answers at: to ask would be another sentence
+    monkeypatch.setitem(weights.ENTRIES, "tiny", tiny)
+    with pytest.raises(MissingPartError, match="set GAZEBENCH_WEIGHTS to") as raised:
+        weights.path("tiny")
+    assert str(raised.value).startswith(f"{folder}: ")
+    assert tiny.official.url not in str(raised.value)
+
+
+def test_a_photograph_is_not_corrected_as_there_is_no_folder_for_networks(
+    demo_portraits, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("GAZEBENCH_WEIGHTS", str(unusable("too long", tmp_path)))
+    photo = next(demo_portraits.glob("*.jpg"))
+    words = [sys.executable, "-m", "gazebench", "correct", photo, "--out", tmp_path / "out"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # has no network yet
+    assert done.returncode == MissingPartError.exit_code, done.stderr
+    assert done.stderr.endswith("set GAZEBENCH_WEIGHTS to a folder for weights\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user that is not known")
+def test_without_a_home_folder_the_variable_is_named():
+    code = (
+        "import os\n"
+        "from gazebench import weights\n"
+        "os.setuid(54321)\n"
+        "for name in ('HOME', 'XDG_CACHE_HOME', 'GAZEBENCH_WEIGHTS'):\n"
+        "    os.environ.pop(name, None)\n"
+        "weights.cache_folder()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    said = done.stderr.splitlines()[-1]
+    assert "InputError: there is no home folder" in said
+    assert said.endswith("set GAZEBENCH_WEIGHTS to a folder for weights")
 
 
 def test_fetch_of_an_unknown_name_fetches_nothing(member, cache):

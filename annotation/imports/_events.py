@@ -59,4 +59,5 @@ def _said(path: Path, where: str, event: Any) -> Said:
         event=event["event"],
         round=event["round"],
         client=event["client"],
+        is_exported=True,
     )

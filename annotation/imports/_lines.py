@@ -26,6 +26,7 @@ class Said:
     round: str = "label"
     client: str = "import"
     names: tuple[tuple[str, str], ...] = ()  # columns and names, where they come from columns
+    is_exported: bool = False  # gazebench wrote the event, so ``name`` is the id of its portrait
 
 
 def meaning(mapping: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from gazebench.errors import InputError
 
 _PEOPLE = ("annotator", "rater", "worker")
 _DURATIONS = ("milliseconds", "ms")
+_EXPORT = {"event", "annotator", "id", "vote", "time", "round", "client", "number"}
 
 
 class _Columns(NamedTuple):
@@ -59,6 +60,7 @@ def _said(
     if columns.person and not who:
         raise InputError(f"{path}, {where}: the column {columns.person} is empty")
     called = names.cells(row, columns.names)
+    event = (row.get("event") or "").strip()
     return Said(
         name=called[0][1],
         names=called,
@@ -67,9 +69,10 @@ def _said(
         annotator=who,
         milliseconds=_number(row.get(columns.duration), path, where),
         time=(row.get("time") or "").strip(),
-        event=(row.get("event") or "").strip(),
+        event=event,
         round=(row.get("round") or "label").strip(),
         client=(row.get("client") or "import").strip(),
+        is_exported=bool(event) and row.keys() >= _EXPORT,
     )
 
 

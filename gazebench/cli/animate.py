@@ -39,8 +39,8 @@ _WIDEST = 40  # degrees, of an eye in its socket
     type=Numbers(),
     default=ENDS,
     show_default=True,
-    help="How far the gaze moves: FIRST:LAST:COUNT or A,B,C. 0 is the gaze that it has, 1 its "
-    "correction; below and above is extrapolation.",
+    help="How far the gaze moves, as FIRST:LAST:COUNT or A,B,C: from 0, the picture as it is, to "
+    "1, its correction. Below 0 and above 1 it moves on beyond both.",
 )
 @click.option(
     "--yaw",

@@ -98,9 +98,10 @@ def command(
     PHOTO is a picture, a folder of pictures or a pattern such as 'me/*.jpg'. Without RUN, the
     folder of a trained method, the best method that comes with the package corrects them. The face
     is found and cut out as for a dataset, corrected, and the eyes are put back. Only pixels inside
-    the two eye boxes change; PNG keeps all others bit by bit. Photographs are turned upright; their
-    colour profile and transparency are kept, other metadata is not; a text in the file says by what
-    the gaze was corrected, and --sign adds a signed manifest. What is done already is kept. A
+    the two eye boxes change; PNG keeps all others bit by bit. Photographs are turned upright;
+    transparency and a colour profile that converts both ways are kept, other metadata is not; a
+    text in the file says by what the gaze was corrected, --sign adds a signed manifest. What is
+    there by the same version, weights and options is kept, any other refused (exit code 7). A
     photograph without a usable face is named at the end (exit code 4) and stops no other.
 
     \b

@@ -11,10 +11,10 @@ _SIGNS = {"ok": ("ok  ", "green"), "note": ("note", "yellow"), "bad": ("BAD ", "
 
 @click.command()
 def command() -> None:
-    """Check this machine: Python, torch, weights, disk, extras, OpenCV.
+    """Check this machine: Python, torch, what else is written in C, weights, disk, extras, OpenCV.
 
-    Prints the command that fixes each problem. Exit code 8 if there is one; an optional part that
-    is missing is only a note.
+    Prints the command that fixes each problem. Exit code 8 if there is one, which what is installed
+    and cannot be imported is; an optional part that is missing is only a note.
     """
     from gazebench.doctor import examine
 

@@ -80,8 +80,8 @@ def prepare(
     """Get a dataset ready for labelling: who takes part, and by which plan.
 
     Each volunteer gets a random order of their own. Two people see each portrait, a third one
-    where they differ or are unsure, five see each portrait of the test half. Nobody sees what
-    others say.
+    where they differ or are unsure; five, or all where there are fewer, see each portrait of the
+    test half. Nobody sees what others say.
     Run it again to add volunteers, change the plan, or after the dataset was built again.
 
     `--order active`, once there are labels: a small model on eye patches learns from those of the
@@ -176,7 +176,8 @@ def status(dataset: Path, watch: bool, page: Path | None) -> None:
 
     `agrees` is the share of a person's votes that are the consensus; `halves` the same over the
     first and the second half of the votes, which shows drift; `repeats` how often a face that came
-    back got the same vote. With --watch and without a terminal, a line whenever votes came.
+    back got the same vote. With --watch and without a terminal, a line whenever votes came; what
+    other commands change meanwhile (import, prepare, a build) is noticed, labels on the page too.
     """
     import time
 
@@ -190,11 +191,11 @@ def status(dataset: Path, watch: bool, page: Path | None) -> None:
         watched, before = Watch(dataset, votes), None
         while True:
             found = watched.look()
-            if found is not before:
+            if found != before:
                 (show_watched if watch else show_status)(found)
-                if page:
-                    agreement.write(dataset, page, facts_of(dataset, found))
-                    click.echo(f"{page}: written")
+            if page and found is not before:
+                agreement.write(dataset, page, facts_of(dataset, found))
+                click.echo(f"{page}: written")
             if not watch:
                 return
             before = found

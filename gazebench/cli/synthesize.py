@@ -31,7 +31,11 @@ from gazebench.cli._words import say_next
     default=machine.cores,
     help="Processes. [default: the cores of this machine]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace synthetic portraits that OUT holds.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace synthetic portraits that OUT holds, and no other file.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
     out: Path, count: int, size: int, seed: int, workers: int, overwrite: bool, quiet: bool

@@ -17,7 +17,7 @@ from gazebench.curation.encoding import mask_file
 from gazebench.curation.journal import Journal
 from gazebench.curation.publish import description_of, publish, published_counts
 from gazebench.curation.settings import RECIPE
-from gazebench.dataset import csv_text, has_masks, image_format, load_info, read_labels
+from gazebench.dataset import has_masks, image_format, load_info
 from gazebench.dataset.attributes import FILE, read_attributes
 from gazebench.errors import InputError, RefusedError
 
@@ -39,12 +39,12 @@ class ShardFolder:
 def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> BuildReport:
     """Make, or finish making, the dataset at ``out`` of all shards of a source.
 
-    Labels of the shards become ``labels.csv`` where there is none.
+    What people did on the shards is not looked at: see ``annotation.merging``.
 
     Raises:
         RefusedError: shards that do not belong together, one missing or given twice, or ``out``
             begun with others; the difference is named.
-        InputError: a folder is not a finished dataset, its files are lost, or labels contradict.
+        InputError: a folder is not a finished dataset, or its files are lost.
         BusyError: another process writes to ``out``.
         DiskError: no space or not writable; the same command resumes later.
     """
@@ -52,7 +52,6 @@ def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> 
     shards = _checked([_read(root) for root in roots])
     for shard in shards:
         check_folder(out, shard.root)
-    labels = _labels(shards)
     with store.locked(out):
         if overwrite:
             clear(out)
@@ -64,9 +63,6 @@ def merge(out: Path, roots: Sequence[Path], *, overwrite: bool, quiet: bool) -> 
             store.remove(out / "dataset.json")  # no finished dataset while it is being changed
             for shard in progress.bar(shards, desc="shards", unit="shard", quiet=quiet):
                 _absorb(shard, journal, out)
-            if labels and not (out / "labels.csv").exists():
-                text = csv_text(("id", "label"), sorted(labels.items()))
-                store.write(out / "labels.csv", text)
             known = {
                 k: v for shard in shards for k, v in read_attributes(shard.root / FILE).items()
             }
@@ -152,13 +148,3 @@ def _files(description: Mapping[str, Any], ids: Sequence[str]) -> Iterator[str]:
     yield from map(images.file, ids)
     if has_masks(description):
         yield from map(mask_file, ids)
-
-
-def _labels(shards: Sequence[ShardFolder]) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for shard in shards:
-        path = shard.root / "labels.csv"
-        for id_, label in read_labels(path).items():
-            if labels.setdefault(id_, label) != label:
-                raise InputError(f"{path}: {id_!r} is {label}, in another shard {labels[id_]}")
-    return labels

@@ -2,7 +2,8 @@
 
 Portraits are sRGB, as web pages and the networks take them. Conversion is littleCMS's, relative
 colorimetric with black point compensation, as browsers do it. A profile that changes no colour by
-more than two levels is sRGB under another name: its pixels stay as they are.
+more than two levels is sRGB under another name: its pixels stay as they are. Some profiles, as of
+scanners and printers, lead to sRGB but not back: pictures are read by them, and not written.
 """
 
 import functools
@@ -19,9 +20,11 @@ _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _EXACT = ImageCms.Flags.NOOPTIMIZE
 _SAME = 2  # levels
 _STEPS = 9  # of each channel, where a profile is compared with sRGB
+_LARGEST = 1 << 20  # bytes of a profile in a PNG that Pillow, and what is built on it, opens
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # by the space of a profile's pixels
 
 Conversion = Callable[[Image.Image], Image.Image]
+_UNUSABLE = (OSError, ValueError, TypeError, KeyError, ImageCms.PyCMSError)  # of odd profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,24 @@ class Colours:
             if space != mode and not (space == "RGB" and mode == "L"):
                 return cls(note=f"its colour profile is for {space} pixels; read as sRGB")
             _to_srgb(profile, space)
-        except (OSError, ValueError, TypeError, KeyError, ImageCms.PyCMSError):
+        except _UNUSABLE:
             return BROKEN
         return cls(profile)
+
+    def why_not_written(self) -> str:
+        """Why no file should be written in these colours, as words on the profile; "": it can be.
+
+        Where there is a reason, ``from_srgb`` is not to be used.
+        """
+        if self.profile is None:
+            return ""
+        if len(self.profile) > _LARGEST:
+            return "its colour profile is over 1 MB, which many programs refuse in a PNG"
+        try:
+            _from_srgb(self.profile, _space(self.profile))
+        except _UNUSABLE:
+            return "its colour profile converts one way only"
+        return ""
 
     def to_srgb(self, image: Image.Image) -> Image.Image:
         """The image as 8-bit RGB of sRGB."""

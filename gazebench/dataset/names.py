@@ -39,6 +39,14 @@ class Form(NamedTuple):
         return cls("/".join([stem, *reversed(folders), ""]), int(number[1]) if number else None)
 
 
+class Counted(set[Key]):
+    """Pictures that a number means, which may also count the lines of its table, see ``chosen``."""
+
+
+class Strays(set[Key]):
+    """The same among pictures that are not called by numbers."""
+
+
 class Index(Protocol[Key]):
     """Pictures by their names. Of more than ``MANY`` that fit, any ``MANY`` may be given."""
 
@@ -54,19 +62,26 @@ class Index(Protocol[Key]):
         """Those with this ``Form.number``."""
         ...
 
+    def has_numbers(self) -> bool:
+        """Whether at least half of the pictures have a ``Form.number``."""
+        ...
+
 
 def find(index: Index[Key], name: str) -> set[Key]:
     """Every picture that a name may mean: one for a plain name, several where it is ambiguous.
 
     In turn: the name itself; without ending and without folders that only one side has, in any
-    case of letters; a number without the zeros in front.
+    case of letters; a number by its value, whatever zeros are in front, where at least half of the
+    pictures are called by numbers. A number that was found by its value alone, or is written
+    without zeros in front, comes as ``Counted``, or as ``Strays`` among other names.
     """
-    if found := index.exact(name):
-        return found
     path, number = Form.of(name)
-    if found := index.alike(path):
+    found = index.exact(name) or index.alike(path)
+    if not found and number is not None and path.count("/") == 1 and index.has_numbers():
+        return Counted(index.numbered(number))
+    if not found or not _is_count(name):
         return found
-    return index.numbered(number) if number is not None and path.count("/") == 1 else set()
+    return Counted(found) if index.has_numbers() else Strays(found)
 
 
 def shorter(path: str, most: int) -> Iterator[str]:
@@ -82,12 +97,15 @@ class Names(Generic[Key]):
         self._exact: dict[str, set[Key]] = defaultdict(set)
         self._paths: dict[str, set[Key]] = defaultdict(set)
         self._numbers: dict[int, set[Key]] = defaultdict(set)
+        every: set[Key] = set()
         for name, key in meant:
+            every.add(key)
             self._exact[name].add(key)
             path, number = Form.of(name)
             self._paths[path].add(key)
             if number is not None:
                 self._numbers[number].add(key)
+        self._has_numbers = 2 * len(set[Key]().union(*self._numbers.values())) >= len(every)
         self._ordered = sorted(self._paths)
         self._deepest = max((path.count("/") for path in self._ordered), default=0)
 
@@ -111,6 +129,10 @@ class Names(Generic[Key]):
     def numbered(self, number: int) -> set[Key]:
         """See ``Index``."""
         return self._numbers.get(number, set())
+
+    def has_numbers(self) -> bool:
+        """See ``Index``."""
+        return self._has_numbers
 
 
 class Meant(NamedTuple, Generic[Key]):
@@ -157,8 +179,13 @@ def chosen(
 ) -> Meant[Key]:
     """What a line is about, of which ``cells`` has ``given`` the names.
 
-    All that mean a picture must mean the same one. A number without zeros in front may only count
-    lines: it is not enough where another name of the line means no picture.
+    All that mean a picture must mean the same one. Beside other names a number may only count
+    lines (``1``, ``0001``), and labels would go to pictures that have these numbers by chance:
+
+    - it is sure only where it is written with all the zeros of the picture's own name;
+    - it never is beside a name that ends as pictures do (``face.jpg``) and that none has;
+    - one that is not sure counts for nothing where another name of the line means no picture;
+    - nor beside a name that means one, if the pictures are not called by numbers.
 
     ``where``: the line, for messages. ``shown``: what a picture is called there.
 
@@ -176,7 +203,7 @@ def chosen(
         which = _listed(meant, shown, " and ")
         way = "give the other of its two names"
         raise InputError(f"{where}: {meant.quoted} may mean {which}; {way}")
-    if any(_differ(meant.keys, other.keys) for other in found):
+    if any(_differ(meant.keys, other.keys) for other in found if not _is_stray(other, meant)):
         each = ", ".join(f"{m.quoted} is {_listed(m, shown, ' or ')}" for m in found if m.keys)
         way = "leave out the column that does not name portraits"
         raise InputError(f"{where}: names different portraits: {each}; {way}")
@@ -185,17 +212,31 @@ def chosen(
 
 def _deciding(found: list[Meant[Key]]) -> Meant[Key]:
     """The first that means one picture and counts no lines, else the one that is in doubt."""
-    names = [m for m in found if not _is_counter(m.name)]
+    is_other = any(not m.keys and _PICTURE.fullmatch(m.name) for m in found)
+    names = [m for m in found if not _may_count(m, is_other)]
     sure = [m for m in names if len(m.keys) == 1]
     numbers = sorted((m for m in found if m.keys), key=lambda m: len(m.keys))
     return (sure or names or numbers or found)[0]
+
+
+def _is_stray(other: Meant[Key], meant: Meant[Key]) -> bool:
+    return isinstance(other.keys, Strays) and not isinstance(meant.keys, Counted | Strays)
 
 
 def _differ(one: set[Key], others: set[Key]) -> bool:
     return 0 < len(others) < MANY and not one <= others
 
 
-def _is_counter(name: str) -> bool:
+def _may_count(meant: Meant[Key], is_other: bool) -> bool:
+    """``is_other``: the line has the name of a picture that is not here."""
+    if not _NUMBER.fullmatch(meant.name):
+        return False
+    is_found_so = bool(meant.keys) and isinstance(meant.keys, Counted | Strays)
+    return is_other or is_found_so or _is_count(meant.name)
+
+
+def _is_count(name: str) -> bool:
+    """Whether a name is a number without zeros in front."""
     number = _NUMBER.fullmatch(name)
     return bool(number) and (name[0] != "0" or int(number[1]) == 0)
 

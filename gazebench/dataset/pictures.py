@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageChops, PngImagePlugin
 
 from gazebench.dataset import _mending, containers, declared
 from gazebench.dataset.colours import BROKEN, Colours
@@ -58,29 +58,29 @@ class PictureError(InputError):
         self.code = code
 
 
-def read_bytes(path: Path, member: str = "") -> bytes:
+def read_bytes(path: Path, member: str = "", *, more: int = 0) -> bytes:
     """Content of a regular picture file of at most 256 MB.
 
     ``member``: name inside the ZIP archive at ``path``, or an address in one of ``containers``;
-    nothing is extracted.
+    nothing is extracted. ``more``: bytes that a file may have beyond that.
 
     Raises:
         PictureError: missing, not a regular file, empty or too large; a member that is damaged
             or more than 200 times its compressed size.
     """
-    data = _member_bytes(path, member) if member else _file_bytes(path)
+    data = _member_bytes(path, member) if member else _file_bytes(path, MAX_BYTES + more)
     if not data:
         raise PictureError("empty", f"{path}: an empty file")
     return data
 
 
-def _file_bytes(path: Path) -> bytes:
+def _file_bytes(path: Path, limit: int) -> bytes:
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
             raise PictureError("not_a_file", f"{path}: is not a regular file")
-        if facts.st_size > MAX_BYTES:
-            raise PictureError("too_large", f"{path}: {facts.st_size} bytes, limit {MAX_BYTES}")
+        if facts.st_size > limit:
+            raise PictureError("too_large", f"{path}: {facts.st_size} bytes, limit {limit}")
         return path.read_bytes()
     except OSError as error:
         raise PictureError("unreadable", f"{path}: {error.strerror or error}") from None
@@ -164,6 +164,21 @@ class Original:
         if self.alpha is None:
             return image
         return Image.composite(image, Image.new("RGB", image.size), self.alpha)
+
+    def to_write(self) -> "Original":
+        """Itself, or the same as sRGB, with a note, where no file can be written in its colours."""
+        why = self.colours.why_not_written()
+        if not why:
+            return self
+        pixels = self.opaque()
+        if self.pixels.mode == "L" and _is_grey(pixels):
+            pixels = pixels.convert("L")
+        return replace(self, pixels=pixels, colours=Colours(note=f"{why}; written as sRGB"))
+
+
+def _is_grey(image: Image.Image) -> bool:
+    red, *others = image.split()
+    return all(ImageChops.difference(red, other).getbbox() is None for other in others)
 
 
 def read_picture(path: Path) -> Image.Image:

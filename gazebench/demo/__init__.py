@@ -4,8 +4,9 @@ It uses every room below the command line, by the function behind each command. 
 what is complete: a demo that was interrupted resumes, a finished one only writes its page again.
 """
 
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,32 +50,31 @@ def run(
     """
     began = time.monotonic()
     tables = config.read(SETTINGS)
+    labels = PORTRAITS / "labels.csv"
     dataset, runs, board = out / "demo-256", out / "runs", out / "board"
+    length = ("--steps", steps) if steps else ()
     announcer = _Announcer(say)
     announcer.step(
-        f"gazebench build-dataset PORTRAITS {dataset} --res 256",
+        ("build-dataset", PORTRAITS, dataset, "--source-type", "folder", *_flags(tables)),
         lambda: pipeline.build_dataset(
             PORTRAITS, dataset, source_type="folder", quiet=quiet, **tables["dataset"]
         ),
     )
     announcer.step(
-        f"gazebench label import {dataset} labels.csv",
-        lambda: pipeline.label_import(dataset, PORTRAITS / "labels.csv", replace=True),
+        ("label", "import", dataset, labels, "--replace"),
+        lambda: pipeline.label_import(dataset, labels, replace=True),
     )
     untrained = announcer.step(
-        f"gazebench train --method {TRAINED} --track demo {dataset} {runs / TRAINED}",
+        ("train", "--method", TRAINED, "--track", "demo", *length, dataset, runs / TRAINED),
         lambda: _train(dataset, runs, tables, steps, quiet),
     )
     evaluated = announcer.step(
-        f"gazebench eval {dataset} {runs} --shipped "
-        + " ".join(f"--method {name}" for name in compared()),
+        ("eval", dataset, runs, "--shipped", *(w for n in compared() for w in ("--method", n))),
         lambda: pipeline.evaluate(
             dataset, runs, methods=compared(), shipped=True, quiet=quiet, command=command
         ),
     )
-    report = announcer.step(
-        f"gazebench report {runs} {board}", lambda: pipeline.report(runs, board)
-    )
+    report = announcer.step(("report", runs, board), lambda: pipeline.report(runs, board))
     seconds = time.monotonic() - began
     return DemoReport(page=report.page, failures=(*untrained, *evaluated.failures), seconds=seconds)
 
@@ -90,14 +90,20 @@ def compared() -> list[str]:
     ]
 
 
+def _flags(tables: dict[str, Any]) -> list[str]:
+    """The settings of the demo's dataset as options of ``build-dataset``."""
+    settings = {"res" if k == "resolution" else k: v for k, v in tables["dataset"].items()}
+    return [word for k, v in settings.items() for word in (f"--{k.replace('_', '-')}", str(v))]
+
+
 class _Announcer:
-    """Says each step's command before it and its seconds after it."""
+    """Says each step's command, which gives the same, before it and its seconds after it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
-    def step(self, command: str, action: Callable[[], T]) -> T:
-        self._say(f"$ {command}")
+    def step(self, words: Sequence[object], action: Callable[[], T]) -> T:
+        self._say(f"$ {shlex.join(['gazebench', *map(str, words)])}")
         began = time.monotonic()
         result = action()
         self._say(f"  {time.monotonic() - began:.0f} s")

@@ -32,7 +32,15 @@ from gazebench.errors import (
 )
 from gazebench.evaluation import animation, cost
 from gazebench.evaluation.animation import Animations
-from gazebench.evaluation.contenders import Entry, find, find_parts, ready, refuse_taken
+from gazebench.evaluation.contenders import (
+    Contender,
+    Entry,
+    find,
+    find_parts,
+    ready,
+    refuse_taken,
+)
+from gazebench.evaluation.copies import Copies, scored_before, tell_others
 from gazebench.evaluation.correct import (
     OF_CAMERA,
     correct,
@@ -49,14 +57,14 @@ from gazebench.evaluation.describing import (
     gaps,
     has_scores,
     kept,
+    note_failure,
     now,
-    pictures_of,
     provenance,
     without,
 )
 from gazebench.evaluation.figures import write_for_figures
 from gazebench.evaluation.predictions import PARTLY, Predictions
-from gazebench.evaluation.score import Scoring, flag_copies
+from gazebench.evaluation.score import Scoring
 from gazebench.evaluation.traits import traits
 from gazebench.methods import animates, has_parts, pick_device
 from gazebench.metrics import Instruments
@@ -131,13 +139,15 @@ class Evaluation:
                 scored.append((result, made))
             except (DiskError, StoppedError):
                 raise
-            except MethodError as error:
+            except BusyError as error:
                 failures.append(f"{entry.run}: {error}")
-                if not has_scores(entry.folder / "scores.json"):  # a fault of now takes none away
-                    reason, cards = str(error), (self.metrics, self._names)
-                    refused.append(declined(entry, self.methods, *cards, self.manifest, reason))
             except GazebenchError as error:
                 failures.append(f"{entry.run}: {error}")
+                if has_scores(entry.folder / "scores.json"):  # a fault of now takes none away
+                    note_failure(entry.folder, self.manifest, str(error))
+                elif isinstance(error, MethodError):
+                    reason, cards = str(error), (self.metrics, self._names)
+                    refused.append(declined(entry, self.methods, *cards, self.manifest, reason))
         results = [*self._flagged(scored), *refused]
         if any(has_parts(methods.load(self.methods, entry.name)) for entry in entries):
             failures += self._figures_of_parts()
@@ -194,7 +204,7 @@ class Evaluation:
             camera = self._of_camera(of_camera) if of_camera else None
             animated = self._animated(of_animation) if of_animation else None
             path, hooks = entry.folder / "scores.json", list[str]()
-            there = None if self.overwrite else kept(path, self.manifest, None, made, self.metrics)
+            there = self._kept(path, None, made)
             if there:  # which does not say what other folders its scores are of
                 hooks += ["update_camera"] if camera else []
                 hooks += ["update_animation"] if animated else []
@@ -227,9 +237,16 @@ class Evaluation:
         )
 
     def _flagged(self, scored: Sequence[tuple[RunResult, Predictions]]) -> list[RunResult]:
-        """The results, with notes on predictions that equal those of another run in the folder."""
-        there = pictures_of(self.runs, self.manifest, without={r.run for r, _ in scored})
-        return flag_copies(scored, self._pixels, there)
+        """The results, with notes on their predictions; runs that equal them get theirs too."""
+        others = scored_before(self.runs, self.manifest, without={r.run for r, _ in scored})
+        copies = Copies.of(scored, others, self.manifest)
+        tell_others(self.runs, others, copies)
+        return [copies.told(result, made.remarks()) for result, made in scored]
+
+    def _kept(self, path: Path, contender: Contender | None, made: Predictions) -> RunResult | None:
+        """What of the result at ``path`` need not be computed again."""
+        wanted = (self.metrics, self._names)
+        return None if self.overwrite else kept(path, self.manifest, contender, made, *wanted)
 
     def _made(self, result: RunResult) -> Predictions:
         portraits = portraits_to_correct(self.manifest)
@@ -277,9 +294,7 @@ class Evaluation:
                 folder / "predictions", self.manifest, portraits, remedy=_AGAIN
             )
             path = folder / "scores.json"
-            there = (
-                None if self.overwrite else kept(path, self.manifest, contender, made, self.metrics)
-            )
+            there = self._kept(path, contender, made)
             if there and set(self._names) <= there.scores.keys():
                 return replace(there, notes=contender.notes, traits=self._traits), made
             costs, facts = read_facts(folder)

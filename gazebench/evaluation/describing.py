@@ -2,7 +2,7 @@
 
 import contextlib
 import platform
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -10,14 +10,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gazebench import __version__, methods, metrics, plugins
+from gazebench import __version__, methods, metrics, plugins, store
 from gazebench.dataset import Domain, Manifest, Split
-from gazebench.errors import InputError
+from gazebench.errors import BusyError, InputError
 from gazebench.evaluation.contenders import Contender, Entry
 from gazebench.evaluation.correct import portraits_to_correct
 from gazebench.evaluation.predictions import Predictions
 from gazebench.plugins import Collection
 from gazebench.results import BENCHMARK, DatasetFacts, RunResult
+
+_FAILED = "the last evaluation failed: "
 
 
 def now() -> str:
@@ -83,18 +85,23 @@ def has_scores(path: Path) -> bool:
         return False
 
 
-def pictures_of(runs: Path, manifest: Manifest, *, without: Container[str]) -> dict[str, str]:
-    """Digest of what a run made → its name: of scored runs of a dataset but those ``without``."""
-    found: dict[str, str] = {}
-    for path in sorted(runs.glob("*/scores.json")):
-        if path.parent.name in without:
-            continue
-        with contextlib.suppress(InputError):
-            there = RunResult.load(path)
-            if there.dataset == dataset_facts(manifest) and there.scores:
-                found[there.provenance.get("predictions_sha256", "")] = there.run
-    found.pop("", None)  # earlier results do not say it
-    return found
+def note_failure(folder: Path, manifest: Manifest, reason: str) -> None:
+    """Say beside the scores that a run has of a dataset that its last evaluation failed.
+
+    The note goes with the next evaluation that succeeds. Folders are named as a reader knows them.
+    """
+    for place in {folder.parent, folder.parent.resolve(), manifest.root, manifest.root.resolve()}:
+        reason = reason.replace(f"{place}/", "") if place.is_absolute() else reason
+    path = folder / "scores.json"
+    if not has_scores(path):
+        return
+    with contextlib.suppress(BusyError, InputError), store.locked(folder):
+        there = RunResult.load(path)
+        if there.dataset != dataset_facts(manifest):
+            return
+        date = str(there.provenance.get("date", ""))[:10] or "an earlier evaluation"
+        rest = [note for note in there.notes if _FAILED not in note]
+        replace(there, notes=(*rest, f"scores of {date}; {_FAILED}{reason}")).save(path)
 
 
 def kept(
@@ -103,14 +110,16 @@ def kept(
     contender: Contender | None,
     made: Predictions,
     package: ModuleType,
+    names: Sequence[str],
 ) -> RunResult | None:
     """The result at ``path`` with the scores that would come out again, if it has any.
 
     ``contender``: None for an outside program, of which only the predictions are known.
 
     Those are scores of the same dataset, weights, predictions and benchmark version, by metrics
-    that still measure the same. What is wanted besides is to be computed: a new metric, and one
-    that was skipped. The cards of the metrics are those of now.
+    that still measure the same. What is wanted besides is to be computed: a new metric, one that
+    was skipped, and of the metrics ``names`` that are asked for now, one whose score is of another
+    judge than the dataset's. The cards of the metrics are those of now.
     """
     if not path.exists():
         return None
@@ -127,7 +136,10 @@ def kept(
         # earlier results do not say which pictures they are of
         and facts.get("predictions_sha256", made.sha256) == made.sha256
     )
-    return _brought_up_to_date(there, package) if same and there.scores else None
+    if not same or not there.scores:
+        return None
+    there = _brought_up_to_date(there, package)
+    return _without_other_judges(there, package, manifest, names)
 
 
 def _brought_up_to_date(there: RunResult, package: ModuleType) -> RunResult:
@@ -140,6 +152,23 @@ def _brought_up_to_date(there: RunResult, package: ModuleType) -> RunResult:
         if name not in cards or cards[name].meaning == there.metrics[name].meaning
     }
     return replace(there, scores=scores, metrics={**there.metrics, **cards})
+
+
+def _without_other_judges(
+    there: RunResult, package: ModuleType, manifest: Manifest, names: Sequence[str]
+) -> RunResult:
+    """The result without scores by another judge than the dataset's, of metrics in ``names``.
+
+    Where the dataset has no judge yet, whoever asks for one of these metrics has it trained.
+    """
+    others = {
+        name
+        for name in names
+        if name in there.scores
+        and (judge_of := getattr(metrics.load(package, name), "judge_of", None))
+        and judge_of(manifest) != there.scores[name].judge
+    }
+    return replace(there, scores={n: s for n, s in there.scores.items() if n not in others})
 
 
 def without(there: RunResult, hooks: Sequence[str], package: ModuleType) -> RunResult:

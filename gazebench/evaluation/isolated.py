@@ -13,13 +13,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gazebench
+from gazebench import plugins
+from gazebench.dataset import Manifest
 from gazebench.errors import DiskError, GazebenchError, InputError, StoppedError
 from gazebench.evaluation import EvalReport
+from gazebench.evaluation.describing import note_failure
 from gazebench.results import RunResult
 
 
@@ -32,21 +36,30 @@ def evaluate_alone(word: str, runs: Path, request: Mapping[str, Any]) -> EvalRep
         DiskError: no space or not writable.
         StoppedError: the process was asked to stop.
     """
-    text = json.dumps({**request, "runs": str(runs), "methods": [word]})
-    answer, code = _answer(text)
-    if answer is None:
-        return EvalReport(results=(), failures=(f"{word}: {_death(code)}",))
+    text, began = json.dumps({**request, "runs": str(runs), "methods": [word]}), time.time_ns()
+    said, code = _answer(text)
+    answer: dict[str, Any] = {"error": _death(code)} if said is None else said
     if answer.get("code") == DiskError.exit_code:
         raise DiskError(answer["error"])
     if answer.get("code", 0) > 128:
         raise StoppedError(answer["code"] - 128, answer["error"])
     if "error" in answer:
+        _note(word, runs, Path(request["dataset"]), answer["error"], since=began)
         return EvalReport(results=(), failures=(f"{word}: {answer['error']}",))
     try:
         results = [RunResult.load(runs / run / "scores.json") for run in answer["runs"]]
     except InputError as error:
         return EvalReport(results=(), failures=(f"{word}: {error}",))
     return EvalReport(results=tuple(results), failures=tuple(answer["failures"]))
+
+
+def _note(word: str, runs: Path, dataset: Path, reason: str, *, since: int) -> None:
+    """Note the failure beside earlier scores of the method, but of runs written ``since`` then."""
+    name = Path(word).stem if plugins.is_path(word) else word
+    for path in sorted(runs.glob("*/scores.json")):
+        with contextlib.suppress(InputError):
+            if path.stat().st_mtime_ns < since and RunResult.load(path).name == name:
+                note_failure(path.parent, Manifest.load(dataset), reason)
 
 
 def _answer(request: str) -> tuple[dict[str, Any] | None, int]:

@@ -1,7 +1,6 @@
 """Second half of an evaluation: metrics read the PNG files of any method, ours or not."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,11 @@ from gazebench import metrics, progress
 from gazebench.dataset import Domain, Split
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import DiskError, GazebenchError, StoppedError
-from gazebench.evaluation import predictions
 from gazebench.evaluation.animation import Animations
-from gazebench.evaluation.correct import BATCH, portraits_to_correct
+from gazebench.evaluation.correct import BATCH
 from gazebench.evaluation.predictions import Predictions
 from gazebench.metrics import Instruments, Metric
-from gazebench.results import RunResult, Score
+from gazebench.results import Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,26 +129,3 @@ def _pairs(
         some = portraits[start : start + BATCH]
         if folder:
             yield pixels.batch(some), folder.image(some)
-
-
-def flag_copies(
-    scored: Sequence[tuple[RunResult, Predictions]], pixels: Pixels, others: Mapping[str, str]
-) -> list[RunResult]:
-    """The results, with a note on predictions that equal their input or another run's.
-
-    ``others``: digest of the predictions of runs that are not among them → the run's name.
-    """
-    inputs = {
-        p.id: predictions.pixel_digest(pixels.manifest.path(p))
-        for p in portraits_to_correct(pixels.manifest)
-    }
-    seen = {digest: f"that of {run}" for digest, run in others.items()}
-    seen[predictions.digest_of(inputs)] = "the input"
-    flagged = []
-    for result, made in scored:
-        twin = seen.setdefault(made.sha256, f"that of {result.run}")
-        is_copy = twin != f"that of {result.run}" and result.method.kind != "control"
-        told = [f"every portrait equals {twin}"] if is_copy else []
-        notes = dict.fromkeys([*result.notes, *told, *made.remarks()])  # each once
-        flagged.append(replace(result, notes=tuple(notes)))
-    return flagged

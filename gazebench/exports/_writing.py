@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gazebench.exports import Export
 
 _UNFINISHED = "unfinished.json"
+_OF_A_KILL = (".lock", ".partial-")  # names that a process killed at its first write may leave
 _ROUND_FILES, _ROUND_BYTES = 32, 64 * 1024**2  # written with one sync of their folders
 
 
@@ -108,8 +109,8 @@ def _check_place(out: Path, dataset: Path) -> None:
             return
         if not out.is_dir():
             raise InputError(f"{out}: is a file; give a folder for the export")
-        names = {path.name for path in out.iterdir()}
-    if names - {".lock"} and not names & {NAME, _UNFINISHED}:
+        names = {path.name for path in out.iterdir() if not path.name.startswith(_OF_A_KILL)}
+    if names and not names & {NAME, _UNFINISHED}:
         raise InputError(f"{out}: holds other files; give a new or empty folder for the export")
 
 

@@ -30,7 +30,8 @@ __all__ = [
     "structural_similarity",
 ]
 
-# where a gaze is shown between the source (0) and its correction (1): Zhang et al. 2022, Fig. 16
+# how far a gaze has moved: from 0, the portrait as it is, to 1, its correction: Zhang et al. 2022,
+# Fig. 16
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -39,12 +40,13 @@ class Metric(Protocol):
 
     Neither the order nor the size of the batches may matter.
 
-    Four methods more are called where a metric has them. ``prepare(pixels)`` comes first, with the
+    Five methods more are called where a metric has them. ``prepare(pixels)`` comes first, with the
     whole dataset. ``update_camera(source, corrected)`` is ``update`` for real domain-X portraits of
     the test half, which the method was given though they look at the camera already.
     ``update_animation(source, animated)`` is ``update`` with pictures (N, A, 3, H, W) at
     ``ALPHAS``, of methods that also move the gaze part of the way. ``features()`` gives arrays
-    that are kept beside the scores.
+    that are kept beside the scores. ``judge_of(manifest)``, of the class, is the sha256 of what was
+    trained on a dataset to measure it, "" before: scores with another ``judge`` are not kept.
     """
 
     card: ClassVar[MetricCard]

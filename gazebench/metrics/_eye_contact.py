@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -112,11 +113,16 @@ class Judge:
         key = ("judge of eye contact", pixels.manifest.fingerprint)
         return instruments.kept(key, lambda: cls._found(pixels))
 
+    @staticmethod
+    def place(manifest: Manifest) -> Path:
+        """Where the judge of a dataset is kept, once it is trained."""
+        name = f"eye-contact-{RECIPE}-{manifest.fingerprint}.safetensors"
+        return manifest.root / "cache" / name
+
     @classmethod
     def _found(cls, pixels: Pixels) -> Self:
         manifest = pixels.manifest
-        name = f"eye-contact-{RECIPE}-{manifest.fingerprint}.safetensors"
-        path = manifest.root / "cache" / name
+        path = cls.place(manifest)
         there = path.exists()
         data = read_bytes(check_tensors(path)) if there else _train(pixels)
         if (manifest.root / "dataset.json").is_file() and not there:  # not in memory alone

@@ -1,8 +1,9 @@
 """Fréchet inception distance of animated eyes (Heusel et al. 2017) from real ones.
 
 Paper: Zhang et al. 2022, Tables II and V, where neither the points nor the reference set is given;
-here the five uniform points of its Fig. 16, from the source (0) to its correction (1), against the
-real training portraits of both domains: on its way from Y to X a gaze passes through both.
+here the five uniform points of its Fig. 16, from alpha 0, the portrait as it is, to alpha 1, its
+correction, against the real training portraits of both domains: on its way from Y to X a gaze
+passes through both.
 """
 
 from typing import ClassVar
@@ -31,8 +32,9 @@ class AnimationFid:
         higher_is_better=False,
         digits=2,
         help="How far the eyes of animations as a set are from real eyes (training portraits of "
-        "both domains): Fréchet distance of Inception-2015-12-05 features at five uniform points "
-        "from the source to its correction. A method that hardly moves the eyes scores well.",
+        "both domains): Fréchet distance of Inception-2015-12-05 features at five uniform points, "
+        "from alpha 0, the portrait as it is, to alpha 1, its correction. A method that hardly "
+        "moves the eyes scores well.",
         region=f"five points of an animation: {REGION}",
         weights=WEIGHTS,
         bounds=(0.0, None),

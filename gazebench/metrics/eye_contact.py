@@ -10,11 +10,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from gazebench.cards import MetricCard
+from gazebench.dataset import Manifest
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import InputError
 from gazebench.metrics import Instruments
 from gazebench.metrics._eye_contact import Judge
 from gazebench.metrics._per_portrait import PerPortrait
+from gazebench.reading import sha256_of
 
 
 class EyeContact(PerPortrait):
@@ -41,6 +43,14 @@ class EyeContact(PerPortrait):
     def __init__(self, instruments: Instruments) -> None:
         super().__init__(instruments)
         self._judge: Judge | None = None
+
+    @classmethod
+    def judge_of(cls, manifest: Manifest) -> str:
+        """Of the judge that the dataset has now; "" where none was trained, or it is unreadable."""
+        try:
+            return sha256_of(Judge.place(manifest))
+        except InputError:
+            return ""
 
     def prepare(self, pixels: Pixels) -> None:
         """Have the dataset's judge.

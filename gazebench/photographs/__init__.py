@@ -3,7 +3,8 @@
 It uses `curation` to find and cut a face as a build does, and `methods`. Of the photograph only
 pixels inside the rotated eye boxes change. Faces are cut as sRGB, and what a method makes of them
 goes back in the photograph's own colours: grey stays grey, and colour profile, transparency and the
-pixels under it are kept. All other metadata is dropped.
+pixels under it are kept. Where nothing can be written in its colours, all of it becomes sRGB. All
+other metadata is dropped.
 """
 
 import math
@@ -154,7 +155,7 @@ class Photographer:
                 sentence = f"none of {len(outcomes)} faces can be used: {in_words(refused)}"
             raise FaceError(reason, f"{text_name(path)}: {sentence}{hint}")
         return Photograph(
-            original=found,
+            original=found.to_write(),
             portraits=tuple(portrait for portrait, _ in made),
             crops=np.stack([np.asarray(decode(files[0][1], text_name(path))) for _, files in made]),
             refused=refused,

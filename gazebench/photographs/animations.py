@@ -63,7 +63,10 @@ def chosen(
 
 
 def mover(method: Method, alphas: Sequence[float], directions: Sequence[Direction]) -> Mover:
-    """What makes the moments of a batch: each of ``directions``, or of ``alphas`` without them."""
+    """What draws every moment of a batch: one for each of ``directions``, else of ``alphas``.
+
+    Alphas go from 0, the picture as it is, to 1, its correction.
+    """
     moves: Any = method
     if directions:
         return partial(moves.redirect, directions=directions)
@@ -110,7 +113,7 @@ def of_photograph(
 ) -> Frames:
     """Every moment of a photograph; ``finding``: see ``Photographer``.
 
-    ``note`` gets a sentence on faces that are left out, and on a broken colour profile.
+    ``note`` gets a sentence on faces that are left out, and on a colour profile that is not used.
 
     Raises:
         InputError: it cannot be read, or has no usable face.

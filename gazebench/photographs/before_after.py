@@ -12,7 +12,7 @@ from PIL import Image
 
 from gazebench import store
 from gazebench.cards import MethodCard
-from gazebench.dataset.pictures import MAX_PIXELS, original, read_bytes
+from gazebench.dataset.pictures import MAX_PIXELS, PictureError, original, read_bytes
 from gazebench.errors import RefusedError
 from gazebench.photographs.choosing import Chosen
 from gazebench.photographs.correct import mark_of
@@ -26,6 +26,7 @@ _MARGIN = 0.35  # around what changed, of its width
 _SEEN = 16  # levels: a change; less may be what JPEG does to every pixel
 _TITLE = "<title>Gaze before and after</title>"  # tells our pages from others
 _HEAD = 4096  # bytes in which it stands
+_OF_A_PIXEL = 4  # bytes that a pixel takes in a PNG at the most
 
 Pixels = NDArray[np.uint8]
 
@@ -33,9 +34,10 @@ Pixels = NDArray[np.uint8]
 @dataclass(frozen=True, slots=True)
 class _Row:
     name: str
-    whole: tuple[str, str]  # before and after, as data addresses
-    eyes: tuple[str, str] | None  # None: nothing changed
-    why: str  # nothing changed
+    changed: bool
+    whole: tuple[str, str] | None = None  # before and after, as data addresses; None: not shown
+    eyes: tuple[str, str] | None = None  # None: nothing changed, or it is not shown
+    why: str = ""  # nothing changed, or it is not shown
 
 
 def check(folder: Path) -> None:
@@ -67,7 +69,8 @@ def write(
     """Write ``folder/index.html`` on the photographs (keys) that have a correction (values).
 
     ``unchanged`` has a sentence for each that was left as it is, which begins with its name.
-    ``most``: pixels that a photograph may have.
+    ``most``: pixels that a photograph may have. One that cannot be read any more is named with the
+    reason.
 
     Raises:
         DiskError: no space or not writable.
@@ -80,18 +83,38 @@ def write(
 
 
 def _row(photo: Path, place: Path, unchanged: Sequence[str], most: int) -> _Row:
-    before, after = (
-        np.asarray(original(read_bytes(path), text_name(path), most=most).on_black())
-        for path in (photo, place)
-    )
-    name, whole = text_name(photo.name), (_address(before, _LONGEST), _address(after, _LONGEST))
     mark = mark_of(place) or {}
-    if mark.get("gaze") != "corrected":
+    name, changed = text_name(photo.name), mark.get("gaze") == "corrected"
+    try:
+        before = _pixels(photo, most)
+        after = _pixels(place, most, more=_OF_A_PIXEL * most)
+    except PictureError as error:
+        return _Row(name, changed, why=f"cannot be shown: {_without_place(error, photo, place)}")
+    whole = _address(before, _LONGEST), _address(after, _LONGEST)
+    if not changed:
         begin = f"{text_name(photo)}: "
         said = (s.removeprefix(begin) for s in unchanged if s.startswith(begin))
-        return _Row(name, whole, None, next(said, "left as it is"))
+        return _Row(name, changed, whole, why=next(said, "left as it is"))
     cut = _around(before, after, mark.get("area") or (0, 0, *before.shape[1::-1]))
-    return _Row(name, whole, (_address(before[cut], _EYES), _address(after[cut], _EYES)), "")
+    eyes = _address(before[cut], _EYES), _address(after[cut], _EYES)
+    return _Row(name, changed, whole, eyes)
+
+
+def _without_place(error: PictureError, *paths: Path) -> str:
+    """Its sentence without the path that it begins with: a page is for others too."""
+    said = str(error)
+    for begin in (begin for path in paths for begin in (str(path), text_name(path))):
+        said = said.removeprefix(f"{begin}: ")
+    return said
+
+
+def _pixels(path: Path, most: int, *, more: int = 0) -> Pixels:
+    """What is shown of the picture at ``path``.
+
+    ``more``: bytes that its file may have beyond a photograph: a PNG is larger than its JPEG.
+    """
+    data = read_bytes(path, more=more)
+    return np.asarray(original(data, text_name(path), most=most).on_black())
 
 
 def _around(before: Pixels, after: Pixels, area: Sequence[int]) -> Any:

@@ -1,12 +1,14 @@
 """Corrected photographs as files, each of which says what it was made of and by what.
 
-A file that was made of the same photograph by the same weights in the same way is kept.
+A file that was made of the same photograph by the same weights in the same way is kept. One of an
+earlier version that drew otherwise is not: the text has the ``RECIPE``.
 """
 
 import hashlib
 import io
 import json
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +36,9 @@ JPEG_CHANGES = (
     "JPEG compresses the whole photograph again, so pixels outside the eyes change by a few "
     "levels; PNG keeps them bit by bit"
 )
+# rises when the same weights and options would give another correction: of how faces are found,
+# of what a method does with its weights, of how eyes are put back or files written
+RECIPE = 1
 _KEY = "gazebench"  # of the text in the file
 _ENDS = (b"IEND\xaeB`\x82", b"\xff\xd9")  # of a whole PNG, of a whole JPEG
 
@@ -43,23 +48,32 @@ def destinations(
 ) -> dict[Path, Path]:
     """Where each photograph's correction goes: ``out/NAME.png``.
 
+    Names that differ only in case, or in how an accent is written, are one: on many disks they are.
+
     Raises:
         InputError: two photographs would go to one place, or one over itself.
     """
     places: dict[Path, Path] = {}
+    owners: dict[str, Path] = {}
     with store.asking(out):
-        taken = {photograph.resolve() for photograph in photographs}
+        taken = {_alike(photograph.resolve()) for photograph in photographs}
     for photograph in photographs:
         place = out / f"{photograph.stem}{ending}"
-        if place in places:
-            pair = f"{text_name(places[place])} and {text_name(photograph)}"
+        owner = owners.setdefault(_alike(place), photograph)
+        if owner is not photograph:
+            pair = f"{text_name(owner)} and {text_name(photograph)}"
             raise InputError(f"{pair}: both would become {text_name(place)}")
         with store.asking(place):
-            if place.resolve() in taken:
+            if _alike(place.resolve()) in taken:
                 name = text_name(place)
                 raise InputError(f"{name}: is one of the photographs; give another --out")
-        places[place] = photograph
-    return {photograph: place for place, photograph in places.items()}
+        places[photograph] = place
+    return places
+
+
+def _alike(place: Path) -> str:
+    """The same for two names that may be one file where a disk knows no upper case."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", str(place)).casefold())
 
 
 def places_of(
@@ -163,31 +177,28 @@ def correct(
     whole.
     ``facts``: what else the corrections depend on, for the text in the files. ``signature``: also
     signs each that was changed. ``say`` gets a sentence for each photograph that the method left as
-    it is, with the reason; ``note`` one for each that has faces left out, or a broken colour
-    profile.
+    it is, with the reason; ``note`` one for each that has faces left out, or a colour profile that
+    is broken or cannot be kept.
 
     Raises:
         MethodError: the method corrects nothing itself.
-        RefusedError: what is there was made of or by something else, and not ``overwrite``.
+        RefusedError: what is there was made of or by something else, such as another version of
+            this package, and not ``overwrite``.
         DiskError: no space or not writable.
     """
     if not corrects(type(method)):
         title = method.card.title
         raise MethodError(f"{title} corrects no portraits; it is a part of other methods")
-    own = {"method": method.card.title, "weights": weights_sha256}
+    own = {"recipe": RECIPE, "method": method.card.title, "weights": weights_sha256}
     made_by = {**own, **photographer.facts, **(facts or {})}
     given = made_by, signature.facts if signature else {}
-    kept = {p: None if overwrite else _kept(p, to, *given) for p, to in places.items()}
     unsigned = "; not signed" if signature else ""
-    for path in (path for path, changed in kept.items() if changed is False):
-        say(f"{text_name(path)}: left as it is, by an earlier run{unsigned}")
-    left = {path: place for path, place in places.items() if kept[path] is None}
+    left = places if overwrite else _not_done(places, *given, say=lambda s: say(s + unsigned))
     failures: dict[Path, str] = {}
     for path in progress.bar(left, desc="correct", unit="photo", quiet=quiet or len(left) < 2):
         try:
             photograph = photographer.open(path)
-            before = unchanged(method)
-            made = _made(method, photograph, device)
+            made, reasons = _made(method, photograph, device)
             changed = not np.array_equal(_channels(made), _channels(photograph.original))
             mark = {**_marks(path, *given)[changed], "area": photograph.area()}
             data = _encoded(made, json.dumps(mark), left[path], path)
@@ -198,7 +209,6 @@ def correct(
         except InputError as error:
             failures[path] = str(error)
             continue
-        reasons = unchanged(method) - before
         if not changed:
             why = ", ".join(reasons) or "nothing to change"
             say(f"{text_name(path)}: left as it is: {why}{unsigned}")
@@ -208,17 +218,36 @@ def correct(
     return failures
 
 
-def _made(method: Method, photograph: Photograph, device: torch.device | str) -> Original:
+def _not_done(
+    places: Mapping[Path, Path],
+    made_by: Mapping[str, Any],
+    signed: Mapping[str, str],
+    *,
+    say: Callable[[str], None],
+) -> dict[Path, Path]:
+    """The photographs without a correction; ``say`` tells which were left as they are before."""
+    kept = {path: _kept(path, place, made_by, signed) for path, place in places.items()}
+    for path in (path for path, changed in kept.items() if changed is False):
+        say(f"{text_name(path)}: left as it is, by an earlier run")
+    return {path: place for path, place in places.items() if kept[path] is None}
+
+
+def _made(
+    method: Method, photograph: Photograph, device: torch.device | str
+) -> tuple[Original, Counter[str]]:
+    """The photograph corrected, and why faces of it were left as they are."""
+    before = unchanged(method)
     with torch.no_grad():
-        return photograph.with_portraits(
+        made = photograph.with_portraits(
             method.correct(batch)[0] for batch in photograph.batches(device)
         )
+    return made, unchanged(method) - before
 
 
 def notes(
     photograph: Photograph, left: Mapping[str, int], *, all_faces: bool, done: str = "corrected"
 ) -> list[str]:
-    """What a user should know of a photograph: broken colours, and faces that were left out.
+    """What a user should know of a photograph: lost colours, and faces that were left out.
 
     ``left``: how many faces the method left as they are, by reason; ``done``: what became of the
     others.
@@ -294,8 +323,8 @@ def _kept(
     changed = next((key for key, mark in marks.items() if _agree(found, mark)), None)
     if changed is None:
         raise RefusedError(
-            f"{text_name(place)}: already exists, from another photograph or with other weights or "
-            "options; --overwrite replaces it"
+            f"{text_name(place)}: already exists, from another photograph, or made with other "
+            "weights, other options or another version of gazebench; --overwrite replaces it"
         )
     return changed if _is_whole(place) else None
 

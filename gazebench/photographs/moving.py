@@ -18,7 +18,7 @@ from gazebench.dataset.batches import Batch, eye_patches, to_arrays
 from gazebench.dataset.pictures import png
 from gazebench.errors import InputError, MissingPartError
 
-Frames = NDArray[np.uint8]  # (N, A, h, w, 3): pictures by alphas
+Frames = NDArray[np.uint8]  # (N, A, h, w, 3): N pictures, A moments of each
 Film = NDArray[np.uint8]  # (T, h, w, 3)
 Mover = Callable[[Batch], Tensor]  # gives a batch's moments, (N, A, 3, H, W) in [-1, 1]
 

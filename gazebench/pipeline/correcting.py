@@ -78,34 +78,57 @@ def correct(
         InputError: the folder holds no trained run, two photographs have one name, or a key or
             certificate that does not sign.
         MissingPartError: ``sign`` without c2pa-python.
-        RefusedError: ``out`` has a file of another photograph or run, or ``align`` is another.
+        RefusedError: ``out`` has a file of another photograph, run or version of this package, or
+            ``align`` is another.
+    """
+    from gazebench.photographs.provenance import signature_of
+
+    notes = list[str]()
+    places = _places(photographs, Path(out), format, notes.append, new_page=page and not overwrite)
+    chosen, picked = _chosen(run, method, dataset, settings, device)
+    cut = chosen.cut.of_photographs(align, str(run or dataset or chosen.name))
+    finding = {"finder": landmarks, "all_faces": all_faces, "max_megapixels": max_megapixels}
+    flags = {"device": picked, "overwrite": overwrite, "quiet": quiet}
+    flags["signature"] = signature_of(sign, certificate, timestamp)
+    page_in = Path(out) if page else None
+    return _corrected(chosen, places, notes, {**finding, "align": cut}, flags, page_in)
+
+
+def _corrected(
+    chosen: "Chosen",
+    places: Mapping[Path, Path],
+    notes: list[str],
+    finding: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    page_in: Path | None,
+) -> CorrectedPhotographs:
+    """The corrections at ``places``, written, and their page in the folder ``page_in``.
+
+    ``notes``: what is said already, and more is added. ``finding``: of a ``Photographer``;
+    ``flags``: of ``photographs.correct.correct``.
     """
     from gazebench import plugins
     from gazebench.photographs import Photographer, before_after
     from gazebench.photographs.correct import correct as correct_all
-    from gazebench.photographs.provenance import signature_of
 
-    said, unchanged, folder = list[str](), list[str](), Path(out)
-    places = _places(photographs, folder, format, said.append, new_page=page and not overwrite)
-    chosen, picked = _chosen(run, method, dataset, settings, device)
-    cut = chosen.cut.of_photographs(align, str(run or dataset or chosen.name))
-    finding: Any = {"finder": landmarks, "all_faces": all_faces, "max_megapixels": max_megapixels}
-    flags: Any = {"device": picked, "overwrite": overwrite, "quiet": quiet, "note": said.append}
-    flags |= {"signature": signature_of(sign, certificate, timestamp), "say": unchanged.append}
-    flags |= {"weights_sha256": chosen.weights_sha256, "facts": chosen.facts}
+    unchanged = list[str]()
+    by = {"weights_sha256": chosen.weights_sha256, "facts": chosen.facts}
+    says: Any = {"say": unchanged.append, "note": notes.append}
     with plugins.blaming(chosen.collection, chosen.name):
-        photographer = Photographer(chosen.task, align=cut, **finding)
-        failures = correct_all(chosen.method, photographer, places, **flags)
+        photographer = Photographer(chosen.task, **finding)
+        failures = correct_all(chosen.method, photographer, places, **by, **says, **flags)
     files = {photo: file for photo, file in places.items() if photo not in failures}
-    shown = (files, folder, chosen, unchanged, photographer.most)
+    page = None
+    if page_in and files:
+        page = before_after.write(files, page_in, chosen, unchanged, photographer.most)
     return CorrectedPhotographs(
         method=chosen.name,
         files=files,
         unchanged=tuple(unchanged),
         failures=tuple(failures.values()),
-        notes=(*said, *chosen.notes),
-        page=before_after.write(*shown) if page and files else None,
-        signed=sign is not None,
+        notes=(*notes, *chosen.notes),
+        page=page,
+        signed=flags["signature"] is not None,
     )
 
 

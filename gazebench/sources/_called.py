@@ -16,6 +16,9 @@ WHERE place IN (SELECT DISTINCT place FROM forms WHERE {{}} LIMIT {MANY})
 _SHORTER, _LONGER, _NUMBERED = map(
     _OTHERWISE.format, ("path = ?", "path >= ? AND path < ?", "number = ?")
 )
+_HAS_NUMBERS = """
+SELECT 2 * count(DISTINCT place) >= (SELECT count(*) FROM faces) FROM forms WHERE number NOT NULL
+"""
 _DEEPEST = "SELECT ifnull(max(length(path) - length(replace(path, '/', ''))), 0) FROM forms"
 
 
@@ -29,6 +32,7 @@ class CalledFaces:
         self._db = db
         self._has_exact = False
         self._deepest: int | None = None  # parts of the longest path; None without forms
+        self._has_numbers: bool | None = None
 
     def exact(self, name: str) -> set[Called]:
         """Faces whose name or id is ``name``."""
@@ -49,6 +53,13 @@ class CalledFaces:
         """Faces with this ``Form.number``."""
         self._depth()
         return set(self._db.execute(_NUMBERED, (number,)))
+
+    def has_numbers(self) -> bool:
+        """Whether at least half of the faces have a ``Form.number``."""
+        if self._has_numbers is None:
+            self._depth()
+            self._has_numbers = bool(self._db.execute(_HAS_NUMBERS).fetchone()[0])
+        return self._has_numbers
 
     def _depth(self) -> int:
         """How many parts the longest path has; makes the table of forms."""

@@ -49,7 +49,7 @@ class DrawnPortrait:
         pose = self.scene.pose
         landmarks = [Point(x, y) for x, y in (self.scene.landmarks * self.size - 0.5).tolist()]
         return Truth(
-            name=f"drawn-{self._index:05d}.png",
+            name=file_name(self._index),
             identity=f"person-{self._index // PER_IDENTITY:04d}",
             eyes=(mean_point(landmarks[36:42]), mean_point(landmarks[42:48])),
             head_deg=pose.head_deg,
@@ -68,6 +68,11 @@ class DrawnPortrait:
         buffer = io.BytesIO()
         self.paint().save(buffer, "PNG", compress_level=3)  # grain does not get smaller at 6
         return buffer.getvalue()
+
+
+def file_name(index: int) -> str:
+    """Name of the file of a portrait."""
+    return f"drawn-{index:05d}.png"
 
 
 def paint(scene: Scene, size: int, rng: np.random.Generator) -> Image.Image:

@@ -4,6 +4,7 @@
 stopped resumes where it was, and one with other settings is refused.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from tqdm import tqdm
 from gazebench import progress, store
 from gazebench.dataset import Domain, csv_text
 from gazebench.errors import InputError, RefusedError, StoppedError
+from gazebench.reading import sha256_of
 from gazebench.signals import listening
 from gazebench.synthetic import truth
 from gazebench.synthetic.crew import finished
-from gazebench.synthetic.portrait import DrawnPortrait
+from gazebench.synthetic.portrait import DrawnPortrait, file_name
 
 _ROUND = 16  # pictures that share one sync of their folder
-_OURS = {"images", truth.FILE, "labels.csv"}
+_LABELS = "labels.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ def synthesize_folder(
     _check_folder(out)
     truths = [series.portrait(index).truth for index in range(series.count)]
     with listening() as stopped, store.locked(out):
-        _begin(out, truths, overwrite)
+        _begin(out, truths, overwrite=overwrite)
         paths = [out / "images" / true.name for true in truths]
         pending = [index for index, path in enumerate(paths) if not path.exists()]
         pngs = finished(series.png, pending, workers, stopped)
@@ -103,19 +105,48 @@ def _check_folder(out: Path) -> None:
         )
 
 
-def _begin(out: Path, truths: list[truth.Truth], overwrite: bool) -> None:
-    text, path = truth.truth_csv(truths), out / truth.FILE
-    if overwrite:
-        for name in sorted(_OURS):
-            store.remove(out / name)
-    elif path.exists() and path.read_bytes() != text.encode():
+def _begin(out: Path, truths: list[truth.Truth], *, overwrite: bool) -> None:
+    text, path, there = truth.truth_csv(truths), out / truth.FILE, _there(out)
+    if not overwrite and there and truth.truth_csv(there) != text:
         raise RefusedError(
             f"{out}: was drawn with another count, size or seed; give another folder, or "
             "--overwrite to replace it"
         )
+    if overwrite:  # truth.csv stays until it is replaced, so that a kill leaves a folder of ours
+        for name in [f"images/{true.name}" for true in there] + [_LABELS]:
+            store.remove(out / name)
     store.remove_partial(out / "images")
-    labels = ((Path(true.name).stem, true.domain.value) for true in truths)
-    store.write_many([(path, text), (out / "labels.csv", csv_text(("id", "label"), labels))])
+    store.write_many([(path, text), (out / _LABELS, _labels(truths))])
+
+
+def _there(out: Path) -> list[truth.Truth]:
+    """The portraits that an earlier drawing made in ``out``, or began to make.
+
+    Raises:
+        InputError: the lists are not as a drawing writes them, so whose pictures are they?
+    """
+    if not (out / truth.FILE).exists():
+        return []
+    there = truth.read_truth(out / truth.FILE)
+    lists = {truth.FILE: truth.truth_csv(there), _LABELS: _labels(there)}
+    foreign = [n for n, t in lists.items() if (out / n).exists() and _differs(out / n, t)]
+    if [true.name for true in there] != [file_name(index) for index in range(len(there))]:
+        foreign = [truth.FILE]
+    if foreign:
+        raise InputError(
+            f"{out}: holds {foreign[0]}, which is not as `gazebench synthesize` writes it; move "
+            "that file away, or give an empty folder"
+        )
+    return there
+
+
+def _differs(path: Path, text: str) -> bool:
+    return sha256_of(path) != hashlib.sha256(text.encode()).hexdigest()
+
+
+def _labels(truths: list[truth.Truth]) -> str:
+    rows = ((Path(true.name).stem, true.domain.value) for true in truths)
+    return csv_text(("id", "label"), rows)
 
 
 def _rounds(files: Iterator[tuple[Path, bytes]]) -> Iterator[list[tuple[Path, bytes]]]:

@@ -5,6 +5,7 @@ It uses third-party libraries only. The cache folder is ``$GAZEBENCH_WEIGHTS``, 
 ``GAZEBENCH_OFFLINE=1`` forbids the network.
 """
 
+import errno
 import functools
 import importlib.util
 import os
@@ -13,13 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gazebench import store
-from gazebench.errors import InputError, MissingPartError, there_are
+from gazebench.errors import DiskError, InputError, MissingPartError, there_are
 from gazebench.reading import check_tensors, sha256_of
 from gazebench.weights.catalogue import ENTRIES, Member, Original, Shipped, Tensorial, WeightsEntry
 from gazebench.weights.convert import digest_of
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_ELSEWHERE = "set GAZEBENCH_WEIGHTS to a folder for weights"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,7 @@ def describe(name: str) -> WeightCard:
     """The card of ``name``; looks for the file, reads nothing.
 
     Raises:
-        InputError: there are no such weights.
+        InputError: there are no such weights, or the cache folder cannot be looked into.
     """
     entry = _entry(name)
     place = _place(entry)
@@ -63,7 +66,7 @@ def describe(name: str) -> WeightCard:
         license=entry.license,
         sha256=entry.sha256,
         sources=_sources(entry),
-        place=place if place and place.is_file() else None,
+        place=place if place and _is_there(place) else None,
     )
 
 
@@ -81,7 +84,9 @@ def path(name: str, *, fetch: bool = True) -> Path:
 
     Raises:
         InputError: there are no such weights, or a dependency's file is damaged.
-        MissingPartError: they cannot be had, or are not there and ``fetch`` is false.
+        MissingPartError: they cannot be had, also as the cache folder cannot be used, or are not
+            there and ``fetch`` is false.
+        DiskError: no space for them.
     """
     entry = _entry(name)
     try:
@@ -96,14 +101,13 @@ def verify(name: str) -> Path:
     """Where ``name`` is, after its content was hashed again; never uses the network.
 
     Raises:
-        InputError: there are no such weights, or the file is damaged.
+        InputError: there are no such weights, the file is damaged, or the cache folder cannot be
+            looked into.
         MissingPartError: they are not there.
     """
     entry = _entry(name)
     place = _place(entry)
-    with store.asking(cache_folder()):
-        is_there = place is not None and place.is_file()
-    if place is None or not is_there:
+    if place is None or not _is_there(place):
         raise MissingPartError(
             f"weights {name} ({entry.purpose}) are not downloaded; {_remedy(entry)}"
         )
@@ -128,11 +132,40 @@ def tensors(name: str) -> "dict[str, Tensor]":
 
 
 def cache_folder() -> Path:
-    """Where weights are kept: ``$GAZEBENCH_WEIGHTS``, else below ``$XDG_CACHE_HOME``."""
+    """Where weights are kept: ``$GAZEBENCH_WEIGHTS``, else below ``$XDG_CACHE_HOME``.
+
+    Raises:
+        InputError: neither is set, and the user has no home folder.
+    """
     if chosen := os.environ.get("GAZEBENCH_WEIGHTS"):
         return Path(chosen)
-    user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        raise InputError(f"there is no home folder to keep weights in; {_ELSEWHERE}") from None
     return Path(user_cache, "gazebench", "weights")
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        with store.asking(place.parent):
+            return place.is_file()
+    except InputError as error:
+        raise InputError(f"{error}; {_ELSEWHERE}") from None
+
+
+def _make(folder: Path) -> None:
+    """The cache folder, before anything is fetched that could not be kept in it.
+
+    Raises:
+        MissingPartError: it cannot be made, read or written.
+    """
+    try:
+        store.make_folder(folder)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise InputError(f"{folder}: {os.strerror(errno.EACCES)}")
+    except (InputError, DiskError) as error:
+        raise MissingPartError(f"{error}; {_ELSEWHERE}") from None
 
 
 def _entry(name: str) -> WeightsEntry:
@@ -156,6 +189,7 @@ def _install(entry: Tensorial | Original | Member, folder: Path) -> Path:
 
     from gazebench.weights.fetch import obtain, obtain_file, obtain_member
 
+    _make(folder)
     if not isinstance(entry, Tensorial):
         place = folder / entry.file
         kept = obtain_file if isinstance(entry, Original) else obtain_member

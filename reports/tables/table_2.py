@@ -11,8 +11,8 @@ from gazebench.reports.measured import Measured, groups
 from gazebench.reports.tables._runs import SomeScores, table_of
 
 ANIMATION = (
-    "FID of both eyes at five uniform points of an animation, from the source's own gaze (alpha 0) "
-    "over 0.25, 0.5 and 0.75 to its correction (1), against real training portraits of both "
+    "FID of both eyes at five uniform points of an animation, from alpha 0, the source's own gaze, "
+    "over 0.25, 0.5 and 0.75 to alpha 1, its correction, against real training portraits of both "
     "domains. A method that hardly moves the eyes scores well."
 )
 _WHAT = SomeScores(
