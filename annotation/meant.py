@@ -1,5 +1,6 @@
 """Which portraits the names of a file mean."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +87,7 @@ def _meant(known: _Known, said: Said, path: Path) -> names.Meant[str | None]:
 def _check_zeros(known: _Known, path: Path, lines: Sequence[Said]) -> None:
     """Refuse an export in which numbers lost their zeros: their faces would seem to be gone."""
     exported = [said for said in lines if said.is_exported and said.names]  # of a table
-    if any(said.name.startswith("0") for said in exported):
+    if any(re.match(r"0[0-9]", said.name) for said in exported):
         return
     for said in exported:
         alike = known.find(said.name)

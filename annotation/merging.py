@@ -37,7 +37,8 @@ class Brought:
     """What a merged dataset got of its shards' work."""
 
     events: int  # of the shards
-    new: int  # of these, those that were not there
+    new: int  # of these, those that were added
+    older: int  # of these, those left out as their person said something later in the dataset
     labels: int  # that were written
     session: Session | None  # that was written
     left: tuple[str, ...]  # sentences on what the shards have and the dataset has not
@@ -54,6 +55,8 @@ def gather(out: Path, shards: Sequence[Path]) -> Work:
     _check_ids([*voted, (out, _events(out))])
     sessions = {root: Session.load(root) for root in shards if _has_session(root)}
     session, differ = _joined(out, sessions)
+    if _has_session(out):
+        differ = []
     return Work(
         events=list(heapq.merge(*(events for _, events in voted), key=_moment)),
         labels=_labels(shards),
@@ -66,14 +69,19 @@ def gather(out: Path, shards: Sequence[Path]) -> Work:
 def bring(out: Path, work: Work) -> Brought:
     """Add ``work`` to the merged dataset at ``out``. What people did there stays as it is.
 
+    An event is left out where its person said something later of that face in the dataset itself.
+
     Raises:
         BusyError: another process writes there.
         DiskError: no space or not writable; the same again goes on.
     """
     new: list[Event] = []
+    older: list[Event] = []
     if work.events:
         with Votes.open(out) as votes:
-            new = votes.add(work.events)
+            older = _older(work.events, [event for _, event in votes.events()])
+            left_out = {event.event for event in older}
+            new = votes.add([event for event in work.events if event.event not in left_out])
     with store.locked(out):
         before = read_rows(out)
         written = work.labels if not (out / "labels.csv").exists() else {}
@@ -87,7 +95,7 @@ def bring(out: Path, work: Work) -> Brought:
     elif work.session:
         left += _other_session(out, Session.load(out), work.session)
     elif not _has_session(out):
-        left += work.differ
+        left += [f"{out} has no labelling session: {work.differ[0]}"] if work.differ else []
     if work.session and work.session.plan.order == "active" and not Proposals.of(out):
         names = ",".join(work.session.annotators)
         way = f"`gazebench label prepare {out} --annotators {names} --order active`"
@@ -95,6 +103,7 @@ def bring(out: Path, work: Work) -> Brought:
     return Brought(
         events=len(work.events),
         new=len(new),
+        older=len(older),
         labels=len(written),
         session=session,
         left=tuple(left),
@@ -110,6 +119,21 @@ def _events(dataset: Path) -> list[Event]:
 
 def _moment(event: Event) -> datetime:
     return datetime.fromisoformat(event.time)
+
+
+def _older(events: Sequence[Event], there: Sequence[Event]) -> list[Event]:
+    """Those of ``events`` that are not ``there``, and older than what was said there since."""
+    known, own = {e.event for e in there}, {e.event for e in there} - {e.event for e in events}
+    last = {_about(e): _moment(e) for e in there if e.event in own}
+    return [
+        e
+        for e in events
+        if e.event not in known and _about(e) in last and _moment(e) < last[_about(e)]
+    ]
+
+
+def _about(event: Event) -> tuple[str, str, str]:
+    return event.annotator, event.portrait, event.round
 
 
 def _has_session(dataset: Path) -> bool:
@@ -183,15 +207,28 @@ def _differences(one: Session, other: Session) -> str:
 
 
 def _other_labels(out: Path, before: Mapping[str, Label], labels: Mapping[str, Label]) -> list[str]:
-    none = Label(label="")
-    lost = [id_ for id_, row in labels.items() if before.get(id_, none).label != row.label]
-    if not lost:
-        return []
-    return [
-        f"{out / 'labels.csv'} stays as it was; {len(lost):,} labels of the shards are not in it "
-        f"or others there, such as {min(lost)}: `gazebench label import {out} SHARD/labels.csv` "
-        "adds them, with --replace in place of the others"
+    """What ``labels.csv`` lacks. A label that was counted there is of all votes, and stands."""
+    path, left = out / "labels.csv", list[str]()
+    counted = [id_ for id_, row in labels.items() if row.is_counted and id_ not in before]
+    given = [
+        id_
+        for id_, row in labels.items()
+        if not row.is_counted
+        and ((there := before.get(id_)) is None or there != row)
+        and not (there and there.is_counted)
     ]
+    if counted:
+        left.append(
+            f"{path} stays as it was; {len(counted):,} labels that were counted in the shards are "
+            f"not in it, such as {min(counted)}: `gazebench label finalize {out}` counts them"
+        )
+    if given:
+        left.append(
+            f"{path} stays as it was; {len(given):,} labels of the shards are not in it or others "
+            f"there, such as {min(given)}: `gazebench label import {out} SHARD/labels.csv` adds "
+            "them, with --replace in place of the others"
+        )
+    return left
 
 
 def _other_session(out: Path, there: Session, session: Session) -> list[str]:

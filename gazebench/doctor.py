@@ -66,8 +66,8 @@ def examine(folder: Path) -> Iterator[Finding]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from pool.map(_native, *zip(*NATIVE.items(), strict=True))
     yield from map(_weight, weights.names())
-    for place in dict.fromkeys((folder.absolute(), weights.cache_folder())):
-        yield _disk(place)
+    yield _disk(folder.absolute())
+    yield _cache()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from pool.map(_extra, *zip(*EXTRAS.items(), strict=True))
     yield _opencv()
@@ -127,6 +127,18 @@ def _weight(name: str) -> Finding:
     return Finding(name=label, state="ok", text=path.name)
 
 
+def _cache() -> Finding:
+    """The disk of the folder for weights, which may be unusable."""
+    try:
+        place = weights.cache_folder()
+        with store.asking(place):
+            place.exists()
+        return _disk(place)
+    except GazebenchError as error:
+        fix = "export GAZEBENCH_WEIGHTS=FOLDER"
+        return Finding(name="disk weights", state="bad", text=str(error), fix=fix)
+
+
 def _disk(place: Path) -> Finding:
     free = store.free_bytes(place) / 1e9
     return Finding(
@@ -159,8 +171,14 @@ def _extra(extra: str, modules: Sequence[str]) -> Finding:
         name=f"extra {extra}",
         state="bad" if fault else "ok",
         text=f"{names}: {fault}" if fault else f"{names} there",
-        fix=_mend(fault, install.replace("install", "install --upgrade")),
+        fix=_mend(fault, f"python -m pip install --force-reinstall {_packages(modules)}"),
     )
+
+
+def _packages(modules: Sequence[str]) -> str:
+    tops = [module.partition(".")[0] for module in modules]
+    known = metadata.packages_distributions()
+    return " ".join(known.get(top, [top])[0] for top in tops)
 
 
 def _is_absent(module: str) -> bool:
@@ -171,7 +189,7 @@ def _import_fault(modules: Sequence[str]) -> str:
     """Why installed modules cannot be imported, "" where they can."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _TRY, *modules],
+            [sys.executable, "-P", "-c", _TRY, *modules],  # -P: nothing from this folder
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -116,7 +116,10 @@ def forty(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-@pytest.mark.parametrize("images", [1, 20, 32])
+@pytest.mark.parametrize(
+    "images",
+    [pytest.param(1, marks=pytest.mark.long), 20, pytest.param(32, marks=pytest.mark.long)],
+)
 def test_a_killed_build_goes_on_to_the_same_bytes(forty: Path, tmp_path: Path, images: int) -> None:
     killed = interrupted(forty, tmp_path / "out", images, signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL

@@ -4,10 +4,12 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from gazebench import cli, doctor
+from gazebench.cli.doctor import lines
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,6 +71,27 @@ def test_what_is_installed_and_cannot_be_imported_is_bad(
         assert fix in found.fix
 
 
+def test_files_of_this_folder_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imagecodecs.py").write_text("raise RuntimeError('mine')")
+    monkeypatch.chdir(tmp_path)
+    assert doctor._native("imagecodecs", "imagecodecs").state == "ok"
+
+
+def test_a_broken_extra_is_installed_again_by_the_name_of_its_package() -> None:
+    assert doctor._packages(("pyarrow.parquet", "pillow_heif")) == "pyarrow pillow_heif"
+
+
+def test_a_folder_for_weights_that_cannot_be_used_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GAZEBENCH_WEIGHTS", f"/tmp/{'x' * 320}/weights")
+    found = doctor._cache()
+    assert (found.state, found.fix) == ("bad", "export GAZEBENCH_WEIGHTS=FOLDER")
+    assert "File name too long" in found.text
+
+
 def test_what_is_not_installed_is_a_note_for_an_extra_and_bad_for_what_is_needed() -> None:
     absent = doctor._extra("study", ("no_such_thing", "uvicorn"))
     assert (absent.state, absent.text) == ("note", "no_such_thing is not installed")
@@ -81,7 +104,7 @@ def test_two_opencv_builds_are_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         folder.mkdir()
         (folder / "METADATA").write_text(f"Name: {name.replace('_', '-')}\nVersion: 4.0\n")
     monkeypatch.syspath_prepend(tmp_path)
-    found = next(f for f in doctor.examine(tmp_path) if f.name == "opencv")
+    found = doctor._opencv()
     assert found.state == "bad"
     assert "pip uninstall -y opencv-python opencv-python-headless" in found.fix
 
@@ -96,7 +119,16 @@ def test_a_torch_that_does_not_load_is_bad_with_a_remedy() -> None:
 
 
 def test_every_finding_starts_in_the_same_column(findings: dict[str, doctor.Finding]) -> None:
-    said = CliRunner().invoke(cli.main, ["doctor"]).output
-    starts = {line.index(f.text) for f in findings.values() for line in said.splitlines()
-              if line[6:].startswith(f"{f.name} ") and f.text in line}  # fmt: skip
-    assert len(starts) == 1
+    said = [click.unstyle(line) for line in lines(list(findings.values()))]
+    texts = {f.name: f.text for f in findings.values()}
+    starts = [line.index(texts[name]) for name in texts for line in said if f"  {name} " in line]
+    assert len(starts) >= len(texts)
+    assert len(set(starts)) == 1
+
+
+@pytest.mark.long
+def test_the_command_prints_the_findings_and_whether_all_is_there() -> None:
+    done = CliRunner().invoke(cli.main, ["doctor"])
+    assert done.exit_code == 0, done.output
+    assert "ok    dlib " in done.output
+    assert done.output.endswith("everything that is needed is installed\n")

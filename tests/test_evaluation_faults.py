@@ -115,6 +115,7 @@ def test_a_run_that_is_busy_has_not_failed(own: Own) -> None:
     assert own.scores("works").notes == ()
 
 
+@pytest.mark.long
 def test_a_method_that_ends_its_process_keeps_its_scores_and_says_so(own: Own) -> None:
     file, out = own.folder / "mine.py", own.folder / "out"
     words = ("eval", own.dataset, out, "--method", file, "--metric", "seam_eyes", "--quiet")

@@ -107,6 +107,7 @@ def test_a_dataset_without_test_portraits_is_the_datasets_fault(
     assert "no test portrait is labelled Y" in done.output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_process_of_a_method_ends_with_the_evaluation(
     end: int, dataset: Path, tmp_path: Path

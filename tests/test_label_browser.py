@@ -51,6 +51,7 @@ def until_the_app_is_there(page: Page) -> None:
     assert first < next(n for n, name in enumerate(found) if "/assets/index-" in name)
 
 
+@pytest.mark.long
 def test_a_volunteer_labels_by_keys_leaves_and_comes_back(
     context: BrowserContext, small_dataset: Path, tmp_path: Path
 ) -> None:

@@ -181,6 +181,7 @@ def test_before_preparing_everything_says_so(dataset: Path) -> None:
     assert f"gazebench label prepare {dataset} --annotators" in done.output
 
 
+@pytest.mark.long
 def test_watching_without_a_terminal_writes_a_line_whenever_votes_came(ready: Path) -> None:
     words = [sys.executable, "-m", "gazebench", "label", "status", str(ready), "--watch"]
     watch = subprocess.Popen(

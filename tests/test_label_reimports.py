@@ -156,6 +156,24 @@ def test_an_export_whose_names_lost_their_zeros_is_refused(bare: Path) -> None:
     assert not (bare / "votes.sqlite").exists()
 
 
+def test_a_number_of_zeros_alone_shows_no_zeros_that_were_kept(bare: Path) -> None:
+    first = ids(bare)[0]
+    for name in ("manifest.csv", "labels.csv"):
+        if (bare / name).exists():
+            text = (bare / name).read_text()
+            (bare / name).write_text(text.replace(f"{first},", f"{'0' * len(first)},"))
+    with Votes.open(bare) as votes:
+        votes.add([event(id_, "X") for id_ in ids(bare)])
+    export(bare, out := bare.with_name("out.csv"), "csv")
+    (bare / "votes.sqlite").unlink()
+    text = out.read_text()
+    for id_ in ids(bare):
+        text = text.replace(f",{id_},", f",{int(id_)},")
+    out.write_text(text)
+    with pytest.raises(InputError, match="a spreadsheet took the zeros away"):
+        import_votes(bare, out)
+
+
 def test_lines_below_events_are_what_is_said_last(bare: Path) -> None:
     a = ids(bare)[0]
     path = bare.with_name("t.csv")

@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from labelling import event, ids
 from PIL import Image
 
 from gazebench import store
-from gazebench.annotation.labels import read_rows
+from gazebench.annotation.labels import read_rows, write_rows
 from gazebench.annotation.proposals import Proposals
 from gazebench.annotation.session import Plan, Session
 from gazebench.annotation.votes import UNDO, Event, Votes
@@ -245,6 +246,8 @@ def worked(shards) -> list[Path]:
             votes.add([*made, *again, event("gone", "Y", other)])
         assert gazebench("label", "finalize", shard).exit_code == 0
         prepare(shard, names, "--votes", 3, "--gold", shard / "labels.csv")
+    with Votes.open(shards[0]) as votes:  # when the others had voted
+        votes.add([event(ids(shards[0])[0], vote, "bo") for vote in (UNDO, "X")])
     return shards
 
 
@@ -283,19 +286,65 @@ def test_votes_that_came_later_come_with_the_same_command(worked, tmp_path: Path
     assert "keep the shards" not in again.output
     assert "next: " not in again.output
     (first,) = (e for e in events_of(worked[1]) if e.vote == UNDO)
-    for dataset, vote in ((worked[1], "Y"), (out, "reject")):
-        with Votes.open(dataset) as votes:
-            votes.add([event(first.portrait, vote, first.annotator)])
+    say(worked[1], first, "Y")
     gazebench("label", "finalize", worked[1], "--min-votes", 1)
     done = merge(out, *worked, flags=("--overwrite",))
     assert " 1 of them new" in done.output
-    assert {"Y", "reject"} <= {e.vote for e in events_of(out)}
-    assert f"1 labels of the shards are not in it or others there, such as {first.portrait}:" in (
-        done.output
-    )
+    assert held(out, first) == "Y"
+    assert "keep the shards" not in done.output  # labels that are counted come of the votes
+
+
+def say(dataset: Path, of: Event, vote: str) -> None:
+    """Another vote of the same person on the same face."""
+    with Votes.open(dataset) as votes:
+        votes.add([event(of.portrait, vote, of.annotator)])
+
+
+def held(dataset: Path, of: Event) -> str:
+    """What that person holds of that face."""
+    with Votes.open(dataset) as votes:
+        current = {(e.annotator, e.portrait): e.vote for e in votes.current()}
+    return current[of.annotator, of.portrait]
+
+
+def test_what_was_said_in_the_merged_dataset_since_stands(worked, tmp_path: Path) -> None:
+    merge(out := tmp_path / "out", *worked)
+    (first,) = (e for e in events_of(worked[1]) if e.vote == UNDO)
+    say(worked[1], first, "Y")
+    say(out, first, "reject")
+    for _ in range(2):
+        done = merge(out, *worked)
+        assert " 0 of them new" in done.output
+        assert "1 votes of the shards left out: the same person said something later" in done.output
+        assert held(out, first) == "reject"
+    say(worked[1], first, "unsure")
+    assert " 1 of them new" in merge(out, *worked).output
+    assert held(out, first) == "unsure"
+
+
+def test_labels_that_nobody_counted_and_that_differ_are_named(shards, tmp_path: Path) -> None:
+    (first, *_) = labelled(shards[0], "X")
+    merge(out := tmp_path / "out", *shards)
+    (shards[0] / "labels.csv").write_text(f"id,label\n{first},Y\n")
+    done = merge(out, *shards)
+    assert f"1 labels of the shards are not in it or others there, such as {first}:" in done.output
     assert "keep the shards until that is done" in done.output
-    path = worked[1] / "labels.csv"
+    path = shards[0] / "labels.csv"
     assert gazebench("label", "import", out, path, "--replace").exit_code == 0
+    assert "keep the shards" not in merge(out, *shards).output
+
+
+def test_labels_counted_in_a_shard_are_counted_in_what_is_merged(worked, tmp_path: Path) -> None:
+    merge(out := tmp_path / "out", *worked)
+    lines = (out / "labels.csv").read_text().splitlines(keepends=True)
+    (out / "labels.csv").write_text("".join(lines[:-1]))
+    done = merge(out, *worked)
+    assert "1 labels that were counted in the shards are not in it" in done.output
+    assert gazebench("label", "finalize", out).exit_code == 0
+    assert "keep the shards" not in merge(out, *worked).output
+    rows = read_rows(out)
+    changed = next(iter(rows))
+    write_rows(out, {**rows, changed: replace(rows[changed], label="Y", origin="adjudicated")})
     assert "keep the shards" not in merge(out, *worked).output
 
 

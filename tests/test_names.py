@@ -51,6 +51,7 @@ READ = [
     (TWO, 'id,label\n"=""000001""",X', "000001.jpg"),
     (TWO, "id,label\n'000001,X", "000001.jpg"),
     (TWO, "id;label\n1,0;X", "000001.jpg"),
+    (["00000.jpg", "00001.jpg"], "id,name,label\n00000,Ann,X", "00000.jpg"),
     (["img_1.jpg"], "id,label\nIMG_1.JPG,X", "img_1.jpg"),
     (["sub/x.jpg"], "id,label\nx.jpg,X", "sub/x.jpg"),
     (["x/a.jpg", "y/a.jpg"], "id,label\n/data/y/a.png,X", "y/a.jpg"),
@@ -116,6 +117,13 @@ def test_a_name_means_one_picture(
 ) -> None:
     (tmp_path / "t.csv").write_text(f"{table}\n")
     assert labels_of(known, tmp_path / "t.csv") == {name: "X"}
+
+
+def test_quarantined_faces_are_counted_one_by_one() -> None:
+    quarantined = [(f"{number:03}.jpg", None) for number in range(50)]
+    known = names.Names([*quarantined, ("ann", "ann"), ("bo", "bo"), ("c", "c"), ("060", "060")])
+    assert known.has_numbers()
+    assert known.find("60") == {"060"}
 
 
 @pytest.mark.parametrize(("known", "table", "sentence"), REFUSED)

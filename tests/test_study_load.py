@@ -22,6 +22,7 @@ def check(study: Path, seen: Seen, people: int, asked: int) -> None:
     assert not [status for status in seen.statuses if status >= 500]
 
 
+@pytest.mark.long
 def test_twenty_at_once_lose_nothing(tmp_path: Path) -> None:
     study, port = made_study(tmp_path, questions=4, catches=1, repeats=1), free_port()
     with serving(study, port):

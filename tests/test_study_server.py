@@ -366,6 +366,7 @@ def test_a_second_server_of_one_study_is_refused(served: Served) -> None:
     assert done.returncode == 6, done.stderr
 
 
+@pytest.mark.long
 def test_a_restart_resumes_everybody(tmp_path: Path) -> None:
     study, port = made_study(tmp_path, questions=3, catches=0, repeats=0), free_port()
     with serving(study, port):

@@ -311,6 +311,19 @@ def test_overwrite_deletes_what_was_drawn_and_no_other_file(tiny: Path, tmp_path
     assert (out / "images" / "drawn-00001.png").read_bytes() == DrawnPortrait(5, 1, 64).png()
 
 
+def test_a_picture_that_a_new_drawing_would_take_for_its_own_is_refused(
+    tiny: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(tiny, tmp_path / "out"))
+    (out / "images" / "drawn-00005.png").write_bytes(b"mine")
+    before = content(out)
+    words = ("--count", 6, "--size", 64, "--seed", 5, "--workers", 1, "--quiet", "--overwrite")
+    refused = gazebench("synthesize", out, *words)
+    assert refused.exit_code == InputError.exit_code
+    assert "holds images/drawn-00005.png, which truth.csv does not list" in refused.output
+    assert content(out) == before
+
+
 @pytest.mark.slow
 def test_a_kill_before_any_step_of_an_overwrite_leaves_a_folder_that_can_be_finished(
     tiny: Path, tmp_path: Path

@@ -99,7 +99,7 @@ def command(
     folder of a trained method, the best method that comes with the package corrects them. The face
     is found and cut out as for a dataset, corrected, and the eyes are put back. Only pixels inside
     the two eye boxes change; PNG keeps all others bit by bit. Photographs are turned upright;
-    transparency and a colour profile that converts both ways are kept, other metadata is not; a
+    transparency and a colour profile (up to 1 MB, both ways) are kept, other metadata is not; a
     text in the file says by what the gaze was corrected, --sign adds a signed manifest. What is
     there by the same version, weights and options is kept, any other refused (exit code 7). A
     photograph without a usable face is named at the end (exit code 4) and stops no other.

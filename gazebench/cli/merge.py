@@ -54,6 +54,11 @@ def _show(brought: "Brought", out: Path) -> None:
         click.echo(f"{brought.labels:,} labels of the shards written to {out / 'labels.csv'}")
     if brought.events:
         click.echo(f"{brought.events:,} votes of the shards, {brought.new:,} of them new")
+    if brought.older:
+        click.echo(
+            f"{brought.older:,} votes of the shards left out: the same person said something later "
+            f"of these faces in {out}"
+        )
     if brought.session:
         people = ", ".join(brought.session.annotators)
         click.echo(f"labelling session of {people}; `gazebench label serve {out}` gives new links")

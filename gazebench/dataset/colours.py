@@ -60,7 +60,7 @@ class Colours:
         if self.profile is None:
             return ""
         if len(self.profile) > _LARGEST:
-            return "its colour profile is over 1 MB, which many programs refuse in a PNG"
+            return "its colour profile is over 1 MB, which many programs refuse"
         try:
             _from_srgb(self.profile, _space(self.profile))
         except _UNUSABLE:

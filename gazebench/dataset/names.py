@@ -97,15 +97,18 @@ class Names(Generic[Key]):
         self._exact: dict[str, set[Key]] = defaultdict(set)
         self._paths: dict[str, set[Key]] = defaultdict(set)
         self._numbers: dict[int, set[Key]] = defaultdict(set)
-        every: set[Key] = set()
+        every: set[object] = set()
+        numbered: set[object] = set()
         for name, key in meant:
-            every.add(key)
             self._exact[name].add(key)
             path, number = Form.of(name)
             self._paths[path].add(key)
+            picture = path if key is None else key  # None is every picture that cannot be used
+            every.add(picture)
             if number is not None:
                 self._numbers[number].add(key)
-        self._has_numbers = 2 * len(set[Key]().union(*self._numbers.values())) >= len(every)
+                numbered.add(picture)
+        self._has_numbers = 2 * len(numbered) >= len(every)
         self._ordered = sorted(self._paths)
         self._deepest = max((path.count("/") for path in self._ordered), default=0)
 
@@ -238,7 +241,7 @@ def _may_count(meant: Meant[Key], is_other: bool) -> bool:
 def _is_count(name: str) -> bool:
     """Whether a name is a number without zeros in front."""
     number = _NUMBER.fullmatch(name)
-    return bool(number) and (name[0] != "0" or int(number[1]) == 0)
+    return bool(number) and (name[0] != "0" or len(number[1]) == 1)
 
 
 def _listed(meant: Meant[Key], shown: Callable[[Key], str], between: str) -> str:

@@ -92,6 +92,8 @@ def note_failure(folder: Path, manifest: Manifest, reason: str) -> None:
     """
     for place in {folder.parent, folder.parent.resolve(), manifest.root, manifest.root.resolve()}:
         reason = reason.replace(f"{place}/", "") if place.is_absolute() else reason
+    with contextlib.suppress(RuntimeError):  # there is no home
+        reason = reason.replace(str(Path.home()), "~")
     path = folder / "scores.json"
     if not has_scores(path):
         return

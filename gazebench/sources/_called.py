@@ -25,7 +25,7 @@ _DEEPEST = "SELECT ifnull(max(length(path) - length(replace(path, '/', ''))), 0)
 class CalledFaces:
     """An index of the table ``faces``. What it needs for a step is made when that is first asked.
 
-    A list of names that are written as in the source never needs their forms.
+    A list of names that are written as in the source needs no forms, but for plain numbers.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:

@@ -112,6 +112,12 @@ def _begin(out: Path, truths: list[truth.Truth], *, overwrite: bool) -> None:
             f"{out}: was drawn with another count, size or seed; give another folder, or "
             "--overwrite to replace it"
         )
+    names = {true.name for true in truths} - {true.name for true in there}
+    strangers = sorted(name for name in names if (out / "images" / name).exists())
+    if overwrite and strangers:
+        raise InputError(
+            f"{out}: holds images/{strangers[0]}, which truth.csv does not list; move it away"
+        )
     if overwrite:  # truth.csv stays until it is replaced, so that a kill leaves a folder of ours
         for name in [f"images/{true.name}" for true in there] + [_LABELS]:
             store.remove(out / name)
@@ -133,9 +139,10 @@ def _there(out: Path) -> list[truth.Truth]:
     if [true.name for true in there] != [file_name(index) for index in range(len(there))]:
         foreign = [truth.FILE]
     if foreign:
+        way = "move that file away, or " if foreign == [_LABELS] else ""
         raise InputError(
-            f"{out}: holds {foreign[0]}, which is not as `gazebench synthesize` writes it; move "
-            "that file away, or give an empty folder"
+            f"{out}: holds {foreign[0]}, which is not as `gazebench synthesize` writes it; {way}"
+            "give an empty folder"
         )
     return there
 
