@@ -72,6 +72,7 @@ def odd(folder: Path, name: str, **parts: str) -> Path:
     return folder / f"{name}.py"
 
 
+@pytest.mark.long
 def test_a_method_that_takes_its_process_down_is_a_line_and_exit_code_4(
     dataset: Path, tmp_path: Path
 ) -> None:

@@ -331,7 +331,7 @@ def test_the_page_says_what_to_expect_of_a_method(demo_portraits: Path, tmp_path
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--method", "cyclegan", "me.jpg"), "cyclegan must be trained"),
+        (("--method", "gazegan", "me.jpg"), "gazegan must be trained"),
         (("--method", "eye_bank", "me.jpg"), "--dataset DATASET"),
         (("--method", "pam", "me.jpg"), "corrects no portraits"),
         (("--method", "iris_wrap", "me.jpg"), "did you mean 'iris_warp'"),
