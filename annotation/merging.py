@@ -95,7 +95,7 @@ def bring(out: Path, work: Work) -> Brought:
     elif work.session:
         left += _other_session(out, Session.load(out), work.session)
     elif not _has_session(out):
-        left += [f"{out} has no labelling session: {work.differ[0]}"] if work.differ else []
+        left += [f"{out} has no labelling session, see above"] if work.differ else []
     if work.session and work.session.plan.order == "active" and not Proposals.of(out):
         names = ",".join(work.session.annotators)
         way = f"`gazebench label prepare {out} --annotators {names} --order active`"
@@ -122,14 +122,11 @@ def _moment(event: Event) -> datetime:
 
 
 def _older(events: Sequence[Event], there: Sequence[Event]) -> list[Event]:
-    """Those of ``events`` that are not ``there``, and older than what was said there since."""
-    known, own = {e.event for e in there}, {e.event for e in there} - {e.event for e in events}
-    last = {_about(e): _moment(e) for e in there if e.event in own}
-    return [
-        e
-        for e in events
-        if e.event not in known and _about(e) in last and _moment(e) < last[_about(e)]
-    ]
+    """Those of ``events`` that are not ``there``, and older than what was said there alone."""
+    known, of_shards = {e.event for e in there}, {e.event for e in events}
+    last = {_about(e): _moment(e) for e in there if e.event not in of_shards}
+    new = [e for e in events if e.event not in known]
+    return [e for e in new if _about(e) in last and _moment(e) < last[_about(e)]]
 
 
 def _about(event: Event) -> tuple[str, str, str]:
