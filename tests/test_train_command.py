@@ -39,6 +39,7 @@ def test_a_dry_run_prints_the_settings_that_would_be_used(tmp_path: Path) -> Non
         "precision": "no",
         "sample_every": 1000,
         "checkpoint_every": 1000,
+        "checkpoint_minutes": 10.0,
         "compile": False,
         "ema": 0.0,
         "tensorboard": False,

@@ -65,6 +65,18 @@ def test_a_crash_at_any_step_changes_nothing(
     assert_same(tmp_path, whole)
 
 
+def test_where_steps_are_slow_a_crash_costs_minutes_not_a_thousand_steps(
+    dataset: Manifest, whole: Path, tmp_path: Path, accident: Any
+) -> None:
+    slow = {"checkpoint_every": 1000, "checkpoint_minutes": 1e-9}  # every step takes longer
+    accident("crash", 9)
+    with pytest.raises(CrashError):
+        train(dataset, tmp_path, **slow)
+    accident("", 9)
+    assert train(dataset, tmp_path, **slow).trained == STEPS - 9
+    assert_same(tmp_path, whole)
+
+
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
 def test_a_signal_saves_at_the_next_step(
     dataset: Manifest, whole: Path, tmp_path: Path, accident: Any, name: str, code: int

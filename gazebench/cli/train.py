@@ -150,9 +150,9 @@ def command(
     """Train a method on the training half of DATASET, into the folder RUN.
 
     RUN gets config.toml, log.jsonl (losses, one line per step), samples/ (the same few portraits,
-    source and corrected) and checkpoints/ (the newest two). If interrupted, run the same command
-    again: it resumes (on a CPU bit-identically). Other settings or labels are refused, unless
-    --overwrite.
+    source and corrected) and checkpoints/ (the newest two; one at least every 10 minutes). If
+    interrupted, run the same command again: it resumes (on a CPU bit-identically). Other settings
+    or labels are refused, unless --overwrite.
 
     \b
     gazebench train --method prgan data runs/prgan

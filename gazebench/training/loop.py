@@ -162,6 +162,7 @@ class Loop:
         self.begun = self.done = start.step if start else 0
         self.seconds: float = start.facts["seconds"] if start else 0.0
         self.images: int = start.facts.get("images", 0) if start else 0
+        self.saved = time.monotonic()
         self.main = engine.accelerator.is_main_process
         self.progress = progress and self.main
         self.log = Log(self.folder.log)
@@ -184,7 +185,8 @@ class Loop:
                 last = self.done == steps
                 if last or self.done % options.sample_every == 0:
                     self._sample()
-                if last or stopping or self.done % options.checkpoint_every == 0:
+                due = self.done % options.checkpoint_every == 0 or self._overdue()
+                if last or stopping or due:
                     self._save()
                 if stopping and not last:
                     raise self._stopped()
@@ -286,6 +288,11 @@ class Loop:
         path = checkpoint.folder(self.folder.checkpoints, self.done)
         checkpoint.write(path, weights, others, self._facts())
         checkpoint.prune(self.folder.checkpoints)
+        self.saved = time.monotonic()
+
+    def _overdue(self) -> bool:
+        """Whether a crash would now cost more minutes than the options allow."""
+        return time.monotonic() - self.saved > 60 * self.job.options.checkpoint_minutes
 
     def _flush(self) -> None:
         self.log.flush()

@@ -38,6 +38,9 @@ class TrainingSettings(Settings):
     checkpoint_every: int = Field(
         default=1000, ge=1, description="steps; one more checkpoint at the end"
     )
+    checkpoint_minutes: float = Field(
+        default=10.0, gt=0, description="a checkpoint at least this often, however slow the steps"
+    )
     compile: bool = Field(default=False, description="torch.compile of the networks")
     ema: float = Field(
         default=0.0, ge=0, lt=1, description="decay of the weights' moving average; 0: none"
