@@ -372,10 +372,10 @@ def test_the_command_tells_votes_from_labels(bare: Path) -> None:
     path = bare.with_name("l.csv")
     path.write_text(f"name;gaze;label\n{ids(bare)[2]};;0\n")
     done = gazebench("label", "import", bare, path, "--map", "1=X,0=Y")
-    assert "1 labels read, 1 new" in done.output
+    assert "1 label read, 1 new" in done.output
     assert read_labels(bare / "labels.csv") == {ids(bare)[2]: "Y"}
     done = gazebench("label", "import", bare, path, "--map", "0=Y", "--annotator", "chen")
-    assert "1 votes of chen read, 1 new" in done.output
+    assert "1 vote of chen read, 1 new" in done.output
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -157,7 +157,7 @@ def test_the_command_says_what_is_missing(bare: Path) -> None:
     path.write_text(f"id,label\n{ids(bare)[0]},X\n")
     done = gazebench("label", "import", bare, path)
     assert done.exit_code == 0, done.output
-    assert "1 labels read, 1 new, 0 changed" in done.output
+    assert "1 label read, 1 new, 0 changed" in done.output
     assert "no Y in the test half (needed to evaluate)" in done.output
 
 

@@ -315,7 +315,7 @@ def test_what_was_said_in_the_merged_dataset_since_stands(worked, tmp_path: Path
     for _ in range(2):
         done = merge(out, *worked)
         assert " 0 of them new" in done.output
-        assert "1 votes of the shards left out: the same person said something later" in done.output
+        assert "1 vote of the shards left out: the same person said something later" in done.output
         assert held(out, first) == "reject"
     say(worked[1], first, "unsure")
     assert " 1 of them new" in merge(out, *worked).output
@@ -440,7 +440,7 @@ def test_a_shard_without_a_usable_face_fails_no_job_and_merges(one_face: Path) -
     assert sum(len(Manifest.load(shard).portraits) for shard in shards) == 1
     assert all(tree_hash(shard) for shard in shards)
     done = merge(one_face.with_name("out"), *shards)
-    assert "2 found = 1 portraits" in done.output
+    assert "2 found = 1 portrait" in done.output
     make(one_face, one_face.with_name("whole"))
     assert tree_hash(one_face.with_name("out")) == tree_hash(one_face.with_name("whole"))
 

@@ -6,9 +6,17 @@ from gazebench import baselines, methods, plugins
 from gazebench.contract import CHECKS, Check
 from gazebench.errors import InputError
 
+SLOWEST = {"gazegan", "stargan"}  # the others train by the same engine in half the time
+
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
-@pytest.mark.parametrize("name", plugins.names(baselines))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if name in SLOWEST else ())
+        for name in plugins.names(baselines)
+    ],
+)
 def test_method_keeps_the_contract(name: str, check: Check) -> None:
     kind = methods.load(baselines, name)
     if check.concerns(kind):

@@ -84,7 +84,7 @@ def test_names_that_are_written_otherwise_are_told(bare: Path, two: tuple[str, s
 def test_lines_without_a_label_are_counted(bare: Path, two: tuple[str, str]) -> None:
     a, b = two
     said = bring(bare, f"id,label\n{a},X\n{b},\nstranger, \n")
-    assert "1 labels read, 1 new" in said
+    assert "1 label read, 1 new" in said
     assert "2 lines without a label left out" in said
     assert read_labels(bare / "labels.csv") == {a: "X"}
     path = bare.with_name("votes.csv")
@@ -98,7 +98,7 @@ def test_a_zero_that_may_be_one_of_two_is_refused(faces: Path, tmp_path: Path) -
     second.rename(faces / "007.jpg")
     build(faces, out := tmp_path / "out")
     assert "'7' may mean 007 and 07" in bring(out, "id,label\n7,X\n")
-    assert "1 labels read" in bring(out, "id,label\n07,X\n")
+    assert "1 label read" in bring(out, "id,label\n07,X\n")
 
 
 def workbook() -> bytes:

@@ -25,6 +25,7 @@ from gazebench.study.simulation import simulate
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 WIDTHS = [1400, 390]
 ASKED = 6
+pytestmark = pytest.mark.long  # a minute of a browser; the server alone is in test_study_server
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +241,6 @@ def test_the_report_fits_and_axe_finds_nothing(
         assert "simulated" in page.locator("h1 + .lede").inner_text()
 
 
-@pytest.mark.long
 def test_the_leaderboard_shows_the_study_of_its_runs(
     opened: Callable[..., Page], study: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gazebench.errors import counted
+
 if TYPE_CHECKING:
     from gazebench.curation import BuildReport
 
@@ -16,7 +18,7 @@ def summarise(report: "BuildReport", out: Path) -> None:
         click.echo(f"{out} is complete already; nothing to do")
     lost = counts.found - counts.portraits
     click.echo(
-        f"{counts.found:,} found = {counts.portraits:,} portraits "
+        f"{counts.found:,} found = {counted(counts.portraits, 'portrait')} "
         f"({counts.portraits - counts.test:,} train, {counts.test:,} test) + {lost:,} quarantined"
     )
     for reason, number in counts.quarantined.items():

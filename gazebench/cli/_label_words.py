@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from gazebench.cli._words import say_next
+from gazebench.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +63,11 @@ def show_watched(status: "Status") -> None:
     done = [f"{name} {p.done:,} of {p.total:,}" for name, p in status.progress.items()]
     alpha = status.summary.alpha
     agreed = (
-        [f"alpha {alpha.value:.3f} on {alpha.portraits:,} portraits"] if alpha.portraits else []
+        [f"alpha {alpha.value:.3f} on {counted(alpha.portraits, 'portrait')}"]
+        if alpha.portraits
+        else []
     )
-    events = f"{status.summary.events:,} events"
+    events = counted(status.summary.events, "event")
     click.echo(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {', '.join([*done, events, *agreed])}")
 
 
@@ -77,18 +80,19 @@ def show_agreement(summary: "Summary") -> None:
     from gazebench.annotation.summary import AMBIGUOUS
 
     click.echo(
-        f"{summary.events:,} events; {len(summary.decisions):,} portraits decided, "
+        f"{counted(summary.events, 'event')}; "
+        f"{counted(len(summary.decisions), 'portrait')} decided, "
         f"{summary.waiting:,} with too few votes"
     )
     for name, alpha in (("X/Y/unsure/reject", summary.alpha), ("X/Y", summary.alpha_domains)):
         click.echo(
             f"alpha {name:18}{alpha.value:6.3f}  [{alpha.low:.3f}, {alpha.high:.3f}]  "
-            f"{alpha.portraits:,} portraits with two votes or more"
+            f"{counted(alpha.portraits, 'portrait')} with two votes or more"
         )
     for k in summary.kappas:
         click.echo(
             f"kappa {f'{k.first} and {k.second}':18}{k.value:6.3f}  {k.agree:.1%} equal, "
-            f"{k.portraits:,} portraits"
+            f"{counted(k.portraits, 'portrait')}"
         )
     unsure = sum(d.label == AMBIGUOUS for d in summary.decisions)
     tied = summary.majority.get(AMBIGUOUS, 0)
@@ -123,11 +127,11 @@ def show_labels(dataset: Path, report: "ImportReport") -> None:
     from gazebench.annotation.labels import shortage
 
     click.echo(
-        f"{report.read:,} labels read, {report.new:,} new, {report.changed:,} changed; "
+        f"{counted(report.read, 'label')} read, {report.new:,} new, {report.changed:,} changed; "
         f"{report.quarantined:,} for quarantined faces left out"
     )
     if report.unlabelled:
-        click.echo(f"{report.unlabelled:,} lines without a label left out")
+        click.echo(f"{counted(report.unlabelled, 'line')} without a label left out")
     if report.renamed:
         name, id_ = report.renamed[0]
         click.echo(f"{len(report.renamed):,} names are written otherwise here: {name} is {id_} ...")

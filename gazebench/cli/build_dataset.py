@@ -11,6 +11,7 @@ from gazebench.cli._built import summarise
 from gazebench.cli._groups import GroupedCommand, option
 from gazebench.cli._recreated import check_options, conclude
 from gazebench.cli._words import say_next
+from gazebench.errors import counted
 
 if TYPE_CHECKING:
     from gazebench.curation import BuildPlan
@@ -251,7 +252,7 @@ def _tell_labels(labels: "SourceLabels", path: Path) -> None:
             f"the labels of the {labels.origin}"
         )
     else:
-        click.echo(f"{path}: {labels.written:,} labels of the {labels.origin} written")
+        click.echo(f"{path}: {counted(labels.written, 'label')} of the {labels.origin} written")
 
 
 def _window(text: str | None) -> dict[str, int]:
@@ -276,7 +277,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 def _announce(plan: "BuildPlan", source: Path, out: Path) -> None:
     height, width = plan.settings.window
     click.echo(
-        f"{source}: {plan.title}, {len(plan.faces):,} pictures → {out}, "
+        f"{source}: {plan.title}, {counted(len(plan.faces), 'picture')} → {out}, "
         f"{plan.settings.resolution} px, eye boxes {height}x{width}, align {plan.settings.align}"
     )
     if plan.shard:

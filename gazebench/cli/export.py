@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gazebench.errors import counted
+
 if TYPE_CHECKING:
     from gazebench.exports import ExportPlan
 
@@ -54,12 +56,14 @@ def command(dataset: Path, out: Path, to: str, with_pixels: bool | None, quiet: 
     if report.written == 0:
         click.echo(f"{out} is complete already; nothing to do")
     else:
-        click.echo(f"{out}: {report.files:,} files and export.json")
+        click.echo(f"{out}: {counted(report.files, 'file')} and export.json")
 
 
 def _announce(plan: "ExportPlan", dataset: Path, out: Path) -> None:
     pixels = "with" if plan.content.with_pixels else "without"
     portraits = len(plan.content.rows)
-    click.echo(f"{dataset}: {portraits:,} portraits → {out}, {plan.layout.title}, {pixels} pixels")
+    click.echo(
+        f"{dataset}: {counted(portraits, 'portrait')} → {out}, {plan.layout.title}, {pixels} pixels"
+    )
     is_delicate = plan.content.with_pixels and not plan.is_free
     click.secho(f"note: {plan.content.notice}", err=is_delicate)

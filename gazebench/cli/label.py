@@ -15,6 +15,7 @@ from gazebench.cli._label_words import (
     show_watched,
 )
 from gazebench.cli._words import say_next
+from gazebench.errors import counted
 
 _LOOK_EVERY = 3.0  # seconds, of `status --watch`
 _dataset = click.argument("dataset", type=click.Path(path_type=Path))
@@ -105,13 +106,13 @@ def prepare(
     )
     plan = done.session.plan
     click.echo(
-        f"{done.portraits:,} portraits for {', '.join(done.session.annotators)}; about "
+        f"{counted(done.portraits, 'portrait')} for {', '.join(done.session.annotators)}; about "
         f"{done.faces_each:,.0f} faces each, {done.faces_each / 1200:.1f} hours at 3 s a face"
     )
     if len(done.session.annotators) < plan.votes:
         click.secho(f"note: {plan.votes} votes a portrait need {plan.votes} annotators", err=True)
     if plan.gold:
-        click.echo(f"{len(plan.gold):,} faces with a known label are among them")
+        click.echo(f"{counted(len(plan.gold), 'face')} with a known label are among them")
     if learned := done.proposals:
         click.echo(
             f"order learned from {learned.x:,} X and {learned.y:,} Y of the train half (AUC "
@@ -234,7 +235,9 @@ def pack(dataset: Path, annotator: str, faces: int, out: Path | None) -> None:
 
     page = out or Path(f"label-{annotator}.html")
     done = write_pack(dataset, annotator, page, faces=faces)
-    click.echo(f"{page}: {done.faces:,} faces, {done.megabytes:.1f} MB, opens in any browser")
+    click.echo(
+        f"{page}: {counted(done.faces, 'face')}, {done.megabytes:.1f} MB, opens in any browser"
+    )
     click.echo(f"when the file with votes comes back: gazebench label import {dataset} VOTES.json")
 
 
@@ -268,8 +271,8 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
     report = import_file(dataset, file, annotator=annotator, replace=replace, mapping=mapping)
     if isinstance(report, VotesReport):
         click.echo(
-            f"{report.read:,} votes of {', '.join(report.annotators)} read, {report.new:,} new; "
-            f"{report.quarantined:,} on quarantined faces left out"
+            f"{counted(report.read, 'vote')} of {', '.join(report.annotators)} read, "
+            f"{report.new:,} new; {report.quarantined:,} on quarantined faces left out"
         )
         if report.gone:
             click.echo(
@@ -277,7 +280,7 @@ def import_(dataset: Path, file: Path, replace: bool, words: str, annotator: str
                 "they are kept and count for nothing"
             )
         if report.unlabelled:
-            click.echo(f"{report.unlabelled:,} lines without a vote left out")
+            click.echo(f"{counted(report.unlabelled, 'line')} without a vote left out")
         say_next("label", "finalize", dataset)
     else:
         show_labels(dataset, report)

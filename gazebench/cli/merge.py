@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gazebench.cli._words import say_next
+from gazebench.errors import counted
 
 if TYPE_CHECKING:
     from gazebench.annotation.merging import Brought
@@ -51,13 +52,15 @@ def command(out: Path, shards: tuple[Path, ...], overwrite: bool, quiet: bool) -
 def _show(brought: "Brought", out: Path) -> None:
     """Print what the dataset got of the work on its shards, and what stayed there."""
     if brought.labels:
-        click.echo(f"{brought.labels:,} labels of the shards written to {out / 'labels.csv'}")
+        click.echo(
+            f"{counted(brought.labels, 'label')} of the shards written to {out / 'labels.csv'}"
+        )
     if brought.events:
-        click.echo(f"{brought.events:,} votes of the shards, {brought.new:,} of them new")
+        click.echo(f"{counted(brought.events, 'vote')} of the shards, {brought.new:,} of them new")
     if brought.older:
         click.echo(
-            f"{brought.older:,} votes of the shards left out: the same person said something later "
-            f"of these faces in {out}"
+            f"{counted(brought.older, 'vote')} of the shards left out: the same person said "
+            f"something later of these faces in {out}"
         )
     if brought.session:
         people = ", ".join(brought.session.annotators)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from gazebench.cli._words import say_next
+from gazebench.errors import counted
 
 _MOST_CONSENT = 100_000  # bytes
 _study = click.argument("study", type=click.Path(path_type=Path))
@@ -199,7 +200,7 @@ def status(study: Path, codes: bool) -> None:
     found = of(study)
     click.echo(
         f"{found.counted} of {found.planned} planned respondents count; "
-        f"{found.started} started, {found.answers:,} answers"
+        f"{found.started} started, {counted(found.answers, 'answer')}"
     )
     for reason, number in found.excluded.items():
         click.echo(f"  {number} {reason}")

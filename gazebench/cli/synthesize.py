@@ -6,6 +6,7 @@ import click
 
 from gazebench import machine
 from gazebench.cli._words import say_next
+from gazebench.errors import counted
 
 
 @click.command()
@@ -58,7 +59,7 @@ def command(
     report = synthesize_folder(out, series, workers=workers, overwrite=overwrite, quiet=quiet)
     kept = f", {report.kept:,} were there already" if report.kept else ""
     click.echo(
-        f"{out}: {report.drawn:,} portraits made{kept}; "
+        f"{out}: {counted(report.drawn, 'portrait')} made{kept}; "
         f"{report.at_camera:,} look at the camera (X), {count - report.at_camera:,} away (Y)"
     )
     say_next("build-dataset", out, "data/synthetic")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from gazebench.errors import counted
+
 
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
@@ -18,6 +20,6 @@ def command(dataset: Path, quiet: bool) -> None:
 
     found = check(dataset, quiet=quiet)
     click.echo(
-        f"{dataset}: sound. {found.portraits:,} portraits, tree hash "
+        f"{dataset}: sound. {counted(found.portraits, 'portrait')}, tree hash "
         f"{found.tree_hash[:16]}, fingerprint {found.fingerprint}"
     )
