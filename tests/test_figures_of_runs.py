@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from torch import Tensor
 import gazebench
 from gazebench import baselines, curation, methods, sources
 from gazebench.curation.settings import DatasetSettings
-from gazebench.dataset import Manifest
+from gazebench.dataset import Domain, Manifest, Split
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.evaluation import portraits_to_correct
 from gazebench.evaluation.contenders import Contender, Entry
+from gazebench.evaluation.correct import correct
 from gazebench.evaluation.figures import ALPHAS, POINTS, portraits_shown, write_for_figures
 from gazebench.methods import Task
 
@@ -139,6 +140,29 @@ def test_an_animation_that_fails_says_why_and_is_tried_again(
     before = (tmp_path / "own" / "figures.json").stat().st_mtime_ns
     write(made, pixels)
     assert (tmp_path / "own" / "figures.json").stat().st_mtime_ns > before
+
+
+class _Looking(_Broken):
+    """Looks at the training portraits before it corrects."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        self.seen += [id_ for batch in batches for id_ in batch.ids]
+
+    def animate(self, batch: Batch, alphas: Sequence[float]) -> Tensor:
+        return batch.image[:, None].expand(-1, len(alphas), -1, -1, -1)
+
+
+def test_a_method_looks_at_the_training_portraits_once(tmp_path: Path, pixels: Pixels) -> None:
+    entry = Entry(run="own", name="own", folder=tmp_path / "own", trained=False)
+    method: Any = _Looking()
+    made = Contender(entry=entry, card=method.card, method=method)
+    correct(made, pixels, device=torch.device("cpu"), quiet=True)
+    assert write(made, pixels)["alphas"]
+    bank = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
+    assert method.seen == [portrait.id for portrait in bank]
 
 
 @pytest.mark.slow

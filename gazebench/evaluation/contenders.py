@@ -9,13 +9,15 @@ import torch
 
 from gazebench import methods, plugins, training
 from gazebench.cards import MethodCard
-from gazebench.dataset import Manifest
+from gazebench.dataset import Domain, Manifest, Split
+from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError, RefusedError
 from gazebench.methods import Method, Task
 from gazebench.plugins import Collection
 from gazebench.results import RunResult
 from gazebench.weights import trained as package
 
+BATCH = 8  # portraits that a method is given at once
 _RECIPE = "config.toml"  # of a training
 _CHANGED = "the method's file has changed since the training"
 
@@ -31,9 +33,9 @@ class Entry:
     shipped: bool = False  # its weights are those that come with the package
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Contender:
-    """A method that is ready to correct, and what a result says of it."""
+    """A method that can correct, and what a result says of it."""
 
     entry: Entry
     card: MethodCard
@@ -44,6 +46,15 @@ class Contender:
     parameters: tuple[int, int, int] = (0, 0, 0)
     facts: Mapping[str, Any] = field(default_factory=dict)  # steps, seed, settings, seconds
     notes: tuple[str, ...] = ()  # sentences that stand with its scores
+    prepared: bool = False  # whether it has looked at the training portraits
+
+    def prepare(self, pixels: Pixels, device: torch.device) -> None:
+        """Give a method that looks things up the training portraits of domain X, once."""
+        hook = getattr(self.method, "prepare", None)
+        if hook and not self.prepared:
+            bank = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
+            hook(batch.to(device) for batch in pixels.batches(bank, BATCH))
+        self.prepared = True
 
 
 def find(

@@ -17,13 +17,12 @@ from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
 from gazebench.errors import InputError, MethodError, RefusedError, counted
 from gazebench.evaluation import animation, cost, predictions
-from gazebench.evaluation.contenders import Contender
-from gazebench.methods import Method, animates
+from gazebench.evaluation.contenders import BATCH, Contender
+from gazebench.methods import animates
 from gazebench.metrics import ALPHAS
 from gazebench.reading import MissingFileError, read_object
 from gazebench.results import Score
 
-BATCH = 8
 OF_CAMERA = "predictions_x"  # folder of the corrected domain-X portraits, below the run's
 _TIMED = 20  # portraits that take turns when a method's speed is measured
 _MOST = 300  # portraits of domain X, and of animations
@@ -108,7 +107,7 @@ def correct(
 
 
 class _Job:
-    """One method that writes folders of corrected portraits; it is made ready once, if at all."""
+    """One method that writes folders of corrected portraits."""
 
     def __init__(
         self,
@@ -122,7 +121,6 @@ class _Job:
         self._contender, self._pixels, self._device = contender, pixels, device
         self._overwrite, self._quiet = overwrite, quiet
         self._run = contender.entry.folder
-        self._ready = False
         self._began = self._took = 0.0
 
     def write(
@@ -153,9 +151,7 @@ class _Job:
         self._began = time.monotonic()
         store.remove(self._run / f"{folder}.json")
         store.remove(self._run / folder)
-        if not self._ready:
-            prepare(self._contender.method, self._pixels, self._device)
-            self._ready = True
+        self._contender.prepare(self._pixels, self._device)
         return True
 
     def _batches(self, what: str, portraits: Sequence[Portrait]) -> Iterator[Batch]:
@@ -235,14 +231,6 @@ def _is_complete(run: Path, folder: str, made_from: Mapping[str, Any]) -> bool:
             f"{run}: holds predictions of something else ({'; '.join(differences)}); {_ANEW}"
         )
     return True
-
-
-def prepare(method: Method, pixels: Pixels, device: torch.device) -> None:
-    """Give a method that looks things up the training portraits of domain X."""
-    hook = getattr(method, "prepare", None)
-    if hook is not None:
-        bank = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
-        hook(batch.to(device) for batch in pixels.batches(bank, BATCH))
 
 
 def _checked(contender: Contender, batch: Batch) -> torch.Tensor:

@@ -23,8 +23,8 @@ from gazebench.dataset.batches import Pixels, to_uint8
 from gazebench.dataset.random_order import in_random_order
 from gazebench.errors import DiskError, GazebenchError, InputError, StoppedError
 from gazebench.evaluation import predictions
-from gazebench.evaluation.contenders import Contender
-from gazebench.evaluation.correct import BATCH, portraits_to_correct, prepare
+from gazebench.evaluation.contenders import BATCH, Contender
+from gazebench.evaluation.correct import portraits_to_correct
 from gazebench.methods import Animator, Method, ShowsCodes, TrainableMethod
 from gazebench.reading import read_object
 
@@ -61,7 +61,7 @@ def write_for_figures(
     for kind in ("animation", "pictures", "codes.npz"):  # others are of eval-upsampling
         store.remove(run / FOLDER / kind)
     try:
-        prepare(method, pixels, device)
+        contender.prepare(pixels, device)
         with torch.no_grad():
             facts = _written(method, pixels, run, device, quiet)
     except (DiskError, StoppedError):

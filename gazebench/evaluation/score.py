@@ -12,7 +12,7 @@ from gazebench.dataset import Domain, Split
 from gazebench.dataset.batches import Batch, Pixels
 from gazebench.errors import DiskError, GazebenchError, StoppedError
 from gazebench.evaluation.animation import Animations
-from gazebench.evaluation.correct import BATCH
+from gazebench.evaluation.contenders import BATCH
 from gazebench.evaluation.predictions import Predictions
 from gazebench.metrics import Instruments, Metric
 from gazebench.results import Score

@@ -21,8 +21,8 @@ from gazebench.dataset.batches import Pixels
 from gazebench.errors import InputError
 from gazebench.evaluation import animation
 from gazebench.evaluation.animation import Animations
+from gazebench.evaluation.contenders import BATCH
 from gazebench.evaluation.correct import (
-    BATCH,
     OF_CAMERA,
     portraits_of_camera,
     portraits_to_animate,

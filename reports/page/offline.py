@@ -1,6 +1,7 @@
 """What every page of a report is made with: one style, the policy, pictures inside the page."""
 
 from collections.abc import Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
@@ -26,7 +27,9 @@ def within(pictures: Mapping[K, Image.Image], budget: float) -> dict[K, str]:
 
     @cache
     def encoded(place: int) -> dict[K, str]:
-        return {name: image_uri(one, _QUALITIES[place]) for name, one in pictures.items()}
+        with ThreadPoolExecutor() as threads:  # Pillow encodes on several cores
+            uris = threads.map(lambda one: image_uri(one, _QUALITIES[place]), pictures.values())
+            return dict(zip(pictures, uris, strict=True))
 
     best, worst = 0, len(_QUALITIES) - 1
     while best < worst:  # encoding is what takes long: the middle first
