@@ -469,6 +469,13 @@ def test_nothing_is_fetched_for_a_cache_folder_that_cannot_be(fault, monkeypatch
     assert tiny.official.url not in str(raised.value)
 
 
+def test_what_holds_for_all_weights_is_said_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("GAZEBENCH_WEIGHTS", str(unusable("a file", tmp_path)))
+    done = gazebench("weights", "fetch", "vgg16", "lpips_alexnet", "inception_fid")
+    assert done.exit_code == MissingPartError.exit_code
+    assert done.stderr.count("set GAZEBENCH_WEIGHTS to a folder for weights") == 1
+
+
 def test_a_photograph_is_not_corrected_as_there_is_no_folder_for_networks(
     demo_portraits, monkeypatch, tmp_path
 ):

@@ -83,16 +83,16 @@ def fetch(names: tuple[str, ...]) -> None:
 
     for name in names:
         weights.describe(name)  # a name that is unknown is a mistake, before anything is fetched
-    faults = []
+    faults = {}  # a sentence that holds for several, as on their folder, once
     for name in dict.fromkeys(names or weights.wanted()):
         try:
             click.echo(f"{name}: {weights.path(name)}")
         except GazebenchError as error:
-            faults.append(error)
+            faults.setdefault(str(error), error)
     if len(faults) == 1:
-        raise faults[0]
+        raise next(iter(faults.values()))
     if faults:
-        raise MissingPartError("\n".join(map(str, faults)))
+        raise MissingPartError("\n".join(faults))
 
 
 @command.command()
