@@ -1,14 +1,20 @@
 """A sheet of eyes to look at: the same test portraits as every run left them, side by side.
 
     python benchmarks/contact_sheet.py DATASET RUNS SHEET.jpg [--run NAME ...] [--domain X]
+    python benchmarks/contact_sheet.py DATASET RUNS SHEET.jpg --run undo --worst gaze_error
 
 One row for each portrait: both eyes of the source, then of every run that has predictions, twice
-their size. Portraits are chosen by a hash of their id, so that nobody picks the good ones.
+their size. Portraits are chosen by a hash of their id, so that nobody picks the good ones, or are
+those that the first run scores worst. A folder of RUNS may come from `gazebench correct --out
+RUNS/NAME/predictions`.
 """
 
 import argparse
 import hashlib
 import io
+import math
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +24,9 @@ from PIL import Image, ImageDraw
 from gazebench import store
 from gazebench.dataset import Domain, Manifest, Portrait, Split
 from gazebench.dataset.pictures import read_picture
+from gazebench.results import RunResult
 
+_FOLDERS = {Domain.AWAY: "predictions", Domain.CAMERA: "predictions_x"}
 _ZOOM, _LABEL, _GAP = 2, 14, 4  # of the eyes; pixels above the columns, and between cells
 
 
@@ -26,9 +34,16 @@ def main() -> None:
     """Write the sheet."""
     arguments = _arguments()
     manifest = Manifest.load(arguments.dataset)
-    pool = manifest.select(split=Split.TEST, domain=Domain(arguments.domain))
-    chosen = sorted(pool, key=lambda p: hashlib.sha256(p.id.encode()).digest())
-    folders = [arguments.runs / name / "predictions" for name in arguments.run or _runs(arguments)]
+    pool = manifest.select(split=Split(arguments.split), domain=Domain(arguments.domain))
+    names = arguments.run or _runs(arguments)
+    folders = [arguments.runs / name / _FOLDERS[Domain(arguments.domain)] for name in names]
+    if not all(folder.is_dir() for folder in folders):
+        sys.exit(f"no pictures in {', '.join(str(f) for f in folders if not f.is_dir())}")
+    there = set.intersection(*({path.stem for path in folder.iterdir()} for folder in folders))
+    chosen = sorted(
+        (portrait for portrait in pool if portrait.id in there),
+        key=_badness(arguments.runs / names[0], arguments.worst) if arguments.worst else _lot,
+    )
     columns = {"source": manifest.root / "images", **{f.parent.name: f for f in folders}}
     rows = [
         np.concatenate([_cell(folder, portrait) for folder in columns.values()], 1)
@@ -43,6 +58,20 @@ def main() -> None:
     sheet.save(file, "JPEG", quality=arguments.quality)
     store.write(arguments.sheet, file.getvalue())
     print(f"{arguments.sheet}: {len(rows)} portraits, {', '.join(columns)}")
+
+
+def _lot(portrait: Portrait) -> bytes:
+    return hashlib.sha256(portrait.id.encode()).digest()
+
+
+def _badness(run: Path, metric: str) -> Callable[[Portrait], float]:
+    """What sorts the portraits of a run by a metric, the worst first."""
+    result = RunResult.load(run / "scores.json")
+    score = result.scores.get(metric)
+    if score is None or not score.per_portrait:
+        sys.exit(f"{run} has no {metric} of single portraits")
+    sign = 1 if result.metrics[metric].higher_is_better else -1
+    return lambda portrait: sign * score.per_portrait.get(portrait.id, sign * math.inf)
 
 
 def _runs(arguments: argparse.Namespace) -> list[str]:
@@ -65,6 +94,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("sheet", type=Path)
     parser.add_argument("--run", nargs="*", help="folders below RUNS [default: all]")
     parser.add_argument("--domain", choices=[*Domain], default=Domain.AWAY)
+    parser.add_argument("--split", choices=[*Split], default=Split.TEST)
+    parser.add_argument("--worst", metavar="METRIC", help="those that the first run scores worst")
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--quality", type=int, default=88)
     return parser.parse_args()

@@ -318,6 +318,16 @@ def test_a_damaged_picture_costs_its_cell(tmp_path):
     assert "data:image" in page
 
 
+def test_two_runs_of_a_method_are_one_method(tmp_path):
+    runs = make_runs(tmp_path)
+    alone = write_report(runs, tmp_path / "out").page.read_text(encoding="utf-8")
+    (methods,) = re.findall(r'class="count">(\d+) methods', alone)
+    longer = RunResult.load(runs / "star" / "scores.json")
+    replace(longer, run="star-longer").save(runs / "star-longer" / "scores.json")
+    page = write_report(runs, tmp_path / "out").page.read_text(encoding="utf-8")
+    assert f'class="count">{int(methods) + 1} runs of {methods} methods' in page
+
+
 def test_pictures_are_only_read_below_relative_places(tmp_path):
     runs = make_runs(tmp_path)
     for run in ("prgan", "v2", "star", "part", "identity"):
