@@ -24,6 +24,7 @@ _RIDGE = 5.0
 _ROUNDS = 5  # of weighing down what does not fit: landmarks that are wrong
 _TIMES = 2.5  # deviations beyond which a portrait counts less
 _TERMS = 10
+_STEEP = 1.6  # deviations up or down that count as one aside where care is taken
 _OUT = 6  # x, y of the left iris, of the right iris; heights of the two lids
 
 
@@ -31,18 +32,27 @@ _OUT = 6  # x, y of the left iris, of the right iris; heights of the two lids
 class Goal:
     """Where things would be, pixels of the portrait.
 
-    Lids say little without the irises: people squint, smile and open their eyes wide. In ``away``
-    they count as far as the irises look up or down with them, and wide open ones are closed no
-    further than that.
+    Lids say little without the irises: people squint, smile and open their eyes wide. They count
+    as far as the irises look up or down with them, and wide open ones are closed no further than
+    that.
     """
 
     irises: Floats  # (2, 2): centres x, y; left, right
     lids: Floats  # (2,): by how much the upper lids hang lower than at the camera, > 0 is lower
-    away: float  # length of the way, in standard deviations of people who look at the camera
+    aside: float  # length of the way to a side, in deviations of people who look at the camera
+    upright: float  # up or down
 
-    def share(self, leave_alone: float) -> float:
+    def away(self, *, careful: bool = False) -> float:
+        """Length of the way, in standard deviations of people who look at the camera.
+
+        ``careful``: what is up or down counts less. Heads and lids say less about it, and the lids
+        of people who look at the camera, moved for nothing, make them look sleepy.
+        """
+        return math.hypot(self.aside, self.upright / (_STEEP if careful else 1))
+
+    def share(self, leave_alone: float, *, careful: bool = False) -> float:
         """How much of the way to go: none up to ``leave_alone`` deviations, all from twice that."""
-        return ramp(self.away, leave_alone)
+        return ramp(self.away(careful=careful), leave_alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +102,8 @@ class Target:
         off = _places(pair) - found
         aside, down, lid = _of_both(off[None])[0] / self.usual
         follows = math.copysign(min(abs(lid), abs(down)), lid) if lid * down > 0 else 0.0
-        away = math.hypot(aside, down, follows)
         lower = off[4:] if lid >= 0 else off[4:] * (follows / min(lid, -1e-9))
-        return Goal(np.array(irises), scale * lower, away)
+        return Goal(np.array(irises), scale * lower, aside, math.hypot(down, follows))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; the inverse of ``of_json``."""

@@ -232,7 +232,7 @@ class IrisWarp(UsesBank, Tells, Forgets):
         opens = _OPENS * ramp(shown, _HIDDEN)
         lid = max(-opens * radius, min(_CLOSES * radius, lid))
         shifts[:, 1] += config.iris_follows * (lid - by_iris) - config.raise_gaze * radius
-        strength = config.strength * goal.share(config.leave_alone)
+        strength = config.strength * goal.share(config.leave_alone, careful=config.careful)
         return strength * shifts @ axes, strength * lid
 
 

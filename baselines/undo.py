@@ -194,7 +194,9 @@ class Undo(TrainableMethod, Forgets):
 
     def _way(self, pair: EyePair) -> float:
         """How much of the way to the camera the eyes go; 0 for who looks there already."""
-        return self.config.strength * self.target.goal(pair).share(self.config.leave_alone)
+        config = self.config
+        share = self.target.goal(pair).share(config.leave_alone, careful=config.careful)
+        return config.strength * share
 
     def _goal(self, pair: EyePair, crops: Crops, way: float) -> Place:
         """Where irises and lids are to be in the crops, a share of the way to the camera."""

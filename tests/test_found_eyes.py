@@ -129,8 +129,31 @@ def at_camera(pair: EyePair) -> EyePair:
 @pytest.mark.parametrize("up", [-0.4, 0.5, 0.8])
 def test_squinting_or_wide_eyes_alone_do_not_look_away(pair: EyePair, up: float) -> None:
     goal = Target.shipped().goal(lifted(at_camera(pair), up))
-    assert goal.away < 0.1
+    assert goal.away() < 0.1
     assert goal.share(1.3) == 0
+
+
+def shifted(pair: EyePair, aside: float, down: float) -> EyePair:
+    """The same with both irises elsewhere, iris radii."""
+    x, y = aside * pair.left.radius, down * pair.left.radius
+    left, right = (
+        replace(eye, iris=type(eye.iris)(eye.iris.x + x, eye.iris.y + y)) for eye in pair.eyes
+    )
+    return replace(pair, left=left, right=right)
+
+
+def test_with_care_a_little_up_or_down_is_left_alone_and_as_much_aside_is_not(
+    pair: EyePair,
+) -> None:
+    camera, target = at_camera(pair), Target.shipped()
+    ways = np.linspace(0.05, 1, 40)
+    aside = [target.goal(shifted(camera, way, 0)) for way in ways]
+    up = [target.goal(shifted(camera, 0, -way)) for way in ways]
+    for goals, moved in ((aside, True), (up, False)):
+        nearest = min(goals, key=lambda goal: abs(goal.away() - 1.8))
+        assert nearest.share(1.3) > 0.1
+        assert (nearest.share(1.3, careful=True) > 0.1) is moved
+    assert up[-1].share(1.3, careful=True) == 1  # and far up is not left alone
 
 
 def test_wide_eyes_are_not_closed_and_low_lids_are_lifted(pair: EyePair) -> None:

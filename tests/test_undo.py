@@ -285,7 +285,7 @@ def test_the_shipped_weights_turn_eyes_to_the_camera(demo_portraits: Path, side:
 def how_far_away(image: Tensor, batch: Batch) -> float:
     """Deviations from people who look at the camera."""
     pixels = to_uint8(image)[0].permute(1, 2, 0).contiguous().numpy()
-    return Target.shipped().goal(find_eyes(pixels, middles(batch.eyes[0].tolist()))).away
+    return Target.shipped().goal(find_eyes(pixels, middles(batch.eyes[0].tolist()))).away()
 
 
 def test_the_shipped_weights_fit_in_the_package() -> None:
