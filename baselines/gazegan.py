@@ -74,7 +74,7 @@ class GazeGAN(TrainableMethod):
         data="https://github.com/zhangqianhui/GazeAnimation",
         supervision="unpaired X/Y",
         differs="eye windows of both domains are mirrored with the portraits; VGG-16 weights are "
-        "torchvision's, for which the perceptual loss weighs 0.05 in place of 100",
+        "torchvision's, for which the perceptual loss, where it is on, weighs 0.05 in place of 100",
         keeps_outside=True,
     )
     inference_networks = ("E_c", "E_r", "G_x", "G_y")
