@@ -17,7 +17,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -139,6 +139,10 @@ class Undo(TrainableMethod, Forgets):
     def forget(self) -> None:
         """As ``methods.Forgets`` says: the eyes that were found."""
         self._eyes.forget()
+
+    def told(self) -> dict[str, Any]:
+        """Why portraits were left as they are, and how many."""
+        return {"unchanged": dict(self.unchanged)}
 
     def correct(self, batch: Batch) -> Tensor:
         """The portraits with restored eyes, (N, 3, H, W) in [-1, 1]."""

@@ -282,6 +282,15 @@ def test_the_shipped_weights_turn_eyes_to_the_camera(demo_portraits: Path, side:
     assert after < 0.75 * before
 
 
+@torch.no_grad()
+def test_what_is_left_alone_is_told_by_reason(batch: Batch) -> None:
+    method = Undo(Undo.Config(**SMALL, strength=0), TASK)
+    assert torch.equal(method.correct(batch), batch.image)
+    reasons = method.told()["unchanged"]
+    assert sum(reasons.values()) == len(batch)
+    assert "its strength is 0" in reasons
+
+
 def how_far_away(image: Tensor, batch: Batch) -> float:
     """Deviations from people who look at the camera."""
     pixels = to_uint8(image)[0].permute(1, 2, 0).contiguous().numpy()
