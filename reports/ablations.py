@@ -4,7 +4,7 @@ Paper: Zhang et al. 2022, section IV-F. The letters are the paper's: A is the co
 appearance, B Synthesis-As-Training, C the loss that keeps this code, D the coarse-to-fine module.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gazebench.reports.measured import Measured, groups
 from gazebench.results import RunResult
@@ -16,6 +16,7 @@ TAKEN_AWAY = {  # letter → setting and its value without the part
     "C": ("weight_fp", 0),
     "D": ("coarse_to_fine", False),
 }
+_FOLLOWS = "pam_shrink"  # without D, it keeps the E_c of the others
 
 
 def without(result: RunResult) -> str:
@@ -46,19 +47,36 @@ def beside(measured: Measured, letter: str, scores: Iterable[str]) -> Iterator[l
     """The runs without one part and those of the whole method, together where they compare.
 
     Of each dataset and benchmark version, where a run without the part has one of ``scores``.
-    Where whole methods have seen as many portraits as a run without the part, others are left out:
-    a longer training would pass for the part's effect.
     """
     wanted = set(scores)
     for group in groups(measured.runs):
         results = [r.result for r in group if r.result.name == METHOD]
         some = [r for r in results if wanted & r.scores.keys() and without(r) in ("", letter)]
-        if any(without(r) == letter for r in some):
-            yield _as_long(some)
+        lacking = [r for r in some if without(r)]
+        if lacking:
+            whole = like([r for r in some if not without(r)], lacking)
+            yield [r for r in some if r in lacking or r in whole]
 
 
-def _as_long(results: list[RunResult]) -> list[RunResult]:
-    """Without the whole methods of another budget than the ablations', where one has theirs."""
-    budgets = {r.provenance.get("images") for r in results if without(r)}
-    equal = [r for r in results if without(r) or r.provenance.get("images") in budgets]
-    return equal if any(not without(r) for r in equal) else results
+def like(whole: Sequence[RunResult], lacking: Sequence[RunResult]) -> list[RunResult]:
+    """Whole methods that differ from one that lacks a part in nothing else, where there are some.
+
+    A longer training, or another loss, would pass for the part's effect. Else those that have seen
+    as many portraits; else all.
+    """
+    for same in (_all_else, _images):
+        known = [same(result) for result in lacking]
+        if found := [result for result in whole if same(result) in known]:
+            return found
+    return list(whole)
+
+
+def _images(result: RunResult) -> object:
+    return result.provenance.get("images")
+
+
+def _all_else(result: RunResult) -> object:
+    settings = result.provenance.get("settings")
+    parts = {_FOLLOWS, *(key for key, _ in TAKEN_AWAY.values())}
+    known = settings if isinstance(settings, dict) else {}
+    return _images(result), {key: value for key, value in known.items() if key not in parts}

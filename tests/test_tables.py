@@ -93,6 +93,16 @@ def test_whole_methods_of_another_budget_are_not_compared_with_an_ablation(tmp_p
     assert {r.key for r in grid.rows} == {"long", "part"}
 
 
+def test_a_whole_method_with_another_loss_is_not_compared_with_an_ablation(tmp_path: Path) -> None:
+    same = v2("same", weight_per=0, coarse_to_fine=True)
+    other = v2("other", weight_per=0.05, coarse_to_fine=True)
+    part = v2("part", weight_per=0, coarse_to_fine=False, pam_shrink=2)
+    (grid,) = table_5.grids(saved(tmp_path / "both", same, other, part))
+    assert {r.key for r in grid.rows} == {"same", "part"}
+    (grid,) = table_5.grids(saved(tmp_path / "other", other, part))  # and none like it
+    assert {r.key for r in grid.rows} == {"other", "part"}
+
+
 def grid_number(module: Any) -> str:
     return module.__name__.rpartition("_")[2]
 

@@ -125,14 +125,13 @@ class Group:
     ) -> Run | None:
         """The first run of a method with all its parts, if possible one with pictures (codes).
 
-        Of those that have seen as many portraits as runs ``beside`` it, where there are some.
+        Of those that are ``ablations.like`` the runs ``beside`` it, where there are some.
         """
         found = [
             r for r in self.runs if r.result.name == method and not ablations.without(r.result)
         ]
-        budgets = {run.result.provenance.get("images") for run in beside}
-        equal = [r for r in found if r.result.provenance.get("images") in budgets]
-        found = equal or found
+        like = ablations.like([r.result for r in found], [run.result for run in beside])
+        found = [r for r in found if r.result in like]
         coded = {shown.run for shown in self.shown if shown.facts.codes}
         fit = [r for r in found if (r.result.run in coded if codes else _drew(r))]
         return next(iter([*fit, *found]), None)
