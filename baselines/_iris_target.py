@@ -45,8 +45,8 @@ class Goal:
     def away(self, *, careful: bool = False) -> float:
         """Length of the way, in standard deviations of people who look at the camera.
 
-        ``careful``: what is up or down counts less. Heads and lids say less about it, and the lids
-        of people who look at the camera, moved for nothing, make them look sleepy.
+        ``careful``: what is up or down counts less. Heads and lids say less about it. If lids
+        of people who look at the camera are lowered for nothing, these people look sleepy.
         """
         return math.hypot(self.aside, self.upright / (_STEEP if careful else 1))
 

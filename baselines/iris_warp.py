@@ -42,9 +42,9 @@ _HIDDEN = (
 class IrisWarp(UsesBank, Tells, Forgets):
     """Moves irises and lids; a portrait whose irises cannot be found or moved stays as it is.
 
-    With ``careful`` settings, those of photographs, eyes that show too little or look too far away
-    stay too, and a short way is gone by pushing pixels. An outside estimator of gaze then sees
-    fewer eyes at the camera, and people see fewer that look wrong.
+    With ``careful`` settings, those of photographs, eyes that show too little, look too far away or
+    only a little up or down stay too, and a short way is gone by pushing pixels. An outside
+    estimator of gaze then sees fewer eyes at the camera, and people see fewer that look wrong.
     """
 
     card: ClassVar[MethodCard] = MethodCard(
@@ -67,7 +67,9 @@ class IrisWarp(UsesBank, Tells, Forgets):
             default=1.0, ge=-3, le=3, description="share of the way to the camera"
         )
         careful: bool = Field(
-            default=False, description="leave eyes that show too little, push short ways"
+            default=False,
+            description="leave eyes that show too little or look a little up or down; "
+            "push short ways",
         )
         raise_gaze: float = Field(
             default=0.0, ge=-1, le=1, description="iris radii upwards, besides"
@@ -128,7 +130,7 @@ class IrisWarp(UsesBank, Tells, Forgets):
         """Irises at shares of the way from the source, 0, to the camera, 1, (N, A, 3, H, W)."""
 
         def ways(pair: EyePair) -> list[Way]:
-            shifts, lid = self._way(pair)
+            shifts, lid = self._way(pair, careful=self.config.careful)
             return [(alpha * shifts, alpha * lid) for alpha in alphas]
 
         return self._rendered(batch, ways, len(alphas))
@@ -192,7 +194,7 @@ class IrisWarp(UsesBank, Tells, Forgets):
         reason = why_not(pixels, pair, careful=self.config.careful)
         if reason or not self.config.careful:
             return reason
-        shifts, _ = self._way(pair)
+        shifts, _ = self._way(pair, careful=True)
         far = float(np.hypot(*shifts.mean(0))) / (_FARTHEST * pair.left.radius)
         if far <= 1:
             return ""
@@ -207,19 +209,23 @@ class IrisWarp(UsesBank, Tells, Forgets):
         """Why eyes that could be moved are not."""
         if not self.config.strength:
             return "its strength is 0"
-        asked = self._way(pair)[0].any()
-        return "no movement was asked for" if asked else "looks at the camera"
+        if self._way(pair, careful=self.config.careful)[0].any():
+            return "no movement was asked for"
+        return "looks at the camera"
 
     def _turned(self, pair: EyePair, yaw_deg: float, pitch_deg: float) -> Way:
         """The way to a direction that is not the camera's."""
-        shifts, lid = self._way(pair)
+        shifts, lid = self._way(pair, careful=False)
         yaw, pitch = np.radians([yaw_deg, pitch_deg])
         aside = np.array([np.sin(yaw) * np.cos(pitch), -np.sin(pitch)])
         further = _LEVER * pair.left.radius * aside
         return shifts + further, lid + self.config.lid_follows * float(further[1])
 
-    def _way(self, pair: EyePair) -> Way:
-        """Shift of both irises (2, 2) and of the upper lids, pixels, all the way to the camera."""
+    def _way(self, pair: EyePair, *, careful: bool) -> Way:
+        """Shift of both irises (2, 2) and of the upper lids, pixels, all the way to the camera.
+
+        ``careful``: none of eyes that look only a little up or down.
+        """
         config, radius = self.config, pair.left.radius
         goal = self.target.goal(pair)
         roll = np.radians(pair.head.roll_deg)
@@ -232,7 +238,7 @@ class IrisWarp(UsesBank, Tells, Forgets):
         opens = _OPENS * ramp(shown, _HIDDEN)
         lid = max(-opens * radius, min(_CLOSES * radius, lid))
         shifts[:, 1] += config.iris_follows * (lid - by_iris) - config.raise_gaze * radius
-        strength = config.strength * goal.share(config.leave_alone, careful=config.careful)
+        strength = config.strength * goal.share(config.leave_alone, careful=careful)
         return strength * shifts @ axes, strength * lid
 
 

@@ -40,7 +40,7 @@ from gazebench.config import Settings
 from gazebench.dataset.batches import Batch, Draw, to_float, to_uint8
 from gazebench.dataset.boxes import Box
 from gazebench.irises import EyePair
-from gazebench.methods import Forgets, Task, TrainableMethod
+from gazebench.methods import Forgets, Task, Tells, TrainableMethod
 
 _NEAR = 3  # canonical pixels: side of the square that moved pixels come from
 _RISE = 0.1  # share of the steps in which the adversarial loss reaches its weight
@@ -56,7 +56,7 @@ class _Face:
     usable: bool  # its eyes were found, and can be moved
 
 
-class Undo(TrainableMethod, Forgets):
+class Undo(TrainableMethod, Tells, Forgets):
     """Restores eyes that look away; a portrait whose irises cannot be found stays as it is."""
 
     card: ClassVar[MethodCard] = MethodCard(
@@ -112,7 +112,9 @@ class Undo(TrainableMethod, Forgets):
             default=1.0, ge=0, le=2, description="share of the way to the camera"
         )
         careful: bool = Field(
-            default=False, description="leave eyes that show too little, as of photographs"
+            default=False,
+            description="as of photographs: leave eyes that show too little or look a little up "
+            "or down",
         )
         raise_gaze: float = Field(
             default=0.0, ge=-1, le=1, description="iris radii upwards, besides"

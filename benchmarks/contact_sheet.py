@@ -12,10 +12,10 @@ RUNS/NAME/predictions`.
 import argparse
 import hashlib
 import io
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +35,19 @@ def main() -> None:
     arguments = _arguments()
     manifest = Manifest.load(arguments.dataset)
     pool = manifest.select(split=Split(arguments.split), domain=Domain(arguments.domain))
-    names = arguments.run or _runs(arguments)
-    folders = [arguments.runs / name / _FOLDERS[Domain(arguments.domain)] for name in names]
-    if not all(folder.is_dir() for folder in folders):
-        sys.exit(f"no pictures in {', '.join(str(f) for f in folders if not f.is_dir())}")
+    kind = _FOLDERS[Domain(arguments.domain)]
+    names = arguments.run or sorted(p.parent.name for p in arguments.runs.glob(f"*/{kind}"))
+    folders = [arguments.runs / name / kind for name in names]
+    if not folders or not all(folder.is_dir() for folder in folders):
+        missing = next((f for f in folders if not f.is_dir()), arguments.runs / "*" / kind)
+        sys.exit(f"{missing}: no such folder of pictures")
     there = set.intersection(*({path.stem for path in folder.iterdir()} for folder in folders))
-    chosen = sorted(
-        (portrait for portrait in pool if portrait.id in there),
-        key=_badness(arguments.runs / names[0], arguments.worst) if arguments.worst else _lot,
-    )
+    order = _badness(arguments.runs / names[0], arguments.worst) if arguments.worst else _lot
+    known = [p for p in pool if p.id in there and order(p) is not None]
+    if not known:
+        what = f" and scores by {arguments.worst}" if arguments.worst else ""
+        sys.exit(f"no such portrait has pictures of {', '.join(names)}{what}")
+    chosen = sorted(known, key=order)
     columns = {"source": manifest.root / "images", **{f.parent.name: f for f in folders}}
     rows = [
         np.concatenate([_cell(folder, portrait) for folder in columns.values()], 1)
@@ -64,18 +68,13 @@ def _lot(portrait: Portrait) -> bytes:
     return hashlib.sha256(portrait.id.encode()).digest()
 
 
-def _badness(run: Path, metric: str) -> Callable[[Portrait], float]:
-    """What sorts the portraits of a run by a metric, the worst first."""
+def _badness(run: Path, metric: str) -> Callable[[Portrait], Any]:
+    """What sorts the portraits of a run by a metric, the worst first; None of one without it."""
     result = RunResult.load(run / "scores.json")
     score = result.scores.get(metric)
-    if score is None or not score.per_portrait:
-        sys.exit(f"{run} has no {metric} of single portraits")
-    sign = 1 if result.metrics[metric].higher_is_better else -1
-    return lambda portrait: sign * score.per_portrait.get(portrait.id, sign * math.inf)
-
-
-def _runs(arguments: argparse.Namespace) -> list[str]:
-    return sorted(p.parent.name for p in arguments.runs.glob("*/predictions"))
+    values = score.per_portrait if score and score.per_portrait else {}
+    sign = 1 if values and result.metrics[metric].higher_is_better else -1
+    return lambda portrait: sign * values[portrait.id] if portrait.id in values else None
 
 
 def _cell(folder: Path, portrait: Portrait) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ Paper: Zhang et al. 2022, section IV-F. The letters are the paper's: A is the co
 appearance, B Synthesis-As-Training, C the loss that keeps this code, D the coarse-to-fine module.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from gazebench.reports.measured import Measured, groups
 from gazebench.results import RunResult
@@ -16,7 +16,7 @@ TAKEN_AWAY = {  # letter → setting and its value without the part
     "C": ("weight_fp", 0),
     "D": ("coarse_to_fine", False),
 }
-_FOLLOWS = "pam_shrink"  # without D, it keeps the E_c of the others
+_FOLLOWS = {"D": "pam_shrink"}  # set beside it, to keep the E_c of the others
 
 
 def without(result: RunResult) -> str:
@@ -59,24 +59,23 @@ def beside(measured: Measured, letter: str, scores: Iterable[str]) -> Iterator[l
 
 
 def like(whole: Sequence[RunResult], lacking: Sequence[RunResult]) -> list[RunResult]:
-    """Whole methods that differ from one that lacks a part in nothing else, where there are some.
+    """Whole methods that differ from a run which lacks a part in nothing else, for each such run.
 
-    A longer training, or another loss, would pass for the part's effect. Else those that have seen
-    as many portraits; else all.
+    A longer training, or another loss, would look like the part's effect. Where there are none,
+    those that have seen as many portraits; else all. In the order of ``whole``.
     """
-    for same in (_all_else, _images):
-        known = [same(result) for result in lacking]
-        if found := [result for result in whole if same(result) in known]:
-            return found
-    return list(whole)
+    near = [id(result) for run in lacking for result in _nearest(whole, run)]
+    return [result for result in whole if id(result) in near or not lacking]
 
 
-def _images(result: RunResult) -> object:
-    return result.provenance.get("images")
+def _nearest(whole: Sequence[RunResult], run: RunResult) -> Sequence[RunResult]:
+    equal = [r for r in whole if r.provenance.get("images") == run.provenance.get("images")]
+    taken = [key for letter in without(run) for key in (TAKEN_AWAY[letter][0], _FOLLOWS.get(letter))]
+    alike = [r for r in equal if _settings(r, taken) == _settings(run, taken)]
+    return alike or equal or whole
 
 
-def _all_else(result: RunResult) -> object:
+def _settings(result: RunResult, but: Container[str]) -> dict[str, object]:
     settings = result.provenance.get("settings")
-    parts = {_FOLLOWS, *(key for key, _ in TAKEN_AWAY.values())}
     known = settings if isinstance(settings, dict) else {}
-    return _images(result), {key: value for key, value in known.items() if key not in parts}
+    return {key: value for key, value in known.items() if key not in but}

@@ -268,7 +268,7 @@ def test_an_empty_cell_is_a_face_in_quarantine(faces: Path, tmp_path: Path) -> N
     ]
     pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet")
     done = build(tmp_path / "a.parquet", tmp_path / "out")
-    assert "2 found = 1 portrait" in done.output, done.output
+    assert "2 found = 1 portrait (" in done.output, done.output
     assert "empty" in (tmp_path / "out" / "quarantine.csv").read_text()
 
 

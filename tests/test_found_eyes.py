@@ -156,6 +156,25 @@ def test_with_care_a_little_up_or_down_is_left_alone_and_as_much_aside_is_not(
     assert up[-1].share(1.3, careful=True) == 1  # and far up is not left alone
 
 
+def test_methods_leave_a_little_up_or_down_alone_where_care_is_asked_for(pair: EyePair) -> None:
+    camera, target = at_camera(pair), Target.shipped()
+    ways = np.linspace(0.02, 1, 100)
+    away = np.array([target.goal(shifted(camera, 0, -way)).away() for way in ways])
+
+    def stays(careful: bool, way: float) -> tuple[bool, bool]:
+        warp = IrisWarp(IrisWarp.Config(careful=careful), TASK)
+        undo = Undo(Undo.Config(careful=careful, width=16, critic_width=8), TASK)
+        looks = [  # up by as many times what is left alone aside
+            shifted(camera, 0, -ways[np.argmin(np.abs(away - way * method.config.leave_alone))])
+            for method in (warp, undo)
+        ]
+        return warp._why_still(looks[0]) == "looks at the camera", undo._way(looks[1]) == 0
+
+    assert stays(careful=True, way=1.5) == (True, True)
+    assert stays(careful=False, way=1.5) == (False, False)
+    assert stays(careful=True, way=2.5) == (False, False)
+
+
 def test_wide_eyes_are_not_closed_and_low_lids_are_lifted(pair: EyePair) -> None:
     camera = at_camera(pair)
     wide, low = (Target.shipped().goal(lifted(camera, up)) for up in (0.8, -0.8))

@@ -97,13 +97,7 @@ def test_missing_weights_show_before_any_work(name, tmp_path, monkeypatch):
 
 
 # of the first, eight portraits are eighty pictures; the others have a sister by the same network
-SLOWEST = {
-    "animation_fid",
-    "eye_contact_xgaze",
-    "fid_eyes",
-    "reconstruction_lpips",
-    "reconstruction_ms_ssim",
-}
+SLOWEST = {"animation_fid", "eye_contact_xgaze", "fid_eyes", "reconstruction_lpips"}
 
 
 @pytest.mark.parametrize("check", METRIC_CHECKS, ids=lambda check: check.name)

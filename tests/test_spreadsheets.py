@@ -77,7 +77,7 @@ def test_a_table_is_read_in_any_of_its_forms(bare: Path, two: tuple[str, str], f
 def test_names_that_are_written_otherwise_are_told(bare: Path, two: tuple[str, str]) -> None:
     a, b = two
     said = bring(bare, f"id,label\n{int(a)},X\n{b},Y\n")
-    assert f"1 names are written otherwise here: {int(a)} is {a} ..." in said
+    assert f"written otherwise here: 1 name, {int(a)} is {a} ..." in said
     assert "written otherwise" not in bring(bare, f"id,label\n{a},X\n{b}.jpg,Y\n")
 
 

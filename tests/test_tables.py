@@ -81,10 +81,11 @@ def test_an_ablation_is_found_by_its_settings_and_stands_beside_the_whole_method
     assert row(grid, "seven").paper == printed.rows["gazegan_v2"]
 
 
-def test_whole_methods_of_another_budget_are_not_compared_with_an_ablation(tmp_path: Path) -> None:
-    def seen(result: RunResult, images: int) -> RunResult:
-        return replace(result, provenance={**result.provenance, "images": images})
+def seen(result: RunResult, images: int) -> RunResult:
+    return replace(result, provenance={**result.provenance, "images": images})
 
+
+def test_whole_methods_of_another_budget_are_not_compared_with_an_ablation(tmp_path: Path) -> None:
     short, long = seen(v2("short"), 50), seen(v2("long"), 100)
     part = seen(v2("part", coarse_to_fine=False), 50)
     (grid,) = table_5.grids(saved(tmp_path / "both", short, long, part))
@@ -101,6 +102,21 @@ def test_a_whole_method_with_another_loss_is_not_compared_with_an_ablation(tmp_p
     assert {r.key for r in grid.rows} == {"same", "part"}
     (grid,) = table_5.grids(saved(tmp_path / "other", other, part))  # and none like it
     assert {r.key for r in grid.rows} == {"other", "part"}
+
+
+def test_the_loss_of_another_part_is_another_loss(tmp_path: Path) -> None:
+    same, other = v2("same", weight_fp=0.1), v2("other", weight_fp=1.0)
+    part = v2("part", content_code=False, weight_fp=0.1)
+    (grid,) = table_3.grids(saved(tmp_path, same, other, part))
+    assert {r.key for r in grid.rows} == {"same", "part"}
+
+
+def test_each_ablation_has_the_whole_methods_that_are_like_it(tmp_path: Path) -> None:
+    short, long = seen(v2("short", lr=1), 50), seen(v2("long", lr=1), 100)
+    part = {"coarse_to_fine": False}
+    parts = [seen(v2("early", lr=1, **part), 50), seen(v2("late", lr=2, **part), 100)]
+    (grid,) = table_5.grids(saved(tmp_path, short, long, *parts))
+    assert {r.key for r in grid.rows} == {"short", "long", "early", "late"}
 
 
 def grid_number(module: Any) -> str:

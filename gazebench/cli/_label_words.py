@@ -134,7 +134,8 @@ def show_labels(dataset: Path, report: "ImportReport") -> None:
         click.echo(f"{counted(report.unlabelled, 'line')} without a label left out")
     if report.renamed:
         name, id_ = report.renamed[0]
-        click.echo(f"{len(report.renamed):,} names are written otherwise here: {name} is {id_} ...")
+        names = counted(len(report.renamed), "name")
+        click.echo(f"written otherwise here: {names}, {name} is {id_} ...")
     show_counts(report.counts)
     if missing := shortage(report.counts):
         click.secho(f"note: {missing}", err=True)

@@ -112,7 +112,7 @@ def prepare(
     if len(done.session.annotators) < plan.votes:
         click.secho(f"note: {plan.votes} votes a portrait need {plan.votes} annotators", err=True)
     if plan.gold:
-        click.echo(f"{counted(len(plan.gold), 'face')} with a known label are among them")
+        click.echo(f"among them {counted(len(plan.gold), 'face')} with a known label")
     if learned := done.proposals:
         click.echo(
             f"order learned from {learned.x:,} X and {learned.y:,} Y of the train half (AUC "
