@@ -70,7 +70,9 @@ def like(whole: Sequence[RunResult], lacking: Sequence[RunResult]) -> list[RunRe
 
 def _nearest(whole: Sequence[RunResult], run: RunResult) -> Sequence[RunResult]:
     equal = [r for r in whole if r.provenance.get("images") == run.provenance.get("images")]
-    taken = [key for letter in without(run) for key in (TAKEN_AWAY[letter][0], _FOLLOWS.get(letter))]
+    taken = [
+        key for letter in without(run) for key in (TAKEN_AWAY[letter][0], _FOLLOWS.get(letter))
+    ]
     alike = [r for r in equal if _settings(r, taken) == _settings(run, taken)]
     return alike or equal or whole
 
