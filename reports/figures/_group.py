@@ -109,7 +109,10 @@ class Group:
         return self.manifest
 
     def compared(self) -> list[Run]:
-        """At most eight complete runs with pictures, no controls or ablations, best first."""
+        """At most eight complete runs with pictures, no controls or ablations, best first.
+
+        Where there are more, the best of each method comes before a second one of another.
+        """
         runs = [
             r
             for r in self.runs
@@ -118,7 +121,9 @@ class Group:
             and not ablations.without(r.result)
             and _drew(r)
         ]
-        return runs[:_MOST_ROWS]
+        best = {run.result.name: run for run in reversed(runs)}
+        by_need = sorted(runs, key=lambda run: run is not best[run.result.name])
+        return sorted(by_need[:_MOST_ROWS], key=runs.index)
 
     def full(
         self, method: str = FULL, *, codes: bool = False, beside: Iterable[Run] = ()
