@@ -1,4 +1,4 @@
-"""A sheet of eyes to look at: the same test portraits as every run left them, side by side.
+"""A sheet of eyes to look at: the same portraits as every run left them, side by side.
 
     python benchmarks/contact_sheet.py DATASET RUNS SHEET.jpg [--run NAME ...] [--domain X]
     python benchmarks/contact_sheet.py DATASET RUNS SHEET.jpg --run undo --worst gaze_error
@@ -34,8 +34,9 @@ def main() -> None:
     """Write the sheet."""
     arguments = _arguments()
     manifest = Manifest.load(arguments.dataset)
-    pool = manifest.select(split=Split(arguments.split), domain=Domain(arguments.domain))
-    kind = _FOLDERS[Domain(arguments.domain)]
+    domain = Domain(arguments.domain)
+    pool = manifest.select(split=Split(arguments.split), domain=domain)
+    kind = _FOLDERS[domain]
     names = arguments.run or sorted(p.parent.name for p in arguments.runs.glob(f"*/{kind}"))
     folders = [arguments.runs / name / kind for name in names]
     if not folders or not all(folder.is_dir() for folder in folders):

@@ -16,7 +16,6 @@ TAKEN_AWAY = {  # letter → setting and its value without the part
     "C": ("weight_fp", 0),
     "D": ("coarse_to_fine", False),
 }
-_FOLLOWS = {"D": "pam_shrink"}  # set beside it, to keep the E_c of the others
 
 
 def without(result: RunResult) -> str:
@@ -55,7 +54,7 @@ def beside(measured: Measured, letter: str, scores: Iterable[str]) -> Iterator[l
         lacking = [r for r in some if without(r)]
         if lacking:
             whole = like([r for r in some if not without(r)], lacking)
-            yield [r for r in some if r in lacking or r in whole]
+            yield [r for r in some if without(r) or r in whole]
 
 
 def like(whole: Sequence[RunResult], lacking: Sequence[RunResult]) -> list[RunResult]:
@@ -70,10 +69,11 @@ def like(whole: Sequence[RunResult], lacking: Sequence[RunResult]) -> list[RunRe
 
 def _nearest(whole: Sequence[RunResult], run: RunResult) -> Sequence[RunResult]:
     equal = [r for r in whole if r.provenance.get("images") == run.provenance.get("images")]
-    taken = [
-        key for letter in without(run) for key in (TAKEN_AWAY[letter][0], _FOLLOWS.get(letter))
-    ]
-    alike = [r for r in equal if _settings(r, taken) == _settings(run, taken)]
+    letters = without(run)
+    but = {TAKEN_AWAY[letter][0] for letter in letters}
+    if "D" in letters:
+        but.add("pam_shrink")  # set beside it, to keep the E_c of the others
+    alike = [r for r in equal if _settings(r, but) == _settings(run, but)]
     return alike or equal or whole
 
 

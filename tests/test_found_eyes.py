@@ -175,6 +175,18 @@ def test_methods_leave_a_little_up_or_down_alone_where_care_is_asked_for(pair: E
     assert stays(careful=True, way=2.5) == (False, False)
 
 
+def test_a_direction_in_degrees_is_turned_to_from_the_whole_way_to_the_camera(
+    pair: EyePair,
+) -> None:
+    up = shifted(at_camera(pair), 0, -0.2)
+    careful, other = (
+        IrisWarp(IrisWarp.Config(careful=careful), TASK)._turned(up, 0, 0)[0]
+        for careful in (True, False)
+    )
+    assert np.abs(other).max() > 0
+    assert np.array_equal(careful, other)
+
+
 def test_wide_eyes_are_not_closed_and_low_lids_are_lifted(pair: EyePair) -> None:
     camera = at_camera(pair)
     wide, low = (Target.shipped().goal(lifted(camera, up)) for up in (0.8, -0.8))

@@ -62,11 +62,8 @@ def show_watched(status: "Status") -> None:
         return
     done = [f"{name} {p.done:,} of {p.total:,}" for name, p in status.progress.items()]
     alpha = status.summary.alpha
-    agreed = (
-        [f"alpha {alpha.value:.3f} on {counted(alpha.portraits, 'portrait')}"]
-        if alpha.portraits
-        else []
-    )
+    on = counted(alpha.portraits, "portrait")
+    agreed = [f"alpha {alpha.value:.3f} on {on}"] if alpha.portraits else []
     events = counted(status.summary.events, "event")
     click.echo(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {', '.join([*done, events, *agreed])}")
 
