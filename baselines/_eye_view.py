@@ -16,6 +16,10 @@ Pixels = NDArray[np.uint8]
 _MARGIN = 4  # pixels around the box that are read as well
 
 
+class TooLittleError(ValueError):
+    """Too little of the sclera or the iris shows for it to be completed."""
+
+
 class View:
     """Pixels and geometry of one eye box on a grid of ``fine`` places to a pixel.
 
@@ -92,6 +96,11 @@ class View:
         """Distance from the iris's centre, (h, w)."""
         return np.hypot(self.a - self.center[0], self.b - self.center[1])
 
+    def shows_iris(self) -> NDArray[np.bool_]:
+        """Where the portrait shows the iris, clear of its edge and of the lids, (h, w)."""
+        open_ = (self.b - self.upper > 1.2) & (self.lower - self.b > 0.8)
+        return open_ & (self.from_iris() < self.radius - 0.4) & self.free()
+
     def height(self) -> Floats:
         """Opening of the eye at every place, at least 1."""
         return np.maximum(self.lower - self.upper, 1)
@@ -110,6 +119,12 @@ class View:
 
     def _across(self) -> Floats:
         return np.array([-self.along[1], self.along[0]])
+
+
+def smooth(t: Any) -> Any:
+    """0 below 0, 1 above 1, smooth between."""
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _read(pixels: Pixels, box: Box) -> list[Floats]:

@@ -1,37 +1,30 @@
 """A person's own irises moved, with lids that follow: layers taken apart, shifted, laid again.
 
 An eye is seen as sclera, iris, lid shade and catch-lights. The sclera under the iris is completed
-from what shows of it, hidden parts of the iris from its mirror images and its radial profile, or
-from the other iris where a lid hides the pupil. What the layers do not explain (lashes, grain)
-stays where it was, and so do glasses, which are taken off first (``_glasses``). Without a shift
-nothing changes. Lengths are in units of 1/64 of the eye distance, the same for portraits of every
-size.
+from what shows of it (``_sclera``), hidden parts of the iris from its mirror images and its radial
+profile, or from the other iris where a lid hides the pupil. What the layers do not explain (lashes,
+grain) stays where it was, and so do glasses, which are taken off first (``_glasses``). Without a
+shift nothing changes. Lengths are in units of 1/64 of the eye distance, the same for portraits of
+every size.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gazebench.baselines import _glasses
-from gazebench.baselines._eye_view import Floats, Pixels, View
+from gazebench.baselines._eye_view import Floats, Pixels, TooLittleError, View, smooth
+from gazebench.baselines._sclera import complete_sclera
 from gazebench.dataset.boxes import Box
 from gazebench.irises import EyePair
 
 _RAMP = 3.0  # portrait pixels at an edge of the box over which a change fades in
 _RINGS = 12  # of the iris's radial profile
-_GRAIN = 0.08  # largest difference of a vessel or a grain from the sclera, of its brightness
-_CONTRAST = 0.3  # least difference of complete sclera and iris, of the sclera's brightness
 _PUPIL = 0.4  # radius of a pupil, of its iris's
 _LEAST_PUPIL = 0.25  # share of a pupil between the lids, below which it counts as hidden
 _LASHES = 2.5  # distance from a lid's edge within which lashes are
 _STILL = 0.5  # shift below which what the layers do not explain fades back in everywhere
-
-
-class TooLittleError(ValueError):
-    """Too little of the sclera or the iris shows for it to be completed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +91,13 @@ class Scene:
         move, lid = view.turned(np.array(shift.iris)), shift.lid / view.unit
         warp = _lid_warp(view, lid)
         way = math.hypot(*move) / view.radius
-        far = float(_smooth(way / self._near - 1)) if self._near else 1.0
+        far = float(smooth(way / self._near - 1)) if self._near else 1.0
         made = np.zeros_like(view.colors)
         if far < 1:
             made += (1 - far) * _pushed(view, move, view.b if warp is None else warp)
         if far > 0:
             made += far * _relaid(view, self._apart(side), move, lid, warp, self._glint)
-        ramp = _smooth(view.to_edge / _RAMP)[..., None]
+        ramp = smooth(view.to_edge / _RAMP)[..., None]
         change = view.coarse((made - view.colors) * ramp)
         return change if view.cover is None else change * (1 - view.cover[..., None])
 
@@ -145,8 +138,8 @@ def _pushed(view: View, move: Floats, b: Floats) -> Floats:
     away = np.hypot(aside, down)
     by_lid = (view.b - b).flat[away.argmin()]  # the lid has moved the iris so far already
     room = view.half - np.sign(aside) * (view.center[0] + move[0]) - view.radius
-    share = _smooth(1 - (away - view.radius - 0.3) / np.maximum(room, 2.5))
-    share = share * _smooth((np.minimum(b - view.upper, view.lower - b) + 0.7) / 2)
+    share = smooth(1 - (away - view.radius - 0.3) / np.maximum(room, 2.5))
+    share = share * smooth((np.minimum(b - view.upper, view.lower - b) + 0.7) / 2)
     return view.source(view.a - share * move[0], b - share * (move[1] - by_lid))
 
 
@@ -174,7 +167,7 @@ def _laid(
     sclera = layers.sclera if warp is None else view.on_grid(layers.sclera, view.a, warp)
     center = view.center + move
     distance = np.hypot(view.a - center[0], view.b - center[1])
-    disc = 1 - _smooth((distance - view.radius + 0.75) / 1.5)
+    disc = 1 - smooth((distance - view.radius + 0.75) / 1.5)
     inside = disc > 0
     colors = texture(view, layers, view.a[inside] - center[0], view.b[inside] - center[1])
     colors = colors * _shade((view.b - upper)[inside])[:, None]
@@ -194,7 +187,7 @@ def apart(view: View, other: View) -> Layers:
     Raises:
         TooLittleError: too little of the iris or of the white of the eye shows.
     """
-    sclera, rest = _sclera(view, other)
+    sclera, rest = complete_sclera(view, other)
     lit, shows, bright = _iris(view)
     distance = view.from_iris()
     profile = _profile(lit, shows, distance, view.radius)
@@ -210,24 +203,18 @@ def apart(view: View, other: View) -> Layers:
 def _iris(view: View) -> tuple[Floats, Floats, Floats]:
     """The portrait without the lid's shade, where it shows the iris, and catch-lights there."""
     distance, above, below = view.from_iris(), view.b - view.upper, view.lower - view.b
-    seen = _iris_shows(view)
+    seen = view.shows_iris()
     if seen.sum() < 3.75 * (view.fine * view.unit) ** 2:
         raise TooLittleError("too little of an iris shows")
     usual = np.median(view.light[seen])
     rise = max(45.0, 1.6 * float(np.median(np.abs(view.light[seen] - usual))))
     near = (distance < view.radius + 0.2) & (above > 0.3) & (below > 0.3)
-    bright = _smooth((view.light - usual - rise) / 25) * near
-    bright = bright * _smooth(view.radius - 0.5 - distance)
+    bright = smooth((view.light - usual - rise) / 25) * near
+    bright = bright * smooth(view.radius - 0.5 - distance)
     bright = np.clip(view.blurred(bright, 0.35) * 1.6, 0, 1)
     dull = 1 - np.clip(view.blurred((bright > 0.15).astype(float), 0.3) * 2, 0, 1)
-    shows = _smooth((above - 0.6) / 0.8) * _smooth((below - 0.4) / 0.8) * dull * view.free()
+    shows = smooth((above - 0.6) / 0.8) * smooth((below - 0.4) / 0.8) * dull * view.free()
     return view.colors / _shade(above)[..., None], shows, bright
-
-
-def _iris_shows(view: View) -> NDArray[np.bool_]:
-    """Where the portrait shows the iris, clear of its edge and of the lids, (h, w)."""
-    open_ = (view.b - view.upper > 1.2) & (view.lower - view.b > 0.8)
-    return open_ & (view.from_iris() < view.radius - 0.4) & view.free()
 
 
 def _pupil(view: View) -> float:
@@ -252,123 +239,6 @@ def _theirs(view: View, other: View, profile: Floats) -> Theirs:
     return Theirs(other, lit * gain, shows)
 
 
-def _sclera_shows(view: View) -> Floats:
-    """1 where the portrait shows sclera, else 0, (h, w)."""
-    clear = (view.b - view.upper > 1) & (view.lower - view.b > 0.7) & (np.abs(view.u) < 0.86)
-    clear &= (view.from_iris() > view.radius + 1.3) & view.free()
-    if clear.sum() > 7 * (view.fine * view.unit / 2) ** 2:
-        low, high = np.quantile(view.light[clear], [0.5, 0.97])
-        clear &= (view.light > 0.85 * low) & (view.light < high + 25)
-    return clear.astype(float)
-
-
-def _sclera(view: View, other: View) -> tuple[Floats, Floats]:
-    """The sclera, complete, and where the iris shows beside its circle.
-
-    It is its own pixels, and a shaded surface with grain under the iris.
-
-    Raises:
-        TooLittleError: too little of it shows, or it is nearly as dark as the iris.
-    """
-    shows = _sclera_shows(view)
-    theirs = _sclera_shows(other) > 0
-    own = shows > 0
-    v, other_v = (np.clip((e.b - e.upper) / e.height(), 0, 1) for e in (view, other))
-    shading, other_shading = _shading(view), _shading(other)
-    bare, other_bare = (view.colors / shading, other.colors / other_shading)
-    parts = [  # along, across, colours, weight; the other eye is the mirror image
-        (view.u[own], v[own], bare[own], 1.0),
-        (-view.u[own], v[own], bare[own], 0.25),
-        (-other.u[theirs], other_v[theirs], other_bare[theirs], 0.2),
-        (other.u[theirs], other_v[theirs], other_bare[theirs], 0.2),
-    ]
-    along, across, colors = (np.concatenate([p[i] for p in parts]) for i in range(3))
-    weight = np.concatenate([np.full(len(p[0]), p[3]) for p in parts])
-    if weight.sum() < 15 * (view.fine * view.unit) ** 2 / 4:
-        raise TooLittleError("too little of the white of an eye shows")
-    surface = _fitted(along, across, colors, weight, np.clip(view.u, -1, 1), v)
-    rest = np.clip(bare - surface, -30, 30) * shows[..., None]
-    share = view.blurred(shows, 2)
-    rest = view.blurred(rest, 2) / (share + 1e-6)[..., None]
-    surface = surface + rest * _smooth(share / 0.12)[..., None]
-    light, levels = surface.mean(-1), colors.mean(-1)
-    bounded = np.clip(light, 0.5 * np.median(levels), np.quantile(levels, 0.65))
-    surface = surface * (bounded / np.maximum(light, 1))[..., None] * shading
-    surface *= _grain(view, shows)
-    white = surface.mean(-1)
-    rest = _rest_of_iris(view, white, _dark(view, white))
-    cover = np.maximum(1 - _smooth((view.from_iris() - view.radius - 0.6) / 1.4), rest)
-    return view.colors + cover[..., None] * (surface - view.colors), rest
-
-
-def _dark(view: View, white: Floats) -> float:
-    """Brightness of the iris; ``white`` is that of the complete sclera, (h, w).
-
-    Raises:
-        TooLittleError: the two are nearly the same, or too little of the iris shows.
-    """
-    inside = _iris_shows(view)
-    if not inside.any():
-        raise TooLittleError("too little of an iris shows")
-    dark, usual = float(np.median(view.light[inside])), float(np.median(white[inside]))
-    if usual - dark < _CONTRAST * usual:
-        raise TooLittleError("the white of an eye is nearly as dark as its iris")
-    return dark
-
-
-def _rest_of_iris(view: View, white: Floats, dark: float) -> Floats:
-    """Where an iris larger than its circle, or beside it, still shows, 0 to 1, (h, w).
-
-    That is near the circle, between the lids, and more like the iris (``dark``) than like the
-    complete sclera (``white``).
-    """
-    like = (white - view.light) / np.maximum(white - dark, 1)
-    near = _smooth((1.9 - view.from_iris() / view.radius) / 0.3)
-    above, below = view.b - view.upper, view.lower - view.b
-    open_ = _smooth((above - 0.4) / 0.8) * _smooth((below + 0.5) / 0.8)
-    return view.blurred(_smooth((like - 0.25) / 0.3), 0.3) * near * open_
-
-
-def _shading(view: View) -> Floats:
-    """How dark lids and corners make the sclera, (h, w, 1)."""
-    above, below = (np.maximum(d, 0) for d in (view.b - view.upper, view.lower - view.b))
-    lids = (1 - 0.40 * np.exp(-above / 2.2)) * (1 - 0.15 * np.exp(-below / 1.0))
-    return (lids * (1 - 0.22 * _smooth((np.abs(view.u) - 0.45) / 0.5)))[..., None]
-
-
-def _grain(view: View, shows: Floats) -> Floats:
-    """Vessels and grain of the sclera that shows, reflected under the iris: factors, (h, w, 3)."""
-    share = view.blurred(shows, 1.5)[..., None]
-    smooth = view.blurred(view.colors * shows[..., None], 1.5) / (share + 1e-6)
-    grain = view.colors / np.maximum(smooth, 1) - 1
-    grain = np.where(shows[..., None] > 0, np.clip(grain, -_GRAIN, _GRAIN), 0)
-    aside = view.a - view.center[0]
-    edge = view.radius + 1.4
-    sides = [float(shows[(aside > 0) == right].sum()) for right in (False, True)]
-    side = 1.0 if sides[1] > sides[0] else -1.0
-    far = np.abs(edge - side * aside)  # folded at the iris's edge: the sclera beyond it
-    at = view.center[0] + side * (edge + far)
-    return 1 + view.on_grid(grain, at, view.b, outside="constant")
-
-
-def _fitted(
-    u: Floats, v: Floats, colors: Floats, weight: Floats, at_u: Floats, at_v: Floats
-) -> Floats:
-    """A ridge regression of colours (N, 3) on position, shrunk towards a shaded ball's."""
-
-    def terms(u: Floats, v: Floats) -> Floats:
-        return np.stack([np.ones_like(u), u, u * u, v, v * v], -1)
-
-    mean = np.average(colors, axis=0, weights=weight)
-    prior = np.outer([0.0, 0.0, -0.14, 0.30, -0.22], mean)
-    prior[0] = mean - 0.3 * prior[2] - 0.5 * prior[3] - 0.35 * prior[4]
-    design = terms(u, v)
-    weighted = design * weight[:, None]
-    ridge = np.diag([1e-3, 0.05, 0.05, 0.05, 0.05]) * weight.sum()
-    found = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ (colors - design @ prior))
-    return terms(at_u, at_v) @ (prior + found)
-
-
 def _profile(lit: Floats, shows: Floats, distance: Floats, radius: float) -> Floats:
     """Colours of the iris by distance from its centre; an unseen pupil is dark."""
     ring = np.clip((distance / radius * _RINGS).astype(int), 0, _RINGS - 1)
@@ -383,8 +253,8 @@ def _profile(lit: Floats, shows: Floats, distance: Floats, radius: float) -> Flo
     spread = (np.exp(-0.5 * (steps / 0.7) ** 2) + 1e-3 * np.exp(-0.5 * (steps / 2.5) ** 2)) * counts
     profile = spread @ means / (spread.sum(1, keepdims=True) + 1e-9)
     place = (np.arange(_RINGS) + 0.5) / _RINGS
-    usual = (0.45 + 0.55 * _smooth((place - 0.28) / 0.16)) * (
-        1 - 0.22 * _smooth((place - 0.82) / 0.15)
+    usual = (0.45 + 0.55 * smooth((place - 0.28) / 0.16)) * (
+        1 - 0.22 * smooth((place - 0.82) / 0.15)
     )
     outer = counts * (place > 0.45)
     if outer.sum() == 0:
@@ -444,7 +314,7 @@ def _lids(view: View, lid: float) -> tuple[Floats, Floats]:
 
 def _lid_share(view: View) -> Floats:
     """How much of the lid's motion there is along the eye: none at the corners."""
-    return _smooth((1.05 - np.abs(view.u)) / 0.6)
+    return smooth((1.05 - np.abs(view.u)) / 0.6)
 
 
 def _lid_warp(view: View, lid: float) -> Floats | None:
@@ -452,27 +322,19 @@ def _lid_warp(view: View, lid: float) -> Floats | None:
     if not lid:
         return None
     above = np.maximum(view.upper - view.b, 0)
-    share = np.exp(-(above**2) / (2 * 4.0**2)) * _smooth(
-        1.2 * (view.lower - view.b) / view.height()
-    )
+    share = np.exp(-(above**2) / (2 * 4.0**2)) * smooth(1.2 * (view.lower - view.b) / view.height())
     return view.b - lid * _lid_share(view) * share
 
 
 def _lashes(view: View, rest: Floats, move: float) -> Floats:
     """Where what the layers do not explain is kept: at the lids; everywhere without a move."""
     near = np.minimum(view.b - view.upper, 1.5 * (view.lower - view.b))
-    outside = _smooth(view.from_iris() - view.radius) * (1 - rest)
-    return np.maximum((1 - _smooth(near / _LASHES)) * outside, 1 - min(1.0, move / _STILL))
+    outside = smooth(view.from_iris() - view.radius) * (1 - rest)
+    return np.maximum((1 - smooth(near / _LASHES)) * outside, 1 - min(1.0, move / _STILL))
 
 
 def _open(view: View, upper: Floats, lower: Floats) -> Floats:
     """1 inside the lids, 0 outside, (h, w)."""
     depth = np.minimum(view.b - upper, lower - view.b) + 0.35
-    ends = _smooth((view.half + 0.35 - np.abs(view.a)) / 1.5)
-    return _smooth((depth + 0.75) / 1.5) * ends
-
-
-def _smooth(t: Any) -> Any:
-    """0 below 0, 1 above 1, smooth between."""
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
+    ends = smooth((view.half + 0.35 - np.abs(view.a)) / 1.5)
+    return smooth((depth + 0.75) / 1.5) * ends

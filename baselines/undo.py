@@ -29,8 +29,8 @@ from torch import Tensor
 from gazebench.baselines import _averting, _glasses
 from gazebench.baselines._averting import Layers, apart, unmoved
 from gazebench.baselines._eye_crops import Crops, canonical, enlarged
+from gazebench.baselines._eye_view import TooLittleError
 from gazebench.baselines._found_eyes import FoundEyes, why_not
-from gazebench.baselines._iris_renderer import TooLittleError
 from gazebench.baselines._iris_target import Target, turn_of
 from gazebench.baselines._layers import constant_then_linear, frozen
 from gazebench.baselines._restorer import HEIGHT, WIDTH, Critic, Place, Recipe, Restorer, planes

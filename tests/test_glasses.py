@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 from gazebench import baselines, training
 from gazebench.baselines import _glasses as glasses
 from gazebench.baselines import _iris_renderer as renderer
-from gazebench.baselines._iris_renderer import Scene, Shift, TooLittleError
+from gazebench.baselines._eye_view import TooLittleError
+from gazebench.baselines._iris_renderer import Scene, Shift
 from gazebench.baselines.undo import Undo
 from gazebench.dataset import Domain, Manifest
 from gazebench.dataset.batches import Pixels, to_float, to_uint8

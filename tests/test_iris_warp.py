@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from gazebench.baselines import _iris_renderer as renderer
-from gazebench.baselines._iris_renderer import Scene, Shift, TooLittleError
+from gazebench.baselines._eye_view import TooLittleError, View
+from gazebench.baselines._iris_renderer import Scene, Shift
 from gazebench.baselines._iris_target import LEAST, Target
+from gazebench.baselines._sclera import complete_sclera
 from gazebench.baselines.iris_warp import IrisWarp
 from gazebench.dataset import Domain, Manifest
 from gazebench.dataset.batches import Batch, Pixels, to_uint8
@@ -70,6 +72,14 @@ def render(
     near: float = 0.0,
 ) -> NDArray[np.uint8]:
     return Scene(pixels, pair, boxes, near=near).render(shifts)
+
+
+def views_of(pixels: NDArray[np.uint8], pair: EyePair, boxes: tuple[Box, Box]) -> tuple[View, View]:
+    left, right = (
+        View(pixels, eye, box, pair.distance / 64)
+        for eye, box in zip(pair.eyes, boxes, strict=True)
+    )
+    return left, right
 
 
 def middles(boxes: tuple[Box, Box]) -> tuple[Point, Point]:
@@ -192,10 +202,7 @@ def test_the_sclera_that_appears_has_grain(faces: list[Face]) -> None:
     found = []
     for pixels, pair, boxes in faces:
         grainy = (pixels + grain).clip(0, 255).astype(np.uint8)
-        views = [
-            renderer.View(grainy, eye, box, pair.distance / 64)
-            for eye, box in zip(pair.eyes, boxes, strict=True)
-        ]
+        views = views_of(grainy, pair, boxes)
         try:
             sclera = renderer.apart(*views).sclera.mean(-1)
         except TooLittleError:
@@ -205,6 +212,49 @@ def test_the_sclera_that_appears_has_grain(faces: list[Face]) -> None:
         found.append(float(rough[under & (views[0].lower > views[0].b + 1)].mean()))
     assert len(found) > 4
     assert np.median(found) > 0.5
+
+
+def test_the_sclera_that_appears_is_as_dark_along_a_lid_as_the_rest_of_it(
+    synthetic: list[Face],
+) -> None:
+    """Lashes and the lid's edge throw a shade, which is there on both sides of an iris."""
+    near, deep = [], []
+    for pixels, pair, boxes in synthetic:
+        plain = views_of(pixels, pair, boxes)
+        shaded = pixels.astype(float)
+        for view in plain:  # darker by a half up to 1.2 units under the lid, beside the iris
+            depth = view.b - view.upper
+            edge = (depth > -0.5) & (depth < 1.2) & (view.from_iris() > view.radius + 1)
+            inside = slice(view.box.top, view.box.bottom), slice(view.box.left, view.box.right)
+            shaded[inside] *= 1 - 0.5 * view.coarse(np.repeat(edge[..., None], 3, 2).astype(float))
+        views = views_of(np.rint(shaded).astype(np.uint8), pair, boxes)
+        try:
+            before, after = (complete_sclera(*both)[0].mean(-1) for both in (plain, views))
+        except TooLittleError:
+            continue
+        view, depth = plain[0], plain[0].b - plain[0].upper
+        under = view.from_iris() < view.radius
+        share = after / before
+        near.append(share[under & (depth > 0) & (depth < 1.2)].mean())
+        deep.append(share[under & (depth > 3)].mean())
+    assert len(near) > 4
+    assert np.median(near) < 0.8
+    assert np.median(deep) > 0.98
+
+
+def test_a_brighter_eye_makes_the_sclera_of_the_other_no_brighter(synthetic: list[Face]) -> None:
+    shares = []
+    for pixels, pair, boxes in synthetic:
+        one, other = views_of(pixels, pair, boxes)
+        lit = views_of((pixels * 1.25).clip(0, 255).astype(np.uint8), pair, boxes)[1]
+        try:
+            usual, made = (complete_sclera(one, e)[0].mean(-1) for e in (other, lit))
+        except TooLittleError:
+            continue
+        under = one.from_iris() < one.radius - 1
+        shares.append(float((made / usual)[under].mean()))
+    assert len(shares) > 4
+    assert np.median(shares) == pytest.approx(1, abs=0.04)
 
 
 def test_an_iris_larger_than_its_circle_leaves_nothing_behind(synthetic: list[Face]) -> None:

@@ -141,6 +141,14 @@ def test_preparing_again_adds_people_and_keeps_the_plan(ready: Path) -> None:
     assert (ready / "labelling" / "key").stat().st_mode & 0o777 == 0o600
 
 
+def test_votes_that_too_few_people_could_give_are_noted(ready: Path) -> None:
+    words = ("label", "prepare", ready, "--annotators", "ana", "--no-app")
+    assert "note:" not in gazebench(*words).output
+    done = gazebench(*words, "--votes", 3, "--test-votes", 4)
+    assert "note: 3 votes a train portrait need 3 annotators, not 2" in done.output
+    assert "note: 4 votes a test portrait need 4 annotators, not 2" in done.output
+
+
 def test_without_the_app_a_page_for_a_volunteer_comes_next(ready: Path) -> None:
     done = gazebench("label", "prepare", ready, "--annotators", "chen", "--no-app")
     [words] = [line for line in done.output.splitlines() if line.startswith("next: gazebench ")]

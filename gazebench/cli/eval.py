@@ -67,7 +67,9 @@ def command(
 
     RUNS is the folder with the trained runs; controls need no training. Each run gets
     predictions/ID.png, scores.json and features.npz. What is complete is kept. A method that
-    fails is named at the end (exit code 4) and does not stop the others.
+    fails is named at the end (exit code 4) and does not stop the others; scores that it had stay,
+    with a note on why it failed. Runs that made the same pictures, or the source's, have a note
+    too. Notes are printed here and stand under the table.
 
     \b
     gazebench eval data/hq runs --method all

@@ -109,8 +109,13 @@ def prepare(
         f"{counted(done.portraits, 'portrait')} for {', '.join(done.session.annotators)}; about "
         f"{done.faces_each:,.0f} faces each, {done.faces_each / 1200:.1f} hours at 3 s a face"
     )
-    if len(done.session.annotators) < plan.votes:
-        click.secho(f"note: {plan.votes} votes a portrait need {plan.votes} annotators", err=True)
+    there = len(done.session.annotators)
+    for asked, half in ((plan.votes, "train"), (test_votes or 0, "test")):
+        if there < asked:
+            click.secho(
+                f"note: {asked} votes a {half} portrait need {asked} annotators, not {there}",
+                err=True,
+            )
     if plan.gold:
         click.echo(f"among them {counted(len(plan.gold), 'face')} with a known label")
     if learned := done.proposals:
