@@ -15,6 +15,7 @@ constant plane away but for the zeros that pad it, and what these tell reaches 6
 (``label_reach``), short of most irises. That is kept. With ``side = 128`` the networks see the
 portrait at half its size, and the label reaches the eyes. ``weight_adv`` and ``weight_rec`` are for
 short trainings too: with fewer layers of D its map is larger, and G's force is averaged over it.
+So is ``critic_steps = 1``: with five, G has too few steps even to learn to keep colours.
 """
 
 from typing import ClassVar, Literal

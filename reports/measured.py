@@ -1,7 +1,7 @@
 """Finds and reads what evaluations left below a folder, sanitised: it may be shown to anybody."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -130,3 +130,13 @@ def read_result(path: Path, name: str) -> RunResult:
 
 def _name(name: str, public: dict[str, Any]) -> str:
     return str(public["run"] if name == "." else published(name))
+
+
+def of_each_method(runs: Sequence[T], method: Callable[[T], str], most: int) -> list[T]:
+    """``most`` of ``runs`` at most, in their order, which is best first.
+
+    Where there are more, the best of each method comes before a second one of another.
+    """
+    best = {method(run): run for run in reversed(runs)}
+    by_need = sorted(runs, key=lambda run: run is not best[method(run)])
+    return sorted(by_need[:most], key=runs.index)

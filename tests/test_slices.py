@@ -19,7 +19,7 @@ from gazebench.errors import InputError
 from gazebench.evaluation import portraits_of_camera, portraits_to_correct
 from gazebench.evaluation.traits import traits
 from gazebench.reports.measured import Measured
-from gazebench.reports.page.slices import HEIGHT, slice_charts
+from gazebench.reports.page.slices import HEIGHT, METHODS, slice_charts
 from gazebench.reports.slices import DIMENSIONS, dimension, members, over, restricted
 from gazebench.reports.tables import table_1, table_1_slices
 from gazebench.results import RunResult, Score
@@ -114,6 +114,18 @@ def test_charts_show_every_method_in_every_slice_that_has_enough_portraits() -> 
         assert len(chart.marks) > 2  # several methods, two slices
     assert any(sentence.startswith("Glasses:") for sentence in charts.left_out)
     assert not slice_charts(grid, some_results()).rows
+
+
+def test_charts_leave_room_for_a_run_of_each_method() -> None:
+    results = with_traits()
+    first = results[0]
+    again = [replace(first, run=f"again-{number}") for number in range(METHODS)]
+    everything = [*results, *again]
+    charts = slice_charts(table_1.grid(everything), everything)
+    assert len(charts.methods) == METHODS
+    for result in results:
+        assert any(label.startswith(result.method.title) for label in charts.methods)
+    assert any(sentence.startswith("Not in the charts:") for sentence in charts.left_out)
 
 
 def face(*, glasses: bool, side: int = 256) -> Image.Image:

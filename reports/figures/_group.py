@@ -12,7 +12,7 @@ from gazebench.dataset import Manifest, Portrait
 from gazebench.dataset.pictures import PictureError, read_picture
 from gazebench.dataset.random_order import in_random_order
 from gazebench.reports import ablations
-from gazebench.reports.measured import Run
+from gazebench.reports.measured import Run, of_each_method
 from gazebench.reports.portraits import SAFE_ID, portraits_to_show, predictions_of
 
 FULL = ablations.METHOD
@@ -109,10 +109,7 @@ class Group:
         return self.manifest
 
     def compared(self) -> list[Run]:
-        """At most eight complete runs with pictures, no controls or ablations, best first.
-
-        Where there are more, the best of each method comes before a second one of another.
-        """
+        """At most eight complete runs with pictures, no controls or ablations, best first."""
         runs = [
             r
             for r in self.runs
@@ -121,9 +118,7 @@ class Group:
             and not ablations.without(r.result)
             and _drew(r)
         ]
-        best = {run.result.name: run for run in reversed(runs)}
-        by_need = sorted(runs, key=lambda run: run is not best[run.result.name])
-        return sorted(by_need[:_MOST_ROWS], key=runs.index)
+        return of_each_method(runs, lambda run: run.result.name, _MOST_ROWS)
 
     def full(
         self, method: str = FULL, *, codes: bool = False, beside: Iterable[Run] = ()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gazebench.reports.grid import Column, Grid, Row, number
+from gazebench.reports.measured import of_each_method
 from gazebench.reports.page.choice import preferred
 from gazebench.reports.slices import DIMENSIONS, Dimension, members, over
 from gazebench.results import RunResult, Score
@@ -52,7 +53,8 @@ def slice_charts(grid: Grid, results: Sequence[RunResult]) -> SliceCharts:
     """Charts of the table's runs; empty where nothing is known of the portraits."""
     by_run = {result.run: result for result in results}
     known = [row for row in grid.all_rows if row.key in by_run]
-    rows, others = known[:METHODS], known[METHODS:]
+    rows = of_each_method(known, lambda row: by_run[row.key].name, METHODS)
+    others = [row for row in known if row not in rows]
     some = [by_run[row.key] for row in rows]
     columns = sorted(filter(lambda c: _is_told_apart(c, rows), grid.columns), key=preferred)
     found = [(c, tuple(_charts(c, rows, some))) for c in columns]
