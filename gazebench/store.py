@@ -230,6 +230,25 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the file ``path``, then hold it; for what all may make.
+
+    It is made where it is missing, and let go with the process. Where it cannot be made or locked,
+    as on a disk that is only read, nobody waits.
+    """
+    handle = None
+    with contextlib.suppress(DiskError), _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = _opened(path, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
 def refuse_link(path: Path) -> Path:
     """``path``, where another library opens it for writing: no link, and a regular file or none.
 

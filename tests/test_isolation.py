@@ -109,9 +109,52 @@ def test_a_dataset_without_test_portraits_is_the_datasets_fault(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_two_at_once_score_as_one_after_the_other(dataset: Path, tmp_path: Path) -> None:
+    methods = ["--method", "identity", "--method", "eye_bank", "--method", "iris_warp"]
+    metrics = ["--metric", "fid_eyes", "--metric", "harm_lpips", "--metric", "gaze_error"]
+    for runs, workers in (("one", "1"), ("two", "2")):
+        words = ["eval", dataset, tmp_path / runs, *methods, *metrics, "--workers", workers]
+        done = CliRunner().invoke(cli.main, [*map(str, words), "--quiet", "--device", "cpu"])
+        assert done.exit_code == 0, done.output
+        assert [line.partition(":")[0] for line in done.output.splitlines()[:3]] == methods[1::2]
+    for run in methods[1::2]:
+        texts = [(tmp_path / runs / run / "scores.json").read_text() for runs in ("one", "two")]
+        one, two = (json.loads(text)["scores"] for text in texts)
+        assert one.keys() == two.keys()
+        measured = one.keys() - {"fps"}
+        assert len(measured) >= 5
+        assert {k: one[k]["value"] for k in measured} == pytest.approx(
+            {k: two[k]["value"] for k in measured}
+        )
+
+
+@pytest.mark.long
+def test_a_death_among_several_at_once_is_a_line_and_takes_no_other_with_it(
+    dataset: Path, tmp_path: Path
+) -> None:
+    exits = odd(tmp_path, "exits", correct="os._exit(7)")
+    wrong = odd(tmp_path, "wrong", correct="batch.image.double()")
+    words = ["eval", dataset, tmp_path / "runs", "--metric", "seam_eyes", "--workers", "2"]
+    for method in (exits, wrong, "identity", "eye_bank"):
+        words += ["--method", method]
+    for isolate in ("--no-isolate", "--isolate"):
+        done = CliRunner().invoke(
+            cli.main, [*map(str, words), isolate, "--quiet", "--device", "cpu"]
+        )
+        assert done.exit_code == 4, done.output
+        assert "it ended its process with exit code 7, without a word" in done.output
+        assert "wrong returned images of dtype torch.float64" in done.output
+        for run in ("identity", "eye_bank"):
+            row = json.loads((tmp_path / "runs" / run / "scores.json").read_text())
+            assert row["scores"]["seam_eyes"]["n"] > 0
+            (tmp_path / "runs" / run / "scores.json").unlink()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("more", [[], ["--method", "identity", "--workers", "2"]], ids=["one", "2"])
 def test_a_process_of_a_method_ends_with_the_evaluation(
-    end: int, dataset: Path, tmp_path: Path
+    end: int, more: list[str], dataset: Path, tmp_path: Path
 ) -> None:
     sleeps = odd(
         tmp_path,
@@ -119,7 +162,8 @@ def test_a_process_of_a_method_ends_with_the_evaluation(
         init=f"open({str(tmp_path / 'pid')!r}, 'w').write(f'{{os.getpid()}}.'); import time; "
         "time.sleep(300)",
     )
-    words = ["eval", dataset, tmp_path / "runs", "--method", sleeps, "--device", "cpu", "--quiet"]
+    words = ["eval", dataset, tmp_path / "runs", "--method", sleeps, *more]
+    words += ["--device", "cpu", "--quiet"]
     command = [sys.executable, "-m", "gazebench", *map(str, words)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as parent:
         method = int(_soon(lambda: _text(tmp_path / "pid").removesuffix(".")))

@@ -255,6 +255,22 @@ def test_the_next_evaluation_finds_the_features_of_real_portraits(tmp_path, monk
     np.testing.assert_array_equal(first, second)
 
 
+def test_one_process_finds_what_another_wrote_meanwhile(tmp_path, monkeypatch):
+    ours, theirs = (Instruments(cache=tmp_path) for _ in range(2))
+    with ours.shared():  # which has read the cache now, empty as it is
+        ours.inception_features(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), real=True)
+    patches = torch.arange(4 * 3 * 8 * 8, dtype=torch.uint8).reshape(4, 3, 8, 8)
+    with theirs.shared():
+        wanted = theirs.inception_features(patches, real=True)
+    monkeypatch.setattr(ours, "_infer", lambda some: pytest.fail("computed again"), raising=True)
+    with ours.shared():
+        first = ours.inception_features(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), real=True)
+        np.testing.assert_array_equal(ours.inception_features(patches, real=True), wanted)
+    assert len(first) == 1
+    (path,) = tmp_path.glob("*.npz")
+    assert len(np.load(path)["hashes"]) == 5
+
+
 def test_features_of_another_network_are_refused(tmp_path, monkeypatch):
     seen(tmp_path, monkeypatch)
     (path,) = tmp_path.glob("*.npz")

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,32 @@ def test_the_holder_of_a_lock_is_named(tmp_path: Path) -> None:
     with store.locked(tmp_path):  # a lock dies with its process
         assert f"process {os.getpid()} " in (tmp_path / ".lock").read_text()
     assert (tmp_path / ".lock").read_text() == ""
+
+
+def test_who_comes_second_waits_for_its_turn(tmp_path: Path) -> None:
+    path, done = tmp_path / "cache" / ".turn", threading.Event()
+
+    def second() -> None:
+        with store.turn(path):
+            done.set()
+
+    with store.turn(path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert not done.wait(0.3)
+    assert done.wait(20)
+    thread.join()
+    assert listing(path.parent) == [".turn"]
+
+
+def test_nobody_waits_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    path = Path("/proc/1/.turn")
+    with store.turn(path), store.turn(path):
+        pass
+    wanted = pytest.raises(InputError, match="is a file where a folder is needed")
+    with wanted, store.turn(tmp_path / "file" / ".turn"):
+        pass
 
 
 def test_a_new_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:

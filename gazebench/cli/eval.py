@@ -51,6 +51,15 @@ metric_option = click.option(
     help="Each method in a process of its own, so that one that crashes stops no other. [default: "
     "for files only]",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Runs evaluated at once, each in a process of its own (up to 2 GB) with its share of the "
+    "cores. Less time on two cores or more; FPS is then that of a share, or of a shared GPU.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 def command(
     dataset: Path,
@@ -61,6 +70,7 @@ def command(
     device: str | None,
     overwrite: bool,
     isolate: bool | None,
+    workers: int,
     quiet: bool,
 ) -> None:
     """Correct the test portraits of DATASET with every method, and score them.
@@ -72,7 +82,7 @@ def command(
     too. Notes are printed here and stand under the table.
 
     \b
-    gazebench eval data/hq runs --method all
+    gazebench eval data/hq runs --method all --workers 2
     gazebench eval data/hq runs --method identity --method prgan --device cuda
     gazebench eval data/hq runs --method all --method my/own.py
     gazebench eval data/portraits runs --method all --shipped
@@ -90,6 +100,7 @@ def command(
         overwrite=overwrite,
         quiet=quiet,
         isolate=isolate,
+        workers=workers,
         command=typed(),
     )
     show(report)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gazebench import baselines, config, methods, pipeline, plugins
+from gazebench import baselines, config, machine, methods, pipeline, plugins
 from gazebench.dataset import Manifest
 from gazebench.training import TrainingSettings
 from gazebench.training.job import Budget
@@ -68,10 +68,18 @@ def run(
         ("train", "--method", TRAINED, "--track", "demo", *length, dataset, runs / TRAINED),
         lambda: _train(dataset, runs, tables, steps, quiet),
     )
+    workers = min(2, machine.cores())
+    chosen = [word for name in compared() for word in ("--method", name)]
     evaluated = announcer.step(
-        ("eval", dataset, runs, "--shipped", *(w for n in compared() for w in ("--method", n))),
+        ("eval", dataset, runs, "--shipped", "--workers", workers, *chosen),
         lambda: pipeline.evaluate(
-            dataset, runs, methods=compared(), shipped=True, quiet=quiet, command=command
+            dataset,
+            runs,
+            methods=compared(),
+            shipped=True,
+            quiet=quiet,
+            workers=workers,
+            command=command,
         ),
     )
     report = announcer.step(("report", runs, board), lambda: pipeline.report(runs, board))

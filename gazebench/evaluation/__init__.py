@@ -99,6 +99,7 @@ class Evaluation:
     wanted: tuple[str, ...] = ("all",)  # metrics, see ``metrics.chosen``
     overwrite: bool = False
     quiet: bool = False
+    threads: int | None = None  # for work that other processes wait for; None: no more than else
 
     @classmethod
     def open(
@@ -278,7 +279,8 @@ class Evaluation:
 
     @cached_property
     def _instruments(self) -> Instruments:
-        return Instruments(self.device, cache=self.manifest.root / "cache")
+        cache = self.manifest.root / "cache"
+        return Instruments(self.device, cache=cache, threads=self.threads)
 
     def _entry(self, entry: Entry) -> tuple[RunResult, Predictions]:
         with self._told(entry):

@@ -49,6 +49,7 @@ class Scoring:
         self.scores: dict[str, Score] = dict(scores)
         self.features: dict[str, np.ndarray] = {}
         self._ready: dict[str, Metric] = {}
+        self._instruments = instruments
         for name, kind in kinds.items():
             if name in scores:
                 continue
@@ -72,22 +73,25 @@ class Scoring:
         folders = {"update": made, "update_camera": camera, "update_animation": animated}
         for hook in [hook for hook, folder in folders.items() if folder is None]:
             self._skip_takers(hook)
-        self._each(lambda metric: _hook(metric, "prepare")(pixels))
         if not self._ready:
             return
         real = pixels.manifest.select(split=Split.TRAIN, domain=Domain.CAMERA)
         total = len(real) + sum(len(folder.portraits) for folder in folders.values() if folder)
         shown = progress.bar(total=total, desc=f"{label}: score", unit="face", quiet=quiet)
-        with shown, torch.no_grad():
-            for batch in pixels.batches(real, BATCH):
-                self._each(lambda metric, batch=batch: metric.update_reference(batch))
-                shown.update(len(batch))
-            for hook, folder in folders.items():
-                for source, corrected in _pairs(pixels, folder):
-                    self._each(lambda m, s=source, c=corrected, h=hook: _hook(m, h)(s, c))
-                    shown.update(len(source))
-            for name, metric in list(self._ready.items()):
-                self._guarded(name, lambda name=name, metric=metric: self._finish(name, metric))
+        with shown:
+            with self._instruments.shared():
+                self._each(lambda metric: _hook(metric, "prepare")(pixels))
+                with torch.no_grad():
+                    for batch in pixels.batches(real, BATCH):
+                        self._each(lambda metric, batch=batch: metric.update_reference(batch))
+                        shown.update(len(batch))
+            with torch.no_grad():
+                for hook, folder in folders.items():
+                    for source, corrected in _pairs(pixels, folder):
+                        self._each(lambda m, s=source, c=corrected, h=hook: _hook(m, h)(s, c))
+                        shown.update(len(source))
+                for name, metric in list(self._ready.items()):
+                    self._guarded(name, lambda name=name, metric=metric: self._finish(name, metric))
 
     def _skip_takers(self, hook: str) -> None:
         for name in [n for n, metric in self._ready.items() if hasattr(metric, hook)]:

@@ -27,11 +27,13 @@ class EyesOfTests(ABC):
             instruments.require(name)
         self._instruments = instruments
         self._corrected = EyeFeatures(instruments)
-        self._pixels: Pixels | None = None
+        self._real: EyeFeatures | None = None
 
     def prepare(self, pixels: Pixels) -> None:
-        """Know the dataset, whose domain-X test portraits are the reference."""
-        self._pixels = pixels
+        """Look at the domain-X test portraits, which are the reference, once for all methods."""
+        portraits = pixels.manifest.select(split=Split.TEST, domain=Domain.CAMERA)
+        key = ("eyes of tests", tuple(portrait.sha256 for portrait in portraits))
+        self._real = self._instruments.kept(key, lambda: self._features(pixels, portraits))
 
     def update_reference(self, real: Batch) -> None:  # noqa: B027 - another reference
         """Not used: these are training portraits."""
@@ -44,9 +46,11 @@ class EyesOfTests(ABC):
         """Corrected and real portraits, as many of each as the smaller set has.
 
         Raises:
-            InputError: no corrected portraits, or no domain-X test portraits.
+            InputError: no corrected portraits, no domain-X test portraits, or no dataset.
         """
-        real = self._seen()
+        real = self._real
+        if real is None:
+            raise InputError("needs the dataset, see `prepare`")
         count = min(len(real.by_id), len(self._corrected.by_id))
         if not count:
             raise InputError("needs corrected portraits, and domain-X portraits in the test half")
@@ -55,15 +59,6 @@ class EyesOfTests(ABC):
     @abstractmethod
     def compute(self) -> Score:
         """The distance; ``n`` counts the corrected patches that went into it."""
-
-    def _seen(self) -> EyeFeatures:
-        """Of the domain-X test portraits, looked at once for all methods."""
-        if self._pixels is None:
-            raise InputError("needs the dataset, see `prepare`")
-        pixels = self._pixels
-        portraits = pixels.manifest.select(split=Split.TEST, domain=Domain.CAMERA)
-        key = ("eyes of tests", tuple(portrait.sha256 for portrait in portraits))
-        return self._instruments.kept(key, lambda: self._features(pixels, portraits))
 
     def _features(self, pixels: Pixels, portraits: tuple[Portrait, ...]) -> EyeFeatures:
         found = EyeFeatures(self._instruments)

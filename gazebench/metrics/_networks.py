@@ -5,11 +5,12 @@ Inception-2015-12-05, the network of the first FID code (Heusel et al. 2017), as
 implements it, Apache-2.0. Neither downloads anything here: weights are gazebench's own.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import io
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,10 +47,12 @@ class Instruments:
         *,
         chunk: int | None = None,
         cache: Path | None = None,
+        threads: int | None = None,
     ) -> None:
         """``chunk``: patches that Inception sees at once; by default what fits the device.
 
         ``cache``: folder in which features of real patches wait for the next evaluation.
+        ``threads``: of the CPU, for work that other processes wait for.
         """
         self.device = torch.device(device)
         self.used_weights: dict[str, str] = {}  # name → sha256, of what was loaded so far
@@ -59,6 +62,7 @@ class Instruments:
         self._real: dict[bytes, None] = {}  # hashes of patches that later evaluations meet again
         self._stored: dict[bytes, NDArray[np.float32]] | None = None if cache else {}
         self._cache = cache
+        self._threads = threads
         self._kept: dict[Hashable, Any] = {}
         self._missing: dict[str, str] = {}  # name of weights → why they cannot be had
 
@@ -123,6 +127,21 @@ class Instruments:
             return np.empty((0, FEATURES), np.float32)
         return np.stack([self._features[key] for key in keys])
 
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Around work on the dataset's own portraits: another process waits and then reads it.
+
+        Raises:
+            DiskError: as ``store_features``, which ends it.
+        """
+        if self._cache is None:
+            yield
+            return
+        with store.turn(self._cache / ".turn"), _threads(self._threads):
+            self._stored = None  # another process may have written more by now
+            yield
+            self.store_features()
+
     def store_features(self) -> None:
         """Write the features of real patches into the cache folder, if there are new ones.
 
@@ -144,7 +163,9 @@ class Instruments:
             read = _read_features(self._features_file())
             known = next((row for row, key in enumerate(keys) if key in read), None)
             if known is not None:
-                found = self._infer(patches[[known]])[0]
+                found = self._features.get(keys[known])
+                if found is None:
+                    found = self._infer(patches[[known]])[0]
                 if not np.allclose(read[keys[known]], found, atol=_SAME):
                     raise InputError(
                         f"{self._features_file()}: damaged cache; delete it and run the same "
@@ -180,6 +201,16 @@ class Instruments:
         tensors = weights.tensors(name)
         self.used_weights[name] = weights.digest(name)
         return tensors
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def resize_patches(patches: Tensor) -> Tensor:

@@ -51,11 +51,14 @@ class AnimationFid:
         self._camera = EyeFeatures(instruments)
         self._away = EyeFeatures(instruments)
         self._animated = [EyeFeatures(instruments) for _ in ALPHAS]
-        self._pixels: Pixels | None = None
+        self._prepared = False
 
     def prepare(self, pixels: Pixels) -> None:
-        """Know the dataset, whose domain-Y training portraits belong to the reference."""
-        self._pixels = pixels
+        """Take in the dataset's domain-Y training portraits, which belong to the reference."""
+        away = pixels.manifest.select(split=Split.TRAIN, domain=Domain.AWAY)
+        for batch in pixels.batches(away, _BATCH):
+            self._away.add_real(batch)
+        self._prepared = True
 
     def update_reference(self, real: Batch) -> None:
         """Take in real domain-X training portraits."""
@@ -84,13 +87,10 @@ class AnimationFid:
         return fid_score(np.concatenate(rows), reference, numbers, groups=_GROUPS)
 
     def _reference(self) -> Gaussian:
-        if self._pixels is None:
+        if not self._prepared:
             raise InputError("needs the dataset, see `prepare`")
-        away = self._pixels.manifest.select(split=Split.TRAIN, domain=Domain.AWAY)
-        for batch in self._pixels.batches(away, _BATCH):
-            self._away.add_real(batch)
         camera = self._camera.rows("real training portraits looking at the camera")
-        if not away:
+        if not self._away.by_id:
             return Gaussian.of(camera)
         rows = self._away.rows("real training portraits looking elsewhere")
         return Gaussian.of(np.concatenate([camera, rows]))

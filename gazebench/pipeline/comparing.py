@@ -1,15 +1,16 @@
 """From a labelled dataset to the leaderboard: methods are trained, evaluated and reported."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gazebench.pipeline._places import Place, several
 
 if TYPE_CHECKING:
-    from gazebench.evaluation import EvalReport
+    from gazebench.evaluation import EvalReport, Evaluation
+    from gazebench.evaluation.contenders import Entry
     from gazebench.reports.report import Report
     from gazebench.training import TrainingResult
 
@@ -76,6 +77,7 @@ def evaluate(
     overwrite: bool = False,
     quiet: bool = False,
     isolate: bool | None = None,
+    workers: int = 1,
     command: str = "gazebench.evaluate",
 ) -> "EvalReport":
     """Correct the test portraits of domain Y with every method, and score the pictures.
@@ -94,33 +96,75 @@ def evaluate(
         quiet: no progress bars.
         isolate: each method in a process of its own, so that one that crashes stops no other; by
             default those from files elsewhere.
+        workers: runs that are evaluated at once, each in a process with its share of the cores; FPS
+            is then that of this share.
         command: recorded in the results as what made them.
 
     Raises:
         InputError: no such method or metric, or no labelled test portrait.
     """
     from gazebench import baselines, plugins
-    from gazebench.evaluation import Evaluation, find
-    from gazebench.evaluation.isolated import evaluate_alone
+    from gazebench.pipeline._processes import Task, evaluate_apart
 
     words = [str(word) for word in several(methods)]
     _, named = plugins.extend(baselines, words)  # which refuses two of one name
     alone = [w for w in words if isolate is None and plugins.is_path(w)]
-    collection, names = plugins.extend(baselines, [w for w in words if w not in alone])
-    flags: Any = {"device": device, "overwrite": overwrite, "quiet": quiet, "command": command}
-    chosen = tuple(map(str, several(metrics)))
-    evaluation = Evaluation.open(dataset, runs, collection, wanted=chosen, **flags)
-    entries, missing = find(
-        collection, Path(runs), names, shipped=shipped, elsewhere=named if alone else ()
-    )
+    here = [w for w in words if w not in alone]
+    request: dict[str, Any] = {
+        "dataset": str(dataset),
+        "runs": str(runs),
+        "metrics": [*map(str, several(metrics))],
+        "shipped": shipped,
+        "device": device,
+        "overwrite": overwrite,
+        "quiet": quiet,
+        "command": command,
+    }
+    elsewhere = named if alone else ()
+    ready = opened(**request, methods=here, elsewhere=elsewhere)
+    entries, collection = ready.entries, ready.evaluation.methods
     if isolate:
         alone = list(dict.fromkeys(plugins.typed(collection, entry.name) for entry in entries))
         entries = []
-    found = evaluation.run(entries)
-    request = {"dataset": str(dataset), "metrics": chosen, "shipped": shipped, **flags}
-    others = [evaluate_alone(word, Path(runs), request) for word in alone]
-    everything = evaluation.with_flags([found, *others])
-    return replace(everything, failures=(*everything.failures, *missing))
+    tasks = [Task(methods=(word,)) for word in alone]
+    if workers > 1 and len(entries) + len(tasks) > 1:
+        tasks = [*(Task(methods=tuple(here), run=entry.run) for entry in entries), *tasks]
+        entries = []
+    reports = [ready.evaluation.run(entries)]
+    reports += evaluate_apart(tasks, request, min(workers, len(tasks))) if tasks else []
+    everything = ready.evaluation.with_flags(reports)
+    return replace(everything, failures=(*everything.failures, *ready.missing))
+
+
+class Opened(NamedTuple):
+    """An evaluation that can begin."""
+
+    evaluation: "Evaluation"
+    entries: list["Entry"]
+    missing: list[str]  # sentences on methods that are asked for and cannot take part
+
+
+def opened(
+    dataset: str,
+    runs: str,
+    methods: Sequence[str],
+    metrics: Sequence[str],
+    *,
+    shipped: bool,
+    elsewhere: Sequence[str] = (),
+    **flags: Any,
+) -> Opened:
+    """The evaluation that ``evaluate`` is asked for, and the runs that take part.
+
+    ``elsewhere``: methods that are evaluated, but not here; ``flags``: of ``Evaluation.open``.
+    """
+    from gazebench import baselines, plugins
+    from gazebench.evaluation import Evaluation, find
+
+    collection, names = plugins.extend(baselines, methods)
+    evaluation = Evaluation.open(dataset, runs, collection, wanted=tuple(metrics), **flags)
+    entries, missing = find(collection, Path(runs), names, shipped=shipped, elsewhere=elsewhere)
+    return Opened(evaluation, entries, missing)
 
 
 def score(
