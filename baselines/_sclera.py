@@ -3,11 +3,18 @@
 Lengths are in units of 1/64 of the eye distance.
 """
 
+from collections.abc import Sequence
+from functools import cache
+
 import numpy as np
+from scipy.ndimage import correlate1d, gaussian_filter, minimum_filter
 
 from gazebench.baselines._eye_view import Floats, TooLittleError, View, smooth
 
-_GRAIN = 0.08  # largest difference of a vessel or a grain from the sclera, of its brightness
+_VESSELS = 0.08  # largest difference of a vessel from the sclera, of its brightness
+_SOFT = 0.7  # blur of soft grain, pixels of the portrait
+_LEAST_GRAIN = 60  # pixels of sclera that must show for its grain to be known
+_MOST_GRAIN = 0.04  # of the sclera's brightness
 _CONTRAST = 0.3  # least difference of complete sclera and iris, of the sclera's brightness
 _EDGE = 2.5  # distance from a lid within which its edge and lashes make the sclera darker
 
@@ -46,7 +53,10 @@ def complete_sclera(view: View, other: View) -> tuple[Floats, Floats]:
     light, levels = surface.mean(-1), colors.mean(-1)
     bounded = np.clip(light, 0.5 * np.median(levels), np.quantile(levels, 0.65))
     surface = surface * (bounded / np.maximum(light, 1))[..., None] * shading
-    surface *= _grain(view, shows)
+    surface *= _vessels(view, shows)
+    surface *= _grain(
+        view, shows, surface.mean(-1), _differences(other.light, 1.0 * theirs, other.fine)
+    )
     surface *= _edges(view, surface.mean(-1))
     white = surface.mean(-1)
     rest = _rest_of_iris(view, white, _dark(view, white))
@@ -108,12 +118,13 @@ def _shading(view: View) -> Floats:
     return (lids * (1 - 0.22 * smooth((np.abs(view.u) - 0.45) / 0.5)))[..., None]
 
 
-def _grain(view: View, shows: Floats) -> Floats:
-    """Vessels and grain of the sclera that shows, reflected under the iris: factors, (h, w, 3)."""
+def _vessels(view: View, shows: Floats) -> Floats:
+    """Vessels of the sclera that shows, reflected under the iris: factors, (h, w, 3)."""
     share = view.blurred(shows, 1.5)[..., None]
     even = view.blurred(view.colors * shows[..., None], 1.5) / (share + 1e-6)
     grain = view.colors / np.maximum(even, 1) - 1
-    grain = np.where(shows[..., None] > 0, np.clip(grain, -_GRAIN, _GRAIN), 0)
+    grain = np.clip(grain, -_VESSELS, _VESSELS) * shows[..., None]
+    grain *= smooth((share - 0.5) / 0.35)  # at the end of what shows it is the shade that differs
     aside = view.a - view.center[0]
     edge = view.radius + 1.4
     sides = [float(shows[(aside > 0) == right].sum()) for right in (False, True)]
@@ -121,6 +132,65 @@ def _grain(view: View, shows: Floats) -> Floats:
     far = np.abs(edge - side * aside)  # folded at the iris's edge: the sclera beyond it
     at = view.center[0] + side * (edge + far)
     return 1 + view.on_grid(grain, at, view.b, outside="constant")
+
+
+def _grain(view: View, shows: Floats, white: Floats, theirs: Sequence[Floats]) -> Floats:
+    """What ``white``, the complete sclera, lacks of the photograph's grain: factors, (h, w, 1).
+
+    Noise that makes the sclera under the iris as rough as that which shows; ``theirs``: how rough
+    the other eye's is, see ``_differences``.
+    """
+    ours = _differences(view.light, shows, view.fine)
+    seen = [np.concatenate(both) for both in zip(ours, theirs, strict=True)]
+    if len(seen[0]) < _LEAST_GRAIN * view.fine**2:
+        return np.ones_like(white)[..., None]
+    (sharp, _), (soft, soft_far) = _roughness_of_noises(view.fine)
+    near, far = _roughness(seen)
+    far = min(far, near * soft_far / soft)  # what is coarser is no grain
+    open_ = (view.b - view.upper > 1) & (view.lower - view.b > 0.7)
+    under = 1.0 * (open_ & (view.from_iris() < view.radius))
+    there = _roughness(_differences(white, under, view.fine))
+    near, far = max(near - there[0], 0.0), max(far - there[1], 0.0)
+    of_soft = max(far - near, 0.0) / (soft_far - soft)  # sharp noise has as much of both
+    of_sharp = max(near - of_soft * soft, 0.0) / sharp
+    strengths = np.sqrt([of_sharp, of_soft]).clip(max=_MOST_GRAIN)
+    return 1 + np.tensordot(strengths, _noises(view.fine, white.shape), 1)[..., None]
+
+
+def _differences(light: Floats, use: Floats, fine: int) -> list[Floats]:
+    """How ``light`` changes over one and over two pixels inside ``use``, of its brightness: (n,).
+
+    Second differences both ways, which no even shade has (Immerkær 1996, fast noise estimation).
+    """
+    level = max(float(np.median(light[use > 0])), 1.0) if use.any() else 1.0
+    found = []
+    for step in (fine, 2 * fine):
+        weights = np.zeros(2 * step + 1)
+        weights[[0, step, -1]] = 1, -2, 1
+        both = correlate1d(correlate1d(light, weights, 0), weights, 1)
+        found.append(both[minimum_filter(use, 2 * step + 1) > 0] / level)
+    return found
+
+
+def _roughness(differences: Sequence[Floats]) -> list[float]:
+    """The variance of each, whatever a few places have; 0 of none."""
+    return [float(2.2 * np.median(np.square(some))) if len(some) else 0.0 for some in differences]
+
+
+def _noises(fine: int, shape: tuple[int, ...]) -> Floats:
+    """Sharp and soft noise like a camera's, variance 1, the same at every call: (2, h, w)."""
+    drawn = np.random.default_rng(0).standard_normal((2, *(n // fine for n in shape)))
+    drawn[1] = gaussian_filter(drawn[1], _SOFT)
+    drawn = drawn.repeat(fine, 1).repeat(fine, 2)
+    return drawn / drawn.std((1, 2), keepdims=True)
+
+
+@cache
+def _roughness_of_noises(fine: int) -> list[list[float]]:
+    """What each noise has of both differences."""
+    noises = _noises(fine, (120, 160)) / 100
+    found = [_differences(1 + noise, np.ones_like(noise), fine) for noise in noises]
+    return [[100**2 * rough for rough in _roughness(some)] for some in found]
 
 
 def _edges(view: View, white: Floats) -> Floats:

@@ -217,7 +217,7 @@ def test_what_another_version_made_is_refused(
     assert correct(red(), photographer, {photo: place}, **BY) == {}
 
 
-SEEN = {3: [179, 108, 112, 214, 133, 117, 89, 131]}  # by recipe: grey of pieces of the eyes' row
+SEEN = {4: [179, 108, 112, 214, 133, 117, 89, 131]}  # by recipe: grey of pieces of the eyes' row
 
 
 def test_a_correction_that_looks_otherwise_is_of_another_recipe(

@@ -38,7 +38,7 @@ JPEG_CHANGES = (
 )
 # rises when the same weights and options would give another correction: of how faces are found,
 # of what a method does with its weights, of how eyes are put back or files written
-RECIPE = 3
+RECIPE = 4
 _KEY = "gazebench"  # of the text in the file
 _ENDS = (b"IEND\xaeB`\x82", b"\xff\xd9")  # of a whole PNG, of a whole JPEG
 
@@ -118,7 +118,8 @@ def _named_by(word: Path, note: Callable[[str], None]) -> list[Path]:
         return [word]
     if shown := [path for path in _matches(word) if _is_shown(path)]:
         return shown
-    raise InputError(f"{text_name(word)}: no such photograph, folder or run")
+    what = "no such photograph, folder or run; where corrections go is given by --out"
+    raise InputError(f"{text_name(word)}: {what}")
 
 
 def _matches(pattern: Path) -> list[Path]:
