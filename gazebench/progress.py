@@ -17,11 +17,14 @@ class _Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._last = ""
 
     def write(self, text: str) -> None:
-        """Write a line, if there is anything to see in ``text``."""
-        if line := text.strip():
+        """Write a line, if there is anything new to see in ``text``."""
+        line = text.strip()
+        if line and line != self._last:  # a bar that ends draws itself once more
             self._stream.write(f"{line}\n")
+            self._last = line
 
     def flush(self) -> None:
         """Pass on what was written."""

@@ -134,8 +134,10 @@ def test_a_death_among_several_at_once_is_a_line_and_takes_no_other_with_it(
 ) -> None:
     exits = odd(tmp_path, "exits", correct="os._exit(7)")
     wrong = odd(tmp_path, "wrong", correct="batch.image.double()")
+    asks = odd(tmp_path, "asks", correct="input()")
+    stays = odd(tmp_path, "stays", init="signal.signal(signal.SIGTERM, signal.SIG_IGN)")
     words = ["eval", dataset, tmp_path / "runs", "--metric", "seam_eyes", "--workers", "2"]
-    for method in (exits, wrong, "identity", "eye_bank"):
+    for method in (exits, wrong, asks, stays, "identity", "eye_bank"):
         words += ["--method", method]
     for isolate in ("--no-isolate", "--isolate"):
         done = CliRunner().invoke(
@@ -144,7 +146,8 @@ def test_a_death_among_several_at_once_is_a_line_and_takes_no_other_with_it(
         assert done.exit_code == 4, done.output
         assert "it ended its process with exit code 7, without a word" in done.output
         assert "wrong returned images of dtype torch.float64" in done.output
-        for run in ("identity", "eye_bank"):
+        assert "EOFError" in done.output
+        for run in ("stays", "identity", "eye_bank"):
             row = json.loads((tmp_path / "runs" / run / "scores.json").read_text())
             assert row["scores"]["seam_eyes"]["n"] > 0
             (tmp_path / "runs" / run / "scores.json").unlink()
@@ -159,8 +162,8 @@ def test_a_process_of_a_method_ends_with_the_evaluation(
     sleeps = odd(
         tmp_path,
         "sleeps",
-        init=f"open({str(tmp_path / 'pid')!r}, 'w').write(f'{{os.getpid()}}.'); import time; "
-        "time.sleep(300)",
+        init="signal.signal(signal.SIGTERM, signal.SIG_IGN); import time; "
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(f'{{os.getpid()}}.'); time.sleep(300)",
     )
     words = ["eval", dataset, tmp_path / "runs", "--method", sleeps, *more]
     words += ["--device", "cpu", "--quiet"]

@@ -111,9 +111,10 @@ def command(
 def show(report: "EvalReport") -> None:
     """Print a line per run with its scores."""
     for result in report.results:
+        names = sorted(result.scores, key=lambda name: (result.metrics[name].group == "cost", name))
         cells = [
-            f"{result.metrics[name].title} {score.value:.{result.metrics[name].digits}f}"
-            for name, score in result.scores.items()
+            f"{result.metrics[n].title} {result.scores[n].value:.{result.metrics[n].digits}f}"
+            for n in names
         ]
         click.echo(f"{result.run}: {', '.join(cells) or 'no scores'}")
         for note in result.notes:

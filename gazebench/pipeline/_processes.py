@@ -2,8 +2,8 @@
 
 A method's file from elsewhere may end its process (``os._exit``, a crash in C code, no memory
 left). Then only this process dies, and the evaluation of the other methods goes on. What was
-scored is read from the disk; a pipe tells which runs those are. Another pipe is held open by the
-parent for as long as it lives: the process ends when it is closed, however the parent ended.
+scored is read from the disk; a pipe tells which runs those are. Another pipe brings the tasks, and
+is open for as long as the parent lives: the process ends with it, however the parent ended.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, BinaryIO
 
 import gazebench
 from gazebench import machine, plugins, progress
@@ -31,6 +32,7 @@ from gazebench.pipeline.comparing import Opened, opened
 from gazebench.results import RunResult
 
 _THREADS = "OMP_NUM_THREADS"  # the environment's word for how many threads libraries take
+_GRACE = 2.0  # seconds in which a process that is asked no more may end by itself
 Request = Mapping[str, Any]  # arguments of ``comparing.opened``, as JSON can hold them
 
 
@@ -70,9 +72,8 @@ def evaluate_apart(tasks: Sequence[Task], request: Request, workers: int) -> lis
                 shown.update()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        finally:
             crew.stop()
+            raise
     return [future.result() for future in futures]
 
 
@@ -154,19 +155,20 @@ class _Process:
     """A process that evaluates the methods of a request when it is asked."""
 
     def __init__(self, request: Request, threads: int | None) -> None:
-        ours, theirs = os.pipe()
-        watched, held = os.pipe()
-        self._said, self._held = os.fdopen(ours, "rb"), os.fdopen(held, "wb")
+        heard, asking = os.pipe()
+        listening, said = os.pipe()
+        self._asking, self._said = os.fdopen(asking, "wb"), os.fdopen(listening, "rb")
         limit = {} if threads is None else {_THREADS: str(threads)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(theirs), str(watched)],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-m", __name__, str(heard), str(said)],
+            stdin=subprocess.DEVNULL,
             stdout=2,  # what a method prints does not belong to the results
             env={**os.environ, "PYTHONPATH": _path(), **limit},
-            pass_fds=[theirs, watched],
+            pass_fds=[heard, said],
+            process_group=0,  # Ctrl-C is the parent's to handle
         )
-        os.close(theirs)
-        os.close(watched)
+        os.close(heard)
+        os.close(said)
         self._tell(request)
 
     def ask(self, run: str | None) -> dict[str, Any] | None:
@@ -188,22 +190,29 @@ class _Process:
         return f"its process was ended by {name}{why}"
 
     def stop(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does: at once, or where it will not, a little later."""
         self._process.terminate()
+        self._close(self._asking)
 
     def close(self) -> None:
-        """End it, and let go of its pipes."""
-        self.stop()
-        self._process.wait()
-        for pipe in filter(None, (self._process.stdin, self._said, self._held)):
-            with contextlib.suppress(BrokenPipeError):  # what it was told last it did not read
-                pipe.close()
+        """Wait until it has ended, for which it has nothing more to do, and let go of it."""
+        self._close(self._asking)
+        try:
+            self._process.wait(2 * _GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._said.close()
 
     def _tell(self, what: object) -> None:
-        assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):  # it is dead, which the missing answer says
-            self._process.stdin.write(json.dumps(what).encode() + b"\n")
-            self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError, ValueError):  # dead or stopped: no answer says so
+            self._asking.write(json.dumps(what).encode() + b"\n")
+            self._asking.flush()
+
+    @staticmethod
+    def _close(pipe: BinaryIO) -> None:
+        with contextlib.suppress(BrokenPipeError):  # what it was told last it did not read
+            pipe.close()
 
 
 def _path() -> str:
@@ -220,18 +229,30 @@ def _cores() -> int:
 
 def main() -> None:
     """What the process does: read a request, then evaluate and answer as often as it is asked."""
-    pipe, parents = map(int, sys.argv[1:])
-    for end in (pipe, parents):
+    heard, said = map(int, sys.argv[1:])
+    sys.argv = ["gazebench", "eval"]  # what a lock calls this process
+    for end in (heard, said):
         os.set_inheritable(end, False)
-    threading.Thread(target=_end_with, args=[parents], daemon=True).start()
-    with os.fdopen(pipe, "wb") as said:
-        for answer in _answers(sys.stdin):
-            said.write(json.dumps(answer).encode() + b"\n")
-            said.flush()
+    lines: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_listen, args=[heard, lines], daemon=True).start()
+    with os.fdopen(said, "wb") as answers:
+        for answer in _answers(iter(lines.get, "")):
+            answers.write(json.dumps(answer).encode() + b"\n")
+            answers.flush()
+
+
+def _listen(heard: int, lines: "SimpleQueue[str]") -> None:
+    """Pass on what the parent asks; when it asks no more, end this process, even a busy one."""
+    with os.fdopen(heard) as pipe:
+        for line in pipe:
+            lines.put(line)
+    lines.put("")
+    time.sleep(_GRACE)
+    os._exit(128 + signal.SIGTERM)
 
 
 def _answers(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
-    request = json.loads(next(lines))
+    request = json.loads(next(lines, "{}"))
     ready: Opened | None = None
     for line in lines:
         try:
@@ -239,8 +260,6 @@ def _answers(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             yield _evaluated(ready, json.loads(line))
         except GazebenchError as error:
             yield {"error": str(error), "code": error.exit_code}
-        except KeyboardInterrupt:
-            yield {"error": "stopped", "code": 128 + signal.SIGINT}
 
 
 def _evaluated(ready: Opened, run: str | None) -> dict[str, Any]:
@@ -249,12 +268,6 @@ def _evaluated(ready: Opened, run: str | None) -> dict[str, Any]:
     missing = ready.missing if run is None else ()
     runs = [result.run for result in report.results]
     return {"runs": runs, "failures": [*report.failures, *missing]}
-
-
-def _end_with(parents: int) -> None:
-    """Wait for the end of the parent, then end: nothing would hear the answer."""
-    os.read(parents, 1)  # nothing is ever written
-    os._exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":
