@@ -19,6 +19,7 @@ from gazebench import cli
 from gazebench.cards import MethodCard, MetricCard, checked
 from gazebench.errors import InputError
 from gazebench.evaluation.correct import faults_of
+from gazebench.pipeline._processes import Task, _Crew
 
 IMAGE = torch.zeros(2, 3, 8, 8)
 
@@ -126,6 +127,14 @@ def test_two_at_once_score_as_one_after_the_other(dataset: Path, tmp_path: Path)
         assert {k: one[k]["value"] for k in measured} == pytest.approx(
             {k: two[k]["value"] for k in measured}
         )
+    request = {"dataset": str(dataset), "runs": str(tmp_path / "one"), "quiet": True}
+    task = Task(methods=("all",), run="eye_bank")
+    report = _Crew(request, 1)._report(task, {"error": "it died"}, time.time_ns())
+    assert report.failures == ("eye_bank: it died",)
+    for run in methods[1::2]:  # scores that are there stay, and say so
+        row = json.loads((tmp_path / "one" / run / "scores.json").read_text())
+        assert row["scores"]
+        assert any("it died" in note for note in row["notes"]) == (run == "eye_bank")
 
 
 @pytest.mark.long

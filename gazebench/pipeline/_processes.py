@@ -117,9 +117,13 @@ class _Crew:
             process.close()
 
     def _process(self, task: Task) -> "_Process":
-        if task.run:
-            with contextlib.suppress(IndexError):
-                return self._idle.pop()
+        while task.run:
+            try:
+                waiting = self._idle.pop()
+            except IndexError:
+                break
+            if waiting.is_alive():
+                return waiting
         process = _Process({**self._request, "methods": task.methods}, self._threads)
         self._all.append(process)
         if self._stopped:
@@ -147,7 +151,8 @@ def _note(task: Task, runs: Path, dataset: Path, reason: str, *, since: int) -> 
     names = [Path(word).stem if plugins.is_path(word) else word for word in task.methods]
     for path in sorted(runs.glob(f"{task.run or '*'}/scores.json")):
         with contextlib.suppress(InputError):
-            if path.stat().st_mtime_ns < since and RunResult.load(path).name in names:
+            its = task.run or RunResult.load(path).name in names
+            if its and path.stat().st_mtime_ns < since:
                 note_failure(path.parent, Manifest.load(dataset), reason)
 
 
@@ -179,6 +184,10 @@ class _Process:
         except ValueError:  # it died before it had spoken
             return None
         return answer if isinstance(answer, dict) else None
+
+    def is_alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self._process.poll() is None
 
     def death(self) -> str:
         """How it died."""
