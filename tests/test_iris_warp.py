@@ -197,18 +197,28 @@ def test_lashes_darken_an_iris_and_make_no_black_spots(faces: list[Face]) -> Non
     assert rendered > len(faces)
 
 
+@pytest.fixture(scope="module")
+def large() -> list[Face]:
+    """Synthetic portraits as large as photographs are."""
+    made: list[Face] = []
+    for number in range(3):
+        portrait = DrawnPortrait(1, number, 1024)
+        pixels = np.asarray(decode(portrait.png(), "portrait"))
+        left, right = (Box.around(eye, 120, 200) for eye in portrait.truth.eyes)
+        made.append((pixels, find_eyes(pixels, portrait.truth.eyes), (left, right)))
+    return made
+
+
 @pytest.mark.parametrize(("strength", "size"), [(0.1, 0), (3, 1), (9, 0)])  # levels, pixels
-def test_the_sclera_that_appears_is_as_grainy_as_what_shows(strength: float, size: float) -> None:
-    """In large photographs; in small ones there is too little of it to tell."""
+def test_the_sclera_that_appears_is_as_grainy_as_what_shows(
+    strength: float, size: float, large: list[Face]
+) -> None:
     grain = gaussian_filter(np.random.default_rng(1).normal(size=(1024, 1024)), size)
     grain *= strength / grain.std()
     shares = []
-    for number in range(4):
-        portrait = DrawnPortrait(1, number, 1024)
-        pixels = np.asarray(decode(portrait.png(), "portrait"))
-        pixels = np.rint(pixels + grain[..., None]).clip(0, 255).astype(np.uint8)
-        boxes = [Box.around(eye, 120, 200) for eye in portrait.truth.eyes]
-        views = views_of(pixels, find_eyes(pixels, portrait.truth.eyes), (boxes[0], boxes[1]))
+    for pixels, pair, boxes in large:
+        grainy = np.rint(pixels + grain[..., None]).clip(0, 255).astype(np.uint8)
+        views = views_of(grainy, pair, boxes)
         sclera, view = complete_sclera(*views)[0].mean(-1), views[0]
         open_ = (view.b - view.upper > 2) & (view.lower - view.b > 2) & (np.abs(view.u) < 0.8)
         rough = np.abs(sclera - gaussian_filter(sclera, 1))
