@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,8 @@ def test_a_process_of_a_method_ends_with_the_evaluation(
     words = ["eval", dataset, tmp_path / "runs", "--method", sleeps, *more]
     words += ["--device", "cpu", "--quiet"]
     command = [sys.executable, "-m", "gazebench", *map(str, words)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as parent:
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # else as pytest's is
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=heard) as parent:
         method = int(_soon(lambda: _text(tmp_path / "pid").removesuffix(".")))
         assert method != parent.pid
         parent.send_signal(end)
