@@ -112,13 +112,13 @@ def test_a_dataset_without_test_portraits_is_the_datasets_fault(
 
 @pytest.mark.long
 def test_two_at_once_score_as_one_after_the_other(dataset: Path, tmp_path: Path) -> None:
-    methods = ["--method", "identity", "--method", "eye_bank", "--method", "iris_warp"]
-    metrics = ["--metric", "fid_eyes", "--metric", "harm_lpips", "--metric", "gaze_error"]
+    methods = ["--method", "identity", "--method", "eye_bank"]
+    metrics = ["--metric", "harm_lpips", "--metric", "seam_eyes"]
     for runs, workers in (("one", "1"), ("two", "2")):
         words = ["eval", dataset, tmp_path / runs, *methods, *metrics, "--workers", workers]
         done = CliRunner().invoke(cli.main, [*map(str, words), "--quiet", "--device", "cpu"])
         assert done.exit_code == 0, done.output
-        assert [line.partition(":")[0] for line in done.output.splitlines()[:3]] == methods[1::2]
+        assert [line.partition(":")[0] for line in done.output.splitlines()[:2]] == methods[1::2]
     for run in methods[1::2]:
         texts = [(tmp_path / runs / run / "scores.json").read_text() for runs in ("one", "two")]
         one, two = (json.loads(text)["scores"] for text in texts)
