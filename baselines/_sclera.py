@@ -122,16 +122,16 @@ def _vessels(view: View, shows: Floats) -> Floats:
     """Vessels of the sclera that shows, reflected under the iris: factors, (h, w, 3)."""
     share = view.blurred(shows, 1.5)[..., None]
     even = view.blurred(view.colors * shows[..., None], 1.5) / (share + 1e-6)
-    grain = view.colors / np.maximum(even, 1) - 1
-    grain = np.clip(grain, -_VESSELS, _VESSELS) * shows[..., None]
-    grain *= smooth((share - 0.5) / 0.35)  # at the end of what shows it is the shade that differs
+    vessels = view.colors / np.maximum(even, 1) - 1
+    vessels = np.clip(vessels, -_VESSELS, _VESSELS) * shows[..., None]
+    vessels *= smooth((share - 0.5) / 0.35)  # at the end of what shows it is the shade that differs
     aside = view.a - view.center[0]
     edge = view.radius + 1.4
     sides = [float(shows[(aside > 0) == right].sum()) for right in (False, True)]
     side = 1.0 if sides[1] > sides[0] else -1.0
     far = np.abs(edge - side * aside)  # folded at the iris's edge: the sclera beyond it
     at = view.center[0] + side * (edge + far)
-    return 1 + view.on_grid(grain, at, view.b, outside="constant")
+    return 1 + view.on_grid(vessels, at, view.b, outside="constant")
 
 
 def _grain(view: View, shows: Floats, white: Floats, theirs: Sequence[Floats]) -> Floats:

@@ -28,6 +28,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--turns", type=int, default=2)
     asked = parser.parse_args()
+    if asked.workers < 2:
+        parser.error("--workers: 2 or more")
     methods = [name for name in demo.compared() if name != demo.TRAINED]
     with tempfile.TemporaryDirectory() as name:
         dataset = Path(name, "dataset")

@@ -17,14 +17,15 @@ class _Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._last = ""
+        self._done = ""
 
     def write(self, text: str) -> None:
-        """Write a line, if there is anything new to see in ``text``."""
+        """Write a line, if ``text`` says of more work than the last one: a bar redraws its end."""
         line = text.strip()
-        if line and line != self._last:  # a bar that ends draws itself once more
+        done = line.partition(" [")[0]  # before the seconds
+        if line and done != self._done:
             self._stream.write(f"{line}\n")
-            self._last = line
+            self._done = done
 
     def flush(self) -> None:
         """Pass on what was written."""

@@ -53,14 +53,17 @@ def faces(batch: Batch) -> list[Face]:
 @pytest.fixture(scope="module")
 def synthetic() -> list[Face]:
     """Synthetic portraits."""
+    return [face for face in drawn_faces(12, 256) if not face[1].doubt]
+
+
+def drawn_faces(count: int, side: int) -> list[Face]:
     made: list[Face] = []
-    for number in range(12):
-        portrait = DrawnPortrait(1, number, 256)
+    for number in range(count):
+        portrait = DrawnPortrait(1, number, side)
         pixels = np.asarray(decode(portrait.png(), "portrait"))
-        boxes = [Box.around(eye, 30, 50) for eye in portrait.truth.eyes]
-        pair = find_eyes(pixels, portrait.truth.eyes)
-        if not pair.doubt:
-            made.append((pixels, pair, (boxes[0], boxes[1])))
+        height, width = (round(length * side / 256) for length in TASK.window)
+        left, right = (Box.around(eye, height, width) for eye in portrait.truth.eyes)
+        made.append((pixels, find_eyes(pixels, portrait.truth.eyes), (left, right)))
     return made
 
 
@@ -200,13 +203,7 @@ def test_lashes_darken_an_iris_and_make_no_black_spots(faces: list[Face]) -> Non
 @pytest.fixture(scope="module")
 def large() -> list[Face]:
     """Synthetic portraits as large as photographs are."""
-    made: list[Face] = []
-    for number in range(3):
-        portrait = DrawnPortrait(1, number, 1024)
-        pixels = np.asarray(decode(portrait.png(), "portrait"))
-        left, right = (Box.around(eye, 120, 200) for eye in portrait.truth.eyes)
-        made.append((pixels, find_eyes(pixels, portrait.truth.eyes), (left, right)))
-    return made
+    return drawn_faces(3, 1024)
 
 
 @pytest.mark.parametrize(("strength", "size"), [(0.1, 0), (3, 1), (9, 0)])  # levels, pixels

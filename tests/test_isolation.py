@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,21 @@ def test_two_at_once_score_as_one_after_the_other(dataset: Path, tmp_path: Path)
         row = json.loads((tmp_path / "one" / run / "scores.json").read_text())
         assert row["scores"]
         assert any("it died" in note for note in row["notes"]) == (run == "eye_bank")
+
+
+@pytest.mark.long
+def test_a_process_that_died_while_it_waited_is_not_asked_again(
+    dataset: Path, tmp_path: Path
+) -> None:
+    request = {"dataset": str(dataset), "runs": str(tmp_path), "metrics": ["seam_eyes"]}
+    crew = _Crew({**request, "shipped": False, "device": "cpu", "quiet": True, "command": ""}, 1)
+    with closing(crew):
+        for run in ("identity", "eye_bank"):
+            report = crew.evaluate(Task(methods=("identity", "eye_bank"), run=run))
+            assert [result.run for result in report.results] == [run]
+            crew._all[-1]._process.kill()
+            crew._all[-1]._process.wait()
+        assert len(crew._all) == 2
 
 
 @pytest.mark.long

@@ -36,6 +36,16 @@ def test_without_a_terminal_there_are_lines_and_no_carriage_returns(monkeypatch)
     assert "40/40" in lines[-1]
 
 
+def test_the_last_line_comes_once(monkeypatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(progress, "EVERY", 0.05)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress.bar(total=1, desc="runs") as shown:
+        time.sleep(0.2)
+        shown.update()
+    assert stream.getvalue().count("100%") == 1
+
+
 def test_short_work_says_nothing_without_a_terminal(monkeypatch) -> None:
     assert drawn(io.StringIO(), monkeypatch, 0) == ""
 

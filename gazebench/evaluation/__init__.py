@@ -99,7 +99,7 @@ class Evaluation:
     wanted: tuple[str, ...] = ("all",)  # metrics, see ``metrics.chosen``
     overwrite: bool = False
     quiet: bool = False
-    threads: int | None = None  # for work that other processes wait for; None: no more than else
+    threads: int | None = None  # for work that other processes wait for; None: as for all else
 
     @classmethod
     def open(
@@ -347,7 +347,6 @@ class Evaluation:
         known = there.scores if there else {}
         scoring = Scoring(self.metrics, self._names, self._instruments, known)
         scoring.run(self._pixels, made, camera, animated, label=entry.run, quiet=self.quiet)
-        self._instruments.store_features()
         timings = {**timings_of(entry.folder), "score": round(time.monotonic() - began, 3)}
         _save_features(entry.folder / "features.npz", scoring.features, keep=there is not None)
         total = len(portraits_to_correct(self.manifest))
