@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
+# what pytest compiles of a test, the next process reads; a machine may forbid that by this variable
+unexport PYTHONDONTWRITEBYTECODE
+
 SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo label-demo study-demo test long check docs bench lint format types slow clean

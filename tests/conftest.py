@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from gazebench import curation, sources, weights
+from gazebench import curation, sources, store, weights
 from gazebench.annotation.labels import import_csv
 from gazebench.curation.portraitist import assign_split
 from gazebench.curation.settings import DatasetSettings
@@ -78,18 +78,36 @@ def faces(demo_portraits: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def small_dataset(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built and labelled dataset at 256, both domains in both halves. Not to be written to."""
-    root = tmp_path_factory.mktemp("small")
-    chosen = choose(demo_portraits, SETTINGS, dict.fromkeys(CELLS, PER_CELL))
-    (root / "faces").mkdir()
+    """A built and labelled dataset at 256, both domains in both halves. Not to be written to.
+
+    Of the processes that test side by side, the first that asks for it makes it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small"
+    with store.turn(root.with_name("small.turn")):
+        if not (root / "made").exists():
+            shutil.rmtree(root, ignore_errors=True)
+            _make_small(demo_portraits, root)
+            (root / "made").touch()
+    return root / "dataset"
+
+
+def _make_small(portraits: Path, root: Path) -> None:
+    chosen = choose(portraits, SETTINGS, dict.fromkeys(CELLS, PER_CELL))
+    (root / "faces").mkdir(parents=True)
     for name in chosen:
-        shutil.copy(demo_portraits / name, root / "faces")
+        shutil.copy(portraits / name, root / "faces")
     lines = "".join(f"{name},{label}\n" for name, label in chosen.items())
     (root / "labels.csv").write_text(f"id,label\n{lines}")
     plan = curation.plan(sources, root / "faces", SETTINGS, source=None, limit=None)
     curation.build(plan, root / "dataset", workers=2, overwrite=False, quiet=True)
     import_csv(root / "dataset", root / "labels.csv")
-    return root / "dataset"
+
+
+@pytest.fixture(scope="session")
+def small_faces(small_dataset: Path) -> Path:
+    """The pictures that ``small_dataset`` was built from."""
+    return small_dataset.with_name("faces")
 
 
 @pytest.fixture

@@ -88,10 +88,10 @@ def test_boxes_lie_inside_and_masks_are_full(small_dataset: Path) -> None:
         assert portrait.left_center.x < portrait.right_center.x
 
 
-def test_a_portrait_is_the_reduced_picture(small_dataset: Path) -> None:
+def test_a_portrait_is_the_reduced_picture(small_dataset: Path, small_faces: Path) -> None:
     manifest = Manifest.load(small_dataset)
     portrait = manifest.portraits[0]
-    source = Image.open(small_dataset.with_name("faces") / portrait.source_name)
+    source = Image.open(small_faces / portrait.source_name)
     expected = source.convert("RGB").resize((256, 256), Image.Resampling.LANCZOS)
     image = Image.open(manifest.path(portrait))
     np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
@@ -145,28 +145,25 @@ def test_ctrl_c_while_workers_start_is_no_traceback(faces: Path, tmp_path: Path)
     assert "Traceback" not in stopped.stderr
 
 
-def test_a_finished_build_is_left_alone(dataset: Path) -> None:
+def test_a_finished_build_is_left_alone(dataset: Path, small_faces: Path) -> None:
     faces = dataset.with_name("faces")
-    shutil.copytree(find_faces(dataset), faces)
+    shutil.copytree(small_faces, faces)
     before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*.[cjp]*")}
     done = build(faces, dataset, "--test-fraction", 0.3)
     assert "complete already; nothing to do" in done.output
     assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*.[cjp]*")} == before
 
 
-def find_faces(dataset: Path) -> Path:
-    """Where the pictures of the fixture lie."""
-    return next(dataset.parents[1].glob("small*/faces"))
-
-
 @pytest.mark.parametrize("name", ["dataset.json", "manifest.csv", "quarantine.csv"])
 @pytest.mark.parametrize("harm", ["removed", "damaged"])
-def test_the_same_command_mends_a_lost_list(dataset: Path, name: str, harm: str) -> None:
+def test_the_same_command_mends_a_lost_list(
+    dataset: Path, small_faces: Path, name: str, harm: str
+) -> None:
     before = tree_hash(dataset)
     (dataset / name).unlink()
     if harm == "damaged" and name == "dataset.json":
         (dataset / name).write_text("{")
-    done = build(find_faces(dataset), dataset, "--test-fraction", 0.3)
+    done = build(small_faces, dataset, "--test-fraction", 0.3)
     assert done.exit_code == 0, done.output
     assert tree_hash(dataset) == before
 
@@ -249,30 +246,32 @@ def test_a_dataset_inside_the_source_is_no_source(faces: Path) -> None:
     assert "complete already" in build(faces, faces / "out", "--limit", 3).output
 
 
-def test_overwrite_builds_anew_and_keeps_labels(dataset: Path) -> None:
+def test_overwrite_builds_anew_and_keeps_labels(dataset: Path, small_faces: Path) -> None:
     labels = (dataset / "labels.csv").read_bytes()
-    done = build(find_faces(dataset), dataset, "--res", 128, "--overwrite")
+    done = build(small_faces, dataset, "--res", 128, "--overwrite")
     assert done.exit_code == 0, done.output
     assert Manifest.load(dataset).resolution == 128
     assert (dataset / "labels.csv").read_bytes() == labels
 
 
-def test_an_overwrite_that_was_killed_goes_on(dataset: Path) -> None:
+def test_an_overwrite_that_was_killed_goes_on(dataset: Path, small_faces: Path) -> None:
     before = tree_hash(dataset)
     (dataset / "dataset.json").unlink()  # what is done first; images would follow
     (dataset / "build.sqlite").write_bytes(b"")
     next((dataset / "images").iterdir()).unlink()
-    build(find_faces(dataset), dataset, "--test-fraction", 0.3)
+    build(small_faces, dataset, "--test-fraction", 0.3)
     assert tree_hash(dataset) == before
 
 
 @pytest.mark.parametrize("content", [b"no database, but a line of text", b"SQLite format 3\0" * 99])
-def test_a_damaged_journal_names_overwrite(dataset: Path, content: bytes) -> None:
+def test_a_damaged_journal_names_overwrite(
+    dataset: Path, small_faces: Path, content: bytes
+) -> None:
     (dataset / "build.sqlite").write_bytes(content)
-    refused = build(find_faces(dataset), dataset, "--test-fraction", 0.3)
+    refused = build(small_faces, dataset, "--test-fraction", 0.3)
     assert refused.exit_code == 3
     assert "build again with --overwrite" in refused.output
-    assert build(find_faces(dataset), dataset, "--overwrite").exit_code == 0
+    assert build(small_faces, dataset, "--overwrite").exit_code == 0
 
 
 def test_a_half_written_image_of_a_killed_build_is_removed(faces: Path, tmp_path: Path) -> None:

@@ -72,11 +72,11 @@ def test_drawn_faces_are_nobodys(dataset: Path) -> None:
 
 
 def test_the_command_of_the_card_builds_the_same_dataset(
-    small_dataset: Path, tmp_path: Path
+    small_dataset: Path, small_faces: Path, tmp_path: Path
 ) -> None:
     block = re.search(r"```\n(gazebench .*?)```", card(small_dataset), re.S)
     assert block is not None
-    places = {"SOURCE": small_dataset.parent / "faces", "OUT": tmp_path / "again"}
+    places = {"SOURCE": small_faces, "OUT": tmp_path / "again"}
     words = [places.get(word, word) for word in shlex.split(block[1].replace("\\\n", ""))]
     result = gazebench(*words[1:], "--quiet")
     assert result.exit_code == 0, result.output

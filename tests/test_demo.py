@@ -20,7 +20,7 @@ from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest, read_csv
 
 # enough for every score of the page: a judge of eye contact learns from twenty of each domain
-WANTED = {("X", "train"): 20, ("Y", "train"): 20, ("X", "test"): 4, ("Y", "test"): 10}
+WANTED = {("X", "train"): 20, ("Y", "train"): 20, ("X", "test"): 3, ("Y", "test"): 6}
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_the_page_has_figures(demo: Path) -> None:
 def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str) -> None:
     manifest = Manifest.load(demo / "demo-256")
     paths = sorted((demo / "runs" / run / "predictions").glob("*.png"))
-    assert len(paths) >= 10
+    assert len(paths) >= 6
     changed = 0
     for path in paths:
         portrait = manifest.by_id[path.stem]

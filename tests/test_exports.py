@@ -332,13 +332,13 @@ def test_the_tree_hash_comes_back_too(small_dataset: Path, tmp_path: Path) -> No
 
 
 def test_source_and_transform_are_enough_to_cut_a_portrait_again(
-    small_dataset: Path, tmp_path: Path
+    small_dataset: Path, small_faces: Path, tmp_path: Path
 ) -> None:
     export(small_dataset, tmp_path, "celebgaze")
     description = exports.read_description(tmp_path)
     side = description.dataset.resolution
     for row in description.portraits:
-        path = small_dataset.parent / "faces" / row.source_name
+        path = small_faces / row.source_name
         assert hashlib.sha256(path.read_bytes()).hexdigest() == row.source_sha256
         back = align.invert(row.transform)
         center = align.apply(back, Point(side / 2 - 0.5, side / 2 - 0.5))

@@ -82,6 +82,7 @@ def test_a_method_that_takes_its_process_down_is_a_line_and_exit_code_4(
     exits = odd(tmp_path, "exits", correct="os._exit(0)")
     killed = odd(tmp_path, "killed", init="os.kill(os.getpid(), signal.SIGKILL)")
     words = ["eval", dataset, tmp_path / "runs", "--method", exits, "--method", killed]
+    words += ["--metric", "seam_eyes"]
     done = CliRunner().invoke(cli.main, [*map(str, words), "--quiet", "--device", "cpu"])
     assert done.exit_code == 4, done.output
     assert f"{exits}: it ended its process with exit code 0, without a word" in done.output
@@ -90,7 +91,7 @@ def test_a_method_that_takes_its_process_down_is_a_line_and_exit_code_4(
 
 def test_what_a_file_raises_or_returns_is_a_line_too(dataset: Path, tmp_path: Path) -> None:
     wrong = odd(tmp_path, "wrong", correct="batch.image.double()")
-    words = ["eval", dataset, tmp_path / "runs", "--method", wrong]
+    words = ["eval", dataset, tmp_path / "runs", "--method", wrong, "--metric", "seam_eyes"]
     done = CliRunner().invoke(cli.main, [*map(str, words), "--quiet", "--device", "cpu"])
     assert done.exit_code == 4, done.output
     assert "wrong: wrong returned images of dtype torch.float64, expected torch.float32" in (
@@ -194,7 +195,7 @@ def test_a_process_of_a_method_ends_with_the_evaluation(
         f"open({str(tmp_path / 'pid')!r}, 'w').write(f'{{os.getpid()}}.'); time.sleep(300)",
     )
     words = ["eval", dataset, tmp_path / "runs", "--method", sleeps, *more]
-    words += ["--device", "cpu", "--quiet"]
+    words += ["--metric", "seam_eyes", "--device", "cpu", "--quiet"]
     command = [sys.executable, "-m", "gazebench", *map(str, words)]
     heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # else as pytest's is
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=heard) as parent:

@@ -36,7 +36,7 @@ from gazebench.annotation.faces import Faces
 from gazebench.annotation.processes import wait
 from gazebench.annotation.votes import UNDO, Event, Votes
 
-pytestmark = needs_fiftyone
+pytestmark = [needs_fiftyone, pytest.mark.long]
 
 
 # of source pictures; and the dataset's folder has them all

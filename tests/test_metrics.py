@@ -97,7 +97,14 @@ def test_missing_weights_show_before_any_work(name, tmp_path, monkeypatch):
 
 
 # of the first, eight portraits are eighty pictures; the others have a sister by the same network
-SLOWEST = {"animation_fid", "eye_contact_xgaze", "fid_eyes", "reconstruction_lpips"}
+SLOWEST = {
+    "animation_fid",
+    "eye_contact_xgaze",
+    "fid_eyes",
+    "fid_eyes_test",
+    "gaze_error_xgaze",
+    "reconstruction_lpips",
+}
 
 
 @pytest.mark.parametrize("check", METRIC_CHECKS, ids=lambda check: check.name)
