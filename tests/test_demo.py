@@ -20,12 +20,12 @@ from gazebench.curation.settings import DatasetSettings
 from gazebench.dataset import Manifest, read_csv
 
 # enough for every score of the page: a judge of eye contact learns from twenty of each domain
-WANTED = {("X", "train"): 20, ("Y", "train"): 20, ("X", "test"): 3, ("Y", "test"): 6}
+WANTED = {("X", "train"): 20, ("Y", "train"): 20, ("X", "test"): 2, ("Y", "test"): 4}
 
 
 @pytest.fixture(scope="module")
 def demo(demo_portraits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The demo on 54 of its portraits."""
+    """The demo on 46 of its portraits."""
     some, out = tmp_path_factory.mktemp("portraits"), tmp_path_factory.mktemp("demo")
     settings = config.build(DatasetSettings, config.read(gazebench.demo.SETTINGS)["dataset"])
     chosen = choose(demo_portraits, settings, WANTED)
@@ -112,7 +112,7 @@ def test_the_page_has_figures(demo: Path) -> None:
 def test_pixels_outside_the_boxes_are_the_source_bit_by_bit(demo: Path, run: str) -> None:
     manifest = Manifest.load(demo / "demo-256")
     paths = sorted((demo / "runs" / run / "predictions").glob("*.png"))
-    assert len(paths) >= 6
+    assert len(paths) >= 4
     changed = 0
     for path in paths:
         portrait = manifest.by_id[path.stem]
