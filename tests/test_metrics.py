@@ -102,7 +102,6 @@ SLOWEST = {
     "eye_contact_xgaze",
     "fid_eyes",
     "fid_eyes_test",
-    "gaze_error_xgaze",
     "reconstruction_lpips",
 }
 
