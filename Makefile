@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-# what pytest compiles of a test, the next process reads; a machine may forbid that by this variable
+# Compiled tests are kept for the next process; where this variable is set, each compiles them all.
 unexport PYTHONDONTWRITEBYTECODE
 
 SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
